@@ -1,0 +1,145 @@
+import type { FieldErrorList, KubeObject, Schema } from '../apimachinery/index.ts';
+
+export type Verb =
+  | 'create'
+  | 'delete'
+  | 'deletecollection'
+  | 'get'
+  | 'list'
+  | 'patch'
+  | 'update'
+  | 'watch'
+  | 'proxy'
+  | 'approve';
+
+/** A server-printed column. Upstream: metav1.TableColumnDefinition. `priority` 1 shows only with `-o wide`. */
+export interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: string;
+  readonly description?: string;
+  readonly priority?: 0 | 1;
+}
+
+export interface PrintContext {
+  /** Cluster-clock ms, for ages. */
+  readonly now: number;
+}
+
+/** Printer of one kind. `cells` must have as many entries as `columns`. */
+export interface TablePrinter {
+  readonly columns: readonly Column[];
+  cells(object: Readonly<KubeObject>, context: PrintContext): unknown[];
+}
+
+/** Request facts that strategies may look at. */
+export interface StrategyContext {
+  readonly namespace: string;
+  readonly now: number;
+  /** Empty, or `status`, `scale`, … */
+  readonly subresource: string;
+}
+
+/**
+ * What makes one resource differ from the generic registry. Every hook is optional and synchronous; hooks change the
+ * object they are given (a private copy), never `old`. Upstream: registry/rest/{create,update}.go and
+ * registry/<group>/<resource>/strategy.go.
+ */
+export interface Strategy {
+  /** Fills defaults; runs on create, update, patch result, and never on read of stored objects. */
+  applyDefaults?(object: KubeObject): void;
+  /** Drops what a creator may not set (status), sets generation. The generic part already did metadata. */
+  prepareForCreate?(object: KubeObject, context: StrategyContext): void;
+  /** Restores what this request may not change; bumps generation is generic when `generation` below is 'spec'. */
+  prepareForUpdate?(object: KubeObject, old: Readonly<KubeObject>, context: StrategyContext): void;
+  validate?(object: Readonly<KubeObject>, errors: FieldErrorList): void;
+  validateUpdate?(object: Readonly<KubeObject>, old: Readonly<KubeObject>, errors: FieldErrorList): void;
+  /** Validation of a write through `/status`. Default: none beyond the schema. */
+  validateStatusUpdate?(object: Readonly<KubeObject>, old: Readonly<KubeObject>, errors: FieldErrorList): void;
+  /** Sent as Warning headers. */
+  warnings?(object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[];
+  /** Grace period of a graceful delete in seconds, undefined when this kind is deleted at once. Pods only, upstream. */
+  gracePeriodSeconds?(object: Readonly<KubeObject>): number | undefined;
+  /** PUT to a name that does not exist creates it (leases, endpoints, events, …). Default false. */
+  readonly allowCreateOnUpdate?: boolean;
+  /** PUT without resourceVersion is taken as unconditional. Default true. */
+  readonly allowUnconditionalUpdate?: boolean;
+  /** 'spec': generation starts at 1 and grows with each change outside metadata and status. Default: 'none'. */
+  readonly generation?: 'spec' | 'none';
+}
+
+/** JSON paths of the scale subresource, as in a CRD. */
+export interface ScaleSubresource {
+  readonly specReplicasPath: string;
+  readonly statusReplicasPath: string;
+  /** Path of a selector: an object (built-ins) or a string (CRDs). */
+  readonly labelSelectorPath?: string;
+  /** autoscaling/v1 for all but CRD-less upstream exceptions. */
+}
+
+/** A subresource with its own kind and verbs, as discovery shows it. `handler` names the code in the API server. */
+export interface SubresourceDefinition {
+  readonly name: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly kind: string;
+  readonly verbs: readonly Verb[];
+  readonly handler:
+    | 'status'
+    | 'scale'
+    | 'binding'
+    | 'eviction'
+    | 'log'
+    | 'exec'
+    | 'attach'
+    | 'portforward'
+    | 'proxy'
+    | 'token'
+    | 'finalize'
+    | 'approval'
+    | 'ephemeralcontainers'
+    | 'resize';
+}
+
+/**
+ * One served resource: a row of data. Everything the API server, discovery, OpenAPI, kubectl's mapper, the client, and
+ * `klab api-resources` know of a kind comes from here. CRDs become the same row at run time.
+ */
+export interface ResourceDefinition {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly listKind: string;
+  /** Lower-case plural: the URL segment. */
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  readonly verbs: readonly Verb[];
+  /** Definition name in the schema set, or a schema of its own (CRDs). */
+  readonly schema: string | Schema;
+  /** Below `/registry/`: `pods`, `services/specs`, `apiregistration.k8s.io/apiservices`. All versions of a resource share it. */
+  readonly etcdPrefix: string;
+  /** apiVersion objects are stored as, e.g. `apps/v1`. */
+  readonly storageVersion: string;
+  readonly subresources: readonly SubresourceDefinition[];
+  readonly scale?: ScaleSubresource;
+  readonly strategy: Strategy;
+  readonly printer: TablePrinter;
+  /** Fields that a fieldSelector may name beyond metadata.name and metadata.namespace. */
+  selectableFields?(object: Readonly<KubeObject>): Record<string, string>;
+  /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */
+  readonly virtual?: boolean;
+  /** klab runs something that acts on this kind; false → creation carries a Warning header that says so. Default true. */
+  readonly acted?: boolean;
+}
+
+/** `pods` → `pods`, `deployments.apps` for groups. */
+export function groupResourceName(definition: Pick<ResourceDefinition, 'group' | 'plural'>): string {
+  return definition.group === '' ? definition.plural : `${definition.plural}.${definition.group}`;
+}
+
+export function apiVersionOf(definition: { group: string; version: string }): string {
+  return definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
+}

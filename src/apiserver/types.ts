@@ -1,0 +1,194 @@
+/**
+ * Shapes inside the API server: one request on its way through the filter chain to a handler and back.
+ * Doors (HTTP, in process) make a ServerRequest and send a ServerResponse; nothing between them knows about sockets.
+ */
+import type { ResourceDefinition } from '../api/index.ts';
+import type { KubeObject, Status, WatchEvent } from '../apimachinery/index.ts';
+import type { Provenance } from '../etcd/index.ts';
+
+export interface UserInfo {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Upstream: apiserver/pkg/endpoints/request/requestinfo.go. */
+export interface RequestInfo {
+  readonly isResourceRequest: boolean;
+  readonly path: string;
+  /** get list watch create update patch delete deletecollection proxy; for non-resource requests the HTTP method in lower case. */
+  readonly verb: string;
+  /** `api` or `apis`. */
+  readonly apiPrefix: string;
+  readonly apiGroup: string;
+  readonly apiVersion: string;
+  readonly namespace: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly name: string;
+  /** Path segments after the resource, e.g. for proxy. */
+  readonly parts: readonly string[];
+}
+
+/** A body as it came: bytes over HTTP, an object in process (owned by the server from then on). */
+export interface RequestBody {
+  readonly bytes?: Uint8Array;
+  readonly object?: unknown;
+}
+
+export interface ServerRequest {
+  readonly method: string;
+  /** Decoded path without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body?: RequestBody;
+  /** Aborted when the client goes away or the request's time is over. */
+  readonly signal: AbortSignal;
+  /** Set by the in-process door: already authenticated. */
+  readonly user?: UserInfo;
+  /** Subject of the verified client certificate, set by the HTTPS door. */
+  readonly clientCertificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  readonly remoteAddress?: string;
+  /** In process: who and why. Over HTTP the chain derives it from user and User-Agent. */
+  readonly provenance?: Provenance;
+}
+
+/** A request after authentication and request-info; handlers and admission see this. */
+export interface RequestContext {
+  readonly request: ServerRequest;
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly provenance: Provenance;
+  /** Sent as Warning headers (299), in order, without repeats. */
+  readonly warnings: string[];
+  /** Cluster-clock ms at which the request began. */
+  readonly startedAt: number;
+}
+
+/** An event ready for the wire: `encoded` is the JSON of `{"type":…,"object":…}` without newline, made at most once per event and form. */
+export interface EncodedWatchEvent {
+  readonly event: WatchEvent<KubeObject | Status>;
+  encoded(): Uint8Array;
+}
+
+export type ResponseBody =
+  | {
+      readonly kind: 'object';
+      readonly object: object;
+      /** JSON bytes already at hand (cached). */
+      readonly encoded?: Uint8Array;
+    }
+  /** A list: items may bring their cached JSON, so that big lists are joined, not encoded. */
+  | {
+      readonly kind: 'list';
+      readonly head: { apiVersion: string; kind: string; metadata: object };
+      readonly items: readonly { readonly object: object; encoded(): Uint8Array }[];
+    }
+  | { readonly kind: 'watch'; readonly events: AsyncIterable<EncodedWatchEvent> }
+  | { readonly kind: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
+  | { readonly kind: 'bytes'; readonly contentType: string; readonly bytes: Uint8Array };
+
+export interface ServerResponse {
+  readonly code: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: ResponseBody;
+}
+
+export type Handler = (context: RequestContext) => Promise<ServerResponse>;
+
+/** `pods`, `deployments.apps`: how resources are keyed in maps. */
+export type ResourceKey = string;
+
+/** Read-only, synchronous view of the watch cache; objects are frozen and shared. */
+export interface ObjectReader {
+  get(resource: ResourceKey, namespace: string, name: string): Readonly<KubeObject> | undefined;
+  /** `namespace` empty or absent = all. */
+  list(resource: ResourceKey, namespace?: string): readonly Readonly<KubeObject>[];
+}
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+export interface AdmissionAttributes {
+  readonly operation: AdmissionOperation;
+  readonly definition: ResourceDefinition;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The new object; mutating plugins change it in place. Absent for DELETE. */
+  readonly object?: KubeObject;
+  readonly oldObject?: Readonly<KubeObject>;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly warnings: string[];
+}
+
+/** Upstream: apiserver/pkg/admission/interfaces.go. Throwing a StatusError refuses the request. */
+export interface AdmissionPlugin {
+  /** Upstream's plugin name, e.g. `NamespaceLifecycle`. */
+  readonly name: string;
+  handles(operation: AdmissionOperation): boolean;
+  admit?(attributes: AdmissionAttributes): void | Promise<void>;
+  validate?(attributes: AdmissionAttributes): void | Promise<void>;
+}
+
+/** The chain the registry calls: mutating after decode and defaulting, validating after validation. */
+export interface AdmissionChain {
+  admit(attributes: AdmissionAttributes): Promise<void>;
+  validate(attributes: AdmissionAttributes): Promise<void>;
+}
+
+export interface AuthorizationAttributes {
+  readonly user: UserInfo;
+  readonly verb: string;
+  readonly resourceRequest: boolean;
+  readonly namespace: string;
+  readonly apiGroup: string;
+  readonly apiVersion: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+export interface Authorizer {
+  authorize(attributes: AuthorizationAttributes): {
+    readonly decision: 'allow' | 'deny' | 'noOpinion';
+    readonly reason: string;
+  };
+}
+
+/**
+ * Work of one resource around the store write, e.g. allocating a cluster IP. `begin*` may change the object; what it
+ * returns is called once with whether the write succeeded. Upstream: registry/generic/registry/store.go Begin and After hooks.
+ */
+export interface RegistryHooks {
+  beginCreate?(object: KubeObject, context: { dryRun: boolean }): Finish | Promise<Finish>;
+  beginUpdate?(object: KubeObject, old: Readonly<KubeObject>, context: { dryRun: boolean }): Finish | Promise<Finish>;
+  afterDelete?(object: Readonly<KubeObject>): void | Promise<void>;
+}
+export type Finish = ((succeeded: boolean) => void | Promise<void>) | undefined;
+
+export interface LogOptions {
+  readonly container: string;
+  readonly follow: boolean;
+  readonly previous: boolean;
+  readonly timestamps: boolean;
+  readonly sinceSeconds?: number;
+  readonly sinceTime?: string;
+  readonly tailLines?: number;
+  readonly limitBytes?: number;
+}
+
+/** How the API server reaches the node agent. Supplied by `cluster`. */
+export interface NodeDialer {
+  /** Throws StatusError when the node or container cannot be reached. */
+  containerLogs(
+    node: string,
+    pod: { namespace: string; name: string; uid: string },
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
+}

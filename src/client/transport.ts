@@ -1,0 +1,59 @@
+/**
+ * The seam between clients and API servers. `client` has an HTTPS transport; `cluster` supplies an in-process one that
+ * hands objects straight to the API server's handler chain, with authentication done and no bytes made.
+ */
+import type { KubeObject, Status, WatchEvent } from '../apimachinery/index.ts';
+
+/** What triggered the writes of a reconcile; read once per client call from the async context. */
+export interface RequestCause {
+  /** `<plural>[.<group>]/<namespace>/<name>` of the object whose event triggered the reconcile. */
+  readonly object?: string;
+  /** Its resourceVersion as a number. */
+  readonly revision?: number;
+  /** Events merged into the reconcile. */
+  readonly count?: number;
+  /** `resync`, `retry`, `requeue-after` …, instead of an object. */
+  readonly timer?: string;
+}
+
+export type ApiMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** One request by path, as HTTP has it. `query` values are not URL-encoded here. */
+export interface ApiRequest {
+  readonly method: ApiMethod;
+  /** `/api/v1/namespaces/default/pods/web`, not encoded beyond what a path needs. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** An object (the in-process transport takes it over: do not change it afterwards), or a patch. */
+  readonly body?: unknown;
+  /** For PATCH: `application/apply-patch+yaml`, `application/strategic-merge-patch+json`, … Default `application/json`. */
+  readonly contentType?: string;
+  /** Default `application/json`. Tables: `application/json;as=Table;v=v1;g=meta.k8s.io,application/json`. */
+  readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: RequestCause;
+  readonly signal?: AbortSignal;
+}
+
+/** A successful answer (2xx). Failures are thrown as `StatusError`; a server out of reach as `ConnectionError`. */
+export interface ApiResponse {
+  readonly code: number;
+  /** Decoded JSON, or text for endpoints that serve text. Objects from the in-process transport are read-only. */
+  readonly body: any;
+  /** Warning header texts. */
+  readonly warnings: readonly string[];
+}
+
+export interface Transport {
+  request(request: ApiRequest): Promise<ApiResponse>;
+  /** A watch, already established when the promise resolves. Ends normally when the server ends it or `signal` aborts. */
+  watch(request: ApiRequest): Promise<AsyncIterable<WatchEvent<KubeObject | Status>>>;
+  /** A streamed text answer (logs with follow). */
+  stream(request: ApiRequest): Promise<AsyncIterable<Uint8Array>>;
+  close(): Promise<void>;
+}
+
+/** The server could not be reached: nothing listens, TLS failed, connection lost. Worth a retry. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+}
