@@ -39,3 +39,17 @@ export {
   type WatchResponse,
   type WatchStream,
 } from './kv.ts';
+export type {
+  AlarmMember,
+  AlarmRequest,
+  AlarmResponse,
+  AlarmType,
+  EtcdServerApi,
+  HashKVResponse,
+  HashResponse,
+  MemberInfo,
+  MemberListResponse,
+  MemberStatus,
+  RaftLogEntry,
+  RaftStatus,
+} from './server-api.ts';
