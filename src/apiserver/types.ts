@@ -54,6 +54,10 @@ export interface ServerRequest {
   readonly remoteAddress?: string;
   /** In process: who and why. Over HTTP the chain derives it from user and User-Agent. */
   readonly provenance?: Provenance;
+  /** The door's own array: the chain hands it on as `RequestContext.warnings`, so that warnings of failed requests are sent too. */
+  readonly warnings?: string[];
+  /** Aborts `signal`; set by doors with sockets, used by the request timeout. */
+  cancel?(reason: unknown): void;
 }
 
 /** A request after authentication and request-info; handlers and admission see this. */
@@ -107,6 +111,39 @@ export interface ObjectReader {
   get(resource: ResourceKey, namespace: string, name: string): Readonly<KubeObject> | undefined;
   /** `namespace` empty or absent = all. */
   list(resource: ResourceKey, namespace?: string): readonly Readonly<KubeObject>[];
+  /** Changes whenever any object of the resource changed: what is derived from `list` may be kept while it stays equal. */
+  version?(resource: ResourceKey): number;
+}
+
+/**
+ * Code that answers POST of a virtual resource (`tokenreviews.authentication.k8s.io`) or of a subresource of its own
+ * kind (`serviceaccounts/token`). `object` is decoded, defaulted and validated against its schema; the answer is sent
+ * with code 201.
+ */
+export type VirtualCreate = (context: RequestContext, object: KubeObject) => KubeObject | Promise<KubeObject>;
+
+/** Every resource served at this moment: built-in rows and established CRDs. */
+export interface ServedResources {
+  definitions(): readonly ResourceDefinition[];
+  /** Changes whenever `definitions()` would differ. */
+  readonly version: number;
+}
+
+/** Says who sent a request. Undefined: no credentials it knows. Throws StatusError 401 for credentials that are wrong. */
+export interface Authenticator {
+  authenticate(request: ServerRequest): UserInfo | undefined;
+}
+
+/** The whole chain: authentication to handler. Throws StatusError. */
+export type Dispatch = (request: ServerRequest) => Promise<ServerResponse>;
+
+/** A non-resource URL that another room serves, below `/klab/v1/`; guarded by authentication and RBAC nonResourceURLs. */
+export interface KlabRoute {
+  /** `/klab/v1/scheduler/decisions/{namespace}/{name}`: a segment in braces matches one segment. */
+  readonly path: string;
+  /** HTTP method in lower case, which is also what RBAC is asked for. */
+  readonly verb: 'get' | 'post' | 'put' | 'delete';
+  readonly handler: (context: RequestContext, parameters: Readonly<Record<string, string>>) => Promise<ServerResponse>;
 }
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
