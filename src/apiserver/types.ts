@@ -3,8 +3,9 @@
  * Doors (HTTP, in process) make a ServerRequest and send a ServerResponse; nothing between them knows about sockets.
  */
 import type { ResourceDefinition } from '../api/index.ts';
-import type { KubeObject, Status, WatchEvent } from '../apimachinery/index.ts';
-import type { Provenance } from '../etcd/index.ts';
+import type { KubeObject, SchemaSet, Status, WatchEvent } from '../apimachinery/index.ts';
+import type { Clock, Logger, Prng } from '../base/index.ts';
+import type { KV, Provenance } from '../etcd/index.ts';
 
 export interface UserInfo {
   readonly name: string;
@@ -44,6 +45,8 @@ export interface ServerRequest {
   readonly query: URLSearchParams;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Values of headers that came more than once, by lower-case name (`headers` holds them joined with `, `). */
+  readonly repeatedHeaders?: Readonly<Record<string, readonly string[]>>;
   readonly body?: RequestBody;
   /** Aborted when the client goes away or the request's time is over. */
   readonly signal: AbortSignal;
@@ -99,12 +102,63 @@ export interface ServerResponse {
   readonly code: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: ResponseBody;
+  /** The request's warnings (RequestContext.warnings): doors send each as a `299 - "text"` Warning header. */
+  readonly warnings?: readonly string[];
 }
 
 export type Handler = (context: RequestContext) => Promise<ServerResponse>;
 
 /** `pods`, `deployments.apps`: how resources are keyed in maps. */
 export type ResourceKey = string;
+
+/** `<ResourceKey>[/<subresource>]`: `tokenreviews.authentication.k8s.io`, `serviceaccounts/token`, `pods/eviction`. */
+export type HandlerKey = string;
+
+/**
+ * Answers a POST to a virtual resource or to a subresource whose answer is computed instead of stored. The registry has
+ * decoded, schema-checked and defaulted `object` and run admission; what is returned is sent with 201. Name and namespace are in
+ * `context.info`. Keyed by HandlerKey in `ServerParts.virtual`.
+ */
+export type VirtualHandler = (
+  context: RequestContext,
+  object: KubeObject,
+  options: { readonly dryRun: boolean },
+) => KubeObject | Promise<KubeObject>;
+
+/** What the core offers to those who build ServerParts. */
+export interface ServerCore {
+  readonly definitions: readonly ResourceDefinition[];
+  readonly schemas: SchemaSet;
+  /** The watch caches. Empty until `synced` resolves. */
+  readonly reader: ObjectReader;
+  readonly kv: KV;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  /** The caches hold the store's state. */
+  readonly synced: Promise<void>;
+  /** Resolves when the caches hold all that was written before the call. */
+  waitForCache(): Promise<void>;
+  /**
+   * The whole server for its own writes (bootstrap objects, allocators): requests as `system:apiserver`, not counted by
+   * flow control. Usable once `start` has got the parts.
+   */
+  handle(request: ServerRequest): Promise<ServerResponse>;
+}
+
+/**
+ * Everything around the registry, made by one factory `(core) => ServerParts`. `chain` wraps the core's handler of
+ * resource requests into the filter chain (request info, authentication, audit, authorization, error rendering);
+ * it calls `nonResource` itself for all paths that are no resource requests.
+ */
+export interface ServerParts {
+  readonly admission: AdmissionChain;
+  readonly hooks: ReadonlyMap<ResourceKey, RegistryHooks>;
+  readonly virtual: ReadonlyMap<HandlerKey, VirtualHandler>;
+  chain(resources: Handler): (request: ServerRequest) => Promise<ServerResponse>;
+  /** Work after the caches are synced and before the server is ready: bootstrap RBAC, priority classes, allocator state. */
+  poststart?(signal: AbortSignal): Promise<void>;
+}
 
 /** Read-only, synchronous view of the watch cache; objects are frozen and shared. */
 export interface ObjectReader {
