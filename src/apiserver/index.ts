@@ -30,6 +30,5 @@ export type {
   ServerRequest,
   ServerResponse,
   UserInfo,
-  VirtualHandler,
   VirtualCreate,
 } from './types.ts';

@@ -114,20 +114,9 @@ export type ResourceKey = string;
 /** `<ResourceKey>[/<subresource>]`: `tokenreviews.authentication.k8s.io`, `serviceaccounts/token`, `pods/eviction`. */
 export type HandlerKey = string;
 
-/**
- * Answers a POST to a virtual resource or to a subresource whose answer is computed instead of stored. The registry has
- * decoded, schema-checked and defaulted `object` and run admission; what is returned is sent with 201. Name and namespace are in
- * `context.info`. Keyed by HandlerKey in `ServerParts.virtual`.
- */
-export type VirtualHandler = (
-  context: RequestContext,
-  object: KubeObject,
-  options: { readonly dryRun: boolean },
-) => KubeObject | Promise<KubeObject>;
-
 /** What the core offers to those who build ServerParts. */
 export interface ServerCore {
-  readonly definitions: readonly ResourceDefinition[];
+  readonly served: ServedResources;
   readonly schemas: SchemaSet;
   /** The watch caches. Empty until `synced` resolves. */
   readonly reader: ObjectReader;
@@ -154,8 +143,8 @@ export interface ServerCore {
 export interface ServerParts {
   readonly admission: AdmissionChain;
   readonly hooks: ReadonlyMap<ResourceKey, RegistryHooks>;
-  readonly virtual: ReadonlyMap<HandlerKey, VirtualHandler>;
-  chain(resources: Handler): (request: ServerRequest) => Promise<ServerResponse>;
+  readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
+  chain(resources: Handler): Dispatch;
   /** Work after the caches are synced and before the server is ready: bootstrap RBAC, priority classes, allocator state. */
   poststart?(signal: AbortSignal): Promise<void>;
 }
