@@ -186,7 +186,7 @@ export {
   validateObjectMeta,
   validateObjectMetaUpdate,
   validateSchema,
-  valueOf,
+  wholeValueOf,
   type YamlDocument,
 } from './pending.ts';
 export type { Schema, SchemaSet } from './schema.ts';

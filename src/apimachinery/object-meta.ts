@@ -77,7 +77,7 @@ export function groupVersionKindOf(object: { apiVersion: string; kind: string })
 
 /** A copy with some metadata changed; the rest is shared. A field set to `undefined` is removed. */
 export function withMetadata<T extends KubeObject>(object: Readonly<T>, change: Partial<ObjectMeta>): T {
-  const metadata: Record<string, unknown> = { ...object.metadata, ...change };
+  const metadata = { ...object.metadata, ...change } as Record<string, unknown>;
   for (const key in change) if (change[key as keyof ObjectMeta] === undefined) delete metadata[key];
   return { ...object, metadata } as T;
 }

@@ -211,8 +211,8 @@ export function milliValueOf(_text: string | number | undefined): number {
   return pending('milliValueOf');
 }
 /** Whole units as a number, rounded up: for bytes and counts. 0 for undefined. */
-export function valueOf(_text: string | number | undefined): number {
-  return pending('valueOf');
+export function wholeValueOf(_text: string | number | undefined): number {
+  return pending('wholeValueOf');
 }
 export function compareQuantity(_a: string | number, _b: string | number): -1 | 0 | 1 {
   return pending('compareQuantity');
