@@ -14,8 +14,6 @@ export {
   Indexer,
   type Indexers,
   type IndexFunction,
-  objectKey,
-  splitObjectKey,
 } from './informer/indexer.ts';
 export { type LabelMatcher, Lister } from './informer/lister.ts';
 export { Reflector, type ReflectorDeps, type ReflectorOptions, type ReflectorTarget } from './informer/reflector.ts';
@@ -25,7 +23,6 @@ export {
   type InformerOptions,
   SharedInformer,
 } from './informer/shared-informer.ts';
-export { deepCopy, deepFreeze } from './json.ts';
 export {
   type CallOptions,
   type DeleteOptions,

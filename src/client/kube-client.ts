@@ -5,10 +5,16 @@
  * pass `handOver: true` for an object made for this call. Answers are read-only (shared with the server's cache).
  */
 
-import { type KubeList, type KubeObject, type Status, StatusError, type WatchEvent } from '../apimachinery/index.ts';
+import {
+  deepCopy,
+  type KubeList,
+  type KubeObject,
+  type Status,
+  StatusError,
+  type WatchEvent,
+} from '../apimachinery/index.ts';
 import { assert } from '../base/index.ts';
 import { currentCause } from './cause.ts';
-import { deepCopy } from './json.ts';
 import { groupVersionText, type ResourceDescription, type ResourceRef, resourcePath } from './resource.ts';
 import { RESTMapper } from './rest-mapper.ts';
 import type { ApiRequest, ApiResponse, Transport } from './transport.ts';
@@ -206,9 +212,8 @@ export class ResourceClient<T extends KubeObject = KubeObject> {
   apply(object: Readonly<T>, options: PatchOptions & { readonly fieldManager: string }): Promise<Readonly<T>> {
     const name = object.metadata.name;
     assert(name !== undefined && name !== '', 'apply needs metadata.name');
-    const body = { ...object };
-    body.apiVersion ??= groupVersionText(this.description);
-    body.kind ??= this.description.kind;
+    const { apiVersion = groupVersionText(this.description), kind = this.description.kind } = object;
+    const body = { ...object, apiVersion, kind };
     return this.namespace(this.#namespaceOf(object)).patch(name, 'apply', body, options);
   }
 

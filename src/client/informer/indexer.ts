@@ -10,18 +10,6 @@ import { assert } from '../../base/index.ts';
 export type IndexFunction<T> = (object: T) => readonly string[];
 export type Indexers<T> = Readonly<Record<string, IndexFunction<T>>>;
 
-/** `namespace/name`, or `name` for cluster-scoped objects. */
-export function objectKey(object: Readonly<KubeObject>): string {
-  const { namespace, name } = object.metadata;
-  return namespace ? `${namespace}/${name}` : name!;
-}
-
-/** Inverse of `objectKey`. */
-export function splitObjectKey(key: string): { namespace: string; name: string } {
-  const slash = key.indexOf('/');
-  return slash < 0 ? { namespace: '', name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 /** Index `namespace`. */
 export const byNamespace: IndexFunction<KubeObject> = (object) => [object.metadata.namespace ?? ''];
 

@@ -4,12 +4,11 @@
  * Upstream: client-go/tools/cache/shared_informer.go. Differs: no goroutine and buffer per listener.
  */
 
-import type { KubeObject } from '../../apimachinery/index.ts';
-import { Deferred, type Runnable, Slicer, TaskGroup, verifyEnabled } from '../../base/index.ts';
-import { deepFreeze } from '../json.ts';
+import { deepFreeze, type KubeObject, objectKey } from '../../apimachinery/index.ts';
+import { Deferred, type Runnable, Slicer, TaskGroup } from '../../base/index.ts';
 import type { ResourceClient } from '../kube-client.ts';
 import type { ResourceDescription } from '../resource.ts';
-import { Indexer, type Indexers, objectKey } from './indexer.ts';
+import { Indexer, type Indexers } from './indexer.ts';
 import { Lister } from './lister.ts';
 import { Reflector, type ReflectorDeps, type ReflectorOptions, type ReflectorTarget } from './reflector.ts';
 
@@ -148,7 +147,7 @@ export class SharedInformer<T extends KubeObject = KubeObject> implements Runnab
   #put(received: T, initial: boolean): void {
     const { transform } = this.#options;
     const object = (transform ? transform(received) : received) as T;
-    if (verifyEnabled) deepFreeze(object);
+    deepFreeze(object);
     const key = objectKey(object);
     const old = this.indexer.put(key, object);
     if (old === undefined) {
@@ -161,7 +160,7 @@ export class SharedInformer<T extends KubeObject = KubeObject> implements Runnab
   #delete(key: string, final: T | undefined): void {
     const old = this.indexer.delete(key);
     if (old === undefined) return;
-    if (verifyEnabled) deepFreeze(final);
+    deepFreeze(final);
     for (const handler of this.#handlers) handler.onDelete?.(final ?? old, final === undefined);
   }
 }
