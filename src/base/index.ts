@@ -22,6 +22,7 @@ export {
 } from './clock.ts';
 export { Deferred } from './deferred.ts';
 export { type Logger, silentLogger } from './log.ts';
+export { packageRoot, packageVersion } from './package-root.ts';
 export { Prng, safeEncodeString } from './prng.ts';
 export { BoundedQueue, QueueOverflowError } from './queue.ts';
 export { isAbort, type Runnable, StoppedError, TaskGroup } from './task-group.ts';

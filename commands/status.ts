@@ -1,0 +1,39 @@
+import { BaseCommand, clusterStatus, Flags, humanBytes, printData } from '../src/cli/index.ts';
+
+export default class Status extends BaseCommand {
+  static override summary = 'Show whether a cluster runs, where its doors and files are, and how large it is.';
+  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status -o json | jq -r .kubeconfig'];
+  static override flags = {
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Status);
+    const status = await clusterStatus(flags.name);
+    if (flags.output) {
+      this.print(printData(status, flags.output as 'json' | 'yaml'));
+      return;
+    }
+    const rows: [string, string][] = [
+      ['cluster', `${status.name} (${status.running ? 'running' : 'stopped'})`],
+      ...(status.running
+        ? ([
+            ['server', `pid ${status.pid}, klab ${status.version}, since ${status.startedAt}`],
+            ['API', status.api!.endpoint],
+            [
+              'etcd',
+              `${status.etcd!.endpoints.join(', ')} (${status.etcdMembers} member${status.etcdMembers === 1 ? '' : 's'})`,
+            ],
+            ['kubeconfig', status.kubeconfig!],
+          ] as [string, string][])
+        : []),
+      ['nodes', String(status.nodes ?? '-')],
+      ['store', `${status.store ?? 'sqlite'}, ${humanBytes(status.sizes.databaseBytes + status.sizes.walBytes)}`],
+      ['clock', status.clock ?? 'real'],
+      ['state', `${status.dir}, ${humanBytes(status.sizes.totalBytes)}`],
+      ['log', status.log],
+    ];
+    const width = Math.max(...rows.map(([label]) => label.length));
+    for (const [label, value] of rows) this.print(`${label.padEnd(width)}   ${value}`);
+  }
+}

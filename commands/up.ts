@@ -1,0 +1,110 @@
+import {
+  BaseCommand,
+  bringUp,
+  chalk,
+  Flags,
+  mergeContext,
+  nameFlag,
+  parseDuration,
+  runInForeground,
+  type StartRequest,
+} from '../src/cli/index.ts';
+
+export default class Up extends BaseCommand {
+  static override summary = 'Start a cluster: API server, etcd, controllers, scheduler and simulated nodes.';
+  static override description =
+    'Starts the background server of a cluster and waits until the API is ready, all nodes are Ready and namespace ' +
+    'default can run pods. Adds the context klab-<name> to your kubeconfig and makes it current.';
+  static override examples = [
+    '<%= config.bin %> up',
+    '<%= config.bin %> up --nodes 5 --name dev',
+    '<%= config.bin %> up -v',
+    '<%= config.bin %> up --clock virtual --seed demo',
+  ];
+
+  static override flags = {
+    nodes: Flags.integer({ summary: 'number of simulated nodes (default 3)', min: 0, max: 10_000 }),
+    'etcd-members': Flags.integer({ summary: 'members of the embedded etcd: 1, 3 or 5 (default 1)' }),
+    store: Flags.string({ summary: 'where state lives (default sqlite)', options: ['sqlite', 'memory'] }),
+    clock: Flags.string({ summary: 'the cluster clock (default real)', options: ['real', 'virtual'] }),
+    seed: Flags.string({ summary: 'seed of all randomness that the API shows' }),
+    'secure-port': Flags.integer({
+      summary: 'port of the API server (default 6443 if free, else a free one)',
+      min: 1,
+      max: 65_535,
+    }),
+    'etcd-port': Flags.integer({
+      summary: 'port of the first etcd member (default 2379 if free)',
+      min: 1,
+      max: 65_535,
+    }),
+    controllers: Flags.string({
+      summary: "controllers to run, as kube-controller-manager's flag: *, foo, -foo",
+      multiple: true,
+      delimiter: ',',
+    }),
+    scheduler: Flags.boolean({ summary: 'run the scheduler', default: true, allowNo: true }),
+    merge: Flags.boolean({
+      summary: 'add the context to your kubeconfig and make it current',
+      default: true,
+      allowNo: true,
+    }),
+    foreground: Flags.boolean({ summary: 'serve in this process until Ctrl-C' }),
+    timeout: Flags.string({ summary: 'how long to wait until the cluster is ready', default: '60s' }),
+    verbose: Flags.boolean({ char: 'v', summary: 'narrate the boot' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Up);
+    const members = flags['etcd-members'];
+    if (members !== undefined && ![1, 3, 5].includes(members)) {
+      this.fail(`--etcd-members must be 1, 3 or 5, not ${members}`, 2);
+    }
+    const request: StartRequest = {
+      ...(flags.nodes !== undefined && { nodes: flags.nodes }),
+      ...(members !== undefined && { etcdMembers: members }),
+      ...(flags.store && { store: flags.store as 'sqlite' | 'memory' }),
+      ...(flags.clock && { clock: flags.clock as 'real' | 'virtual' }),
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(flags['secure-port'] && { apiPort: flags['secure-port'], explicitApiPort: true }),
+      ...(flags['etcd-port'] && { etcdPorts: [flags['etcd-port']], explicitEtcdPort: true }),
+      ...(flags.controllers && { controllers: flags.controllers }),
+      ...(!flags.scheduler && { scheduler: false }),
+    };
+    const onPhase = (phase: { text: string; detail?: boolean; ms: number }) => {
+      if (!flags.verbose && phase.detail) return;
+      this.say(`${chalk.dim(`${phase.ms.toFixed(0).padStart(5)} ms`)}  ${phase.text}`);
+    };
+    const timeoutMs = parseDuration(flags.timeout);
+
+    if (flags.foreground) {
+      await runInForeground(flags.name, request, {
+        onPhase,
+        signal: this.signal,
+        onReady: (info) => {
+          if (flags.merge) this.say(mergeContext(info));
+          this.say(`cluster "${flags.name}" is up at ${info.api.endpoint}; Ctrl-C stops it`);
+        },
+      });
+      return;
+    }
+
+    const { info, started } = await bringUp(flags.name, request, {
+      onPhase: flags.verbose ? onPhase : undefined,
+      signal: this.signal,
+      timeoutMs,
+    });
+    if (!started) {
+      this.say(
+        `cluster "${flags.name}" is already running (pid ${info.pid}, ${info.nodes} nodes, API at ${info.api.endpoint})`,
+      );
+      if (flags.merge) this.say(mergeContext(info));
+      return;
+    }
+    this.say(`${chalk.green('✓')} cluster "${flags.name}" is up: ${info.nodes} nodes, API at ${info.api.endpoint}`);
+    if (flags.merge) this.say(mergeContext(info));
+    this.say(
+      `Try: klab apply -f FILE${nameFlag(flags.name)} · kubectl get nodes · klab get pods -A${nameFlag(flags.name)}`,
+    );
+  }
+}

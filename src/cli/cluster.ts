@@ -1,0 +1,192 @@
+/** The life of clusters, as `klab up`, `down`, `status`, `ls` and auto-boot need it. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ClusterError,
+  type ClusterPaths,
+  clusterPaths,
+  listClusters,
+  readServer,
+  readSettings,
+  type ServerInfo,
+  type ServerMessage,
+  type StartRequest,
+  startServer,
+  stopServer,
+  versionSkew,
+} from '../cluster/index.ts';
+import { exitCodes, UserError } from './exit-codes.ts';
+
+export type { ServerInfo, StartRequest } from '../cluster/index.ts';
+
+type Phase = Extract<ServerMessage, { type: 'phase' }>;
+
+/** Cluster errors in a command's words. */
+function asUserError(error: unknown): unknown {
+  if (!(error instanceof ClusterError)) return error;
+  const code = error.code === 'InvalidName' || error.code === 'InvalidOption' ? exitCodes.usage : exitCodes.failed;
+  return new UserError(error.message, code, { cause: error });
+}
+
+async function translated<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asUserError(error);
+  }
+}
+
+export function bringUp(
+  name: string,
+  request: StartRequest,
+  options: { onPhase?: (phase: Phase) => void; signal?: AbortSignal; timeoutMs?: number } = {},
+): Promise<{ info: ServerInfo; started: boolean }> {
+  return translated(() => startServer(clusterPaths(name), request, options));
+}
+
+export function takeDown(name: string, options: { purge?: boolean } = {}): Promise<{ ran: boolean; existed: boolean }> {
+  return translated(async () => {
+    const paths = clusterPaths(name);
+    const existed = existsSync(paths.dir);
+    return { existed, ran: await stopServer(paths, options) };
+  });
+}
+
+/** The server of a cluster, booted if need be (said on stderr) unless `boot` is false. */
+export async function ensureServer(
+  name: string,
+  options: { boot: boolean; say: (text: string) => void; signal?: AbortSignal },
+): Promise<ServerInfo> {
+  return translated(async () => {
+    const paths = clusterPaths(name);
+    let info = readServer(paths);
+    if (!info) {
+      if (!options.boot) {
+        throw new UserError(`cluster "${name}" is not running; start it with: klab up${nameFlag(name)}`);
+      }
+      options.say(`starting cluster "${name}" …`);
+      info = (await startServer(paths, {}, { signal: options.signal })).info;
+      options.say(
+        `cluster "${name}" is up: ${info.nodes} nodes, API at ${info.api.endpoint} (klab down${nameFlag(name)} stops it)`,
+      );
+    }
+    const skew = versionSkew(info);
+    if (skew) options.say(`warning: ${skew}`);
+    return info;
+  });
+}
+
+export function nameFlag(name: string): string {
+  return name === 'default' ? '' : ` --name ${name}`;
+}
+
+export interface ClusterStatus {
+  readonly name: string;
+  readonly running: boolean;
+  readonly pid?: number;
+  readonly version?: string;
+  readonly startedAt?: string;
+  readonly api?: { endpoint: string };
+  readonly etcd?: ServerInfo['etcd'];
+  readonly kubeconfig?: string;
+  readonly certificates?: ServerInfo['certificates'];
+  readonly nodes?: number;
+  readonly etcdMembers?: number;
+  readonly store?: string;
+  readonly clock?: string;
+  readonly dir: string;
+  readonly log: string;
+  readonly sizes: {
+    readonly databaseBytes: number;
+    readonly walBytes: number;
+    readonly logBytes: number;
+    readonly totalBytes: number;
+  };
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+}
+
+function sizes(paths: ClusterPaths): ClusterStatus['sizes'] {
+  let totalBytes = 0;
+  if (existsSync(paths.dir)) {
+    for (const entry of readdirSync(paths.dir, { withFileTypes: true, recursive: true })) {
+      if (entry.isFile()) totalBytes += sizeOf(join(entry.parentPath, entry.name));
+    }
+  }
+  return {
+    databaseBytes: sizeOf(paths.database),
+    walBytes: sizeOf(`${paths.database}-wal`),
+    logBytes: sizeOf(paths.log),
+    totalBytes,
+  };
+}
+
+/** @throws UserError when there is no such cluster. */
+export function clusterStatus(name: string): Promise<ClusterStatus> {
+  return translated(() => {
+    const paths = clusterPaths(name);
+    const info = readServer(paths);
+    if (!info && !existsSync(paths.dir)) {
+      throw new UserError(`there is no cluster "${name}"; create it with: klab up${nameFlag(name)}`);
+    }
+    const settings = readSettings(paths);
+    return {
+      name,
+      running: info !== undefined,
+      ...(info && {
+        pid: info.pid,
+        version: info.version,
+        startedAt: info.startedAt,
+        api: info.api,
+        etcd: info.etcd,
+        kubeconfig: info.kubeconfig,
+        certificates: info.certificates,
+      }),
+      nodes: info?.nodes ?? settings?.nodes,
+      etcdMembers: info?.etcdMembers ?? settings?.etcdMembers,
+      store: info?.store ?? settings?.store,
+      clock: info?.clock ?? settings?.clock,
+      dir: paths.dir,
+      log: paths.log,
+      sizes: sizes(paths),
+    };
+  });
+}
+
+export function allClusters(): Promise<ClusterStatus[]> {
+  return Promise.all(listClusters().map((name) => clusterStatus(name)));
+}
+
+/** Runs the server in this process until `signal` aborts. */
+export async function runInForeground(
+  name: string,
+  request: StartRequest,
+  options: { onPhase: (phase: Phase) => void; onReady: (info: ServerInfo) => void; signal: AbortSignal },
+): Promise<void> {
+  await translated(async () => {
+    const paths = clusterPaths(name);
+    const running = readServer(paths);
+    if (running) throw new ClusterError('Locked', `cluster "${name}" runs already, as pid ${running.pid}`);
+    const { runServer } = await import('../cluster/run-server.ts');
+    await runServer(paths, request, options);
+  });
+}
+
+/** `12.3 MB`. */
+export function humanBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}

@@ -1,0 +1,51 @@
+/** Turns whatever a command threw into what its user reads, and an exit code. */
+import { StatusError } from '../apimachinery/index.ts';
+import { isAbort } from '../base/index.ts';
+import { ConnectionError } from '../client/index.ts';
+import { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
+
+export interface RenderedError {
+  readonly text: string;
+  readonly exitCode: ExitCode;
+}
+
+/** kubectl's words for an API error: `Error from server (NotFound): pods "x" not found`. */
+export function renderStatusError(error: StatusError): string {
+  const { reason, message, code } = error.status;
+  if (reason === 'Invalid') return message ?? `the object is invalid (${code})`;
+  return reason ? `Error from server (${reason}): ${message}` : `Error from server: ${message}`;
+}
+
+export function renderError(error: unknown): RenderedError {
+  const debug = process.env['KLAB_DEBUG'] === '1';
+  const withStack = (text: string) => (debug && error instanceof Error ? `${text}\n${error.stack}` : text);
+  if (error instanceof UserError) return { text: withStack(`error: ${error.message}`), exitCode: error.exitCode };
+  if (error instanceof StatusError) return { text: withStack(renderStatusError(error)), exitCode: exitCodes.failed };
+  if (error instanceof ConnectionError) {
+    return {
+      text: withStack(`error: ${error.message}\nIs the cluster running? See: klab status, or start it with: klab up`),
+      exitCode: exitCodes.failed,
+    };
+  }
+  if (isAbort(error)) return { text: '', exitCode: exitCodes.interrupted };
+  if (isUsageError(error)) {
+    return { text: withStack(`error: ${firstLines(error.message)}\nSee: klab help`), exitCode: exitCodes.usage };
+  }
+  if (error instanceof Error) {
+    const code = (error as { oclif?: { exit?: number } }).oclif?.exit;
+    return {
+      text: withStack(`error: ${error.message}`),
+      exitCode: code === 2 ? exitCodes.usage : exitCodes.failed,
+    };
+  }
+  return { text: `error: ${String(error)}`, exitCode: exitCodes.failed };
+}
+
+/** oclif's parser errors know what they parsed. */
+function isUsageError(error: unknown): error is Error {
+  return error instanceof Error && ('parse' in error || error.constructor.name === 'CommandNotFoundError');
+}
+
+function firstLines(text: string): string {
+  return text.replace(/\nSee more help with --help$/, '').trimEnd();
+}

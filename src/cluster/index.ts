@@ -1,0 +1,24 @@
+/**
+ * cluster: the composition root. `createCluster` is the whole control plane in process; the launcher runs it as a
+ * background server. Whoever only starts, stops or asks loads nothing of the control plane.
+ */
+export { ClusterError, type ClusterErrorCode } from './errors.ts';
+export {
+  type ServerMessage,
+  type StartOptions,
+  type StartRequest,
+  type StartResult,
+  startServer,
+  stopServer,
+  versionSkew,
+} from './launcher.ts';
+export {
+  type ClusterPaths,
+  type ClusterSettings,
+  clusterPaths,
+  klabHome,
+  listClusters,
+  readServer,
+  readSettings,
+  type ServerInfo,
+} from './state.ts';

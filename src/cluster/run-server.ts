@@ -1,0 +1,113 @@
+/**
+ * The background server: lock, settings, control plane, server.json, and an orderly end. Also `klab up --foreground`.
+ */
+import { rmSync } from 'node:fs';
+import { type Logger, Prng, packageVersion, rfc3339, silentLogger, wallClock } from '../base/index.ts';
+import { acquireLock } from '../sqlite/index.ts';
+import { createCluster } from './create-cluster.ts';
+import { ClusterError } from './errors.ts';
+import type { ServerMessage, StartRequest } from './launcher.ts';
+import {
+  type ClusterPaths,
+  type ClusterSettings,
+  ensureStateFolder,
+  readSettings,
+  type ServerInfo,
+  writeFileAtomically,
+} from './state.ts';
+
+export interface RunServerOptions {
+  readonly onPhase: (phase: Extract<ServerMessage, { type: 'phase' }>) => void;
+  readonly onReady: (info: ServerInfo) => void;
+  /** Ends the server in order. */
+  readonly signal: AbortSignal;
+  readonly log?: Logger;
+}
+
+const defaults: Omit<ClusterSettings, 'seed'> = {
+  nodes: 3,
+  etcdMembers: 1,
+  clock: 'real',
+  store: 'sqlite',
+  controllers: ['*'],
+  scheduler: true,
+};
+
+/** What the cluster is to be: as asked, else as before, else the defaults. Members and store cannot change later. */
+function resolveSettings(paths: ClusterPaths, request: StartRequest): ClusterSettings {
+  const before = readSettings(paths);
+  const { explicitApiPort: _a, explicitEtcdPort: _e, ...asked } = request;
+  if (before && asked.etcdMembers !== undefined && asked.etcdMembers !== before.etcdMembers) {
+    throw new ClusterError(
+      'InvalidOption',
+      `cluster "${paths.name}" was made with ${before.etcdMembers} etcd member(s); to change that, delete it first: klab down --purge --name ${paths.name}`,
+    );
+  }
+  return { ...defaults, seed: Prng.random().seed, ...before, ...asked };
+}
+
+/** Serves until `signal` aborts. @throws ClusterError when the cluster cannot start. */
+export async function runServer(paths: ClusterPaths, request: StartRequest, options: RunServerOptions): Promise<void> {
+  const startedAt = wallClock.monotonic();
+  const log = options.log ?? silentLogger;
+  ensureStateFolder(paths);
+  const lock = acquireLock(paths.dir);
+  if (!lock) throw new ClusterError('Locked', `another klab server holds ${paths.dir}`);
+  try {
+    const settings = resolveSettings(paths, request);
+    const phase = (text: string, detail = true) =>
+      options.onPhase({ type: 'phase', text, detail, ms: wallClock.monotonic() - startedAt });
+    const cluster = await createCluster({
+      name: paths.name,
+      dir: paths.dir,
+      store: settings.store,
+      nodes: settings.nodes,
+      etcdMembers: settings.etcdMembers,
+      clock: settings.clock,
+      seed: settings.seed,
+      controllers: settings.controllers,
+      scheduler: settings.scheduler,
+      api: { port: settings.apiPort, explicit: request.explicitApiPort ?? false, preferred: 6443 },
+      etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: 2379 },
+      log,
+      onPhase: phase,
+      signal: options.signal,
+    });
+    try {
+      const info: ServerInfo = {
+        name: paths.name,
+        pid: process.pid,
+        version: packageVersion(),
+        startedAt: rfc3339(wallClock.now()),
+        api: { endpoint: cluster.apiEndpoint! },
+        etcd: cluster.etcdAccess!,
+        kubeconfig: paths.kubeconfig,
+        certificates: cluster.certificates!,
+        nodes: settings.nodes,
+        etcdMembers: settings.etcdMembers,
+        store: settings.store,
+        clock: settings.clock,
+        log: paths.log,
+      };
+      writeFileAtomically(
+        paths.settingsFile,
+        `${JSON.stringify({ ...settings, apiPort: cluster.apiPort, etcdPorts: cluster.etcdPorts }, null, 2)}\n`,
+      );
+      writeFileAtomically(paths.serverFile, `${JSON.stringify(info, null, 2)}\n`);
+      options.onReady(info);
+      await Promise.race([aborted(options.signal), cluster.failed]);
+    } finally {
+      rmSync(paths.serverFile, { force: true });
+      await cluster.stop();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
