@@ -1,0 +1,171 @@
+import { deepFreeze, type KubeObject } from '../../apimachinery/index.ts';
+
+/** Something that can be served as it is: a shared read-only object and its JSON, made at most once. */
+export interface Served {
+  readonly object: Readonly<KubeObject>;
+  encoded(): Uint8Array;
+}
+
+/** Turns stored objects into another served version; never changes its input. Entries memoise by instance. */
+export interface View {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Absent: the stored form is the served one. */
+  readonly convert?: (object: Readonly<KubeObject>) => KubeObject;
+}
+
+/** A value in the store is not an object klab can read. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+const protobufMagic = Buffer.from('k8s\0', 'latin1');
+const storedHead = /^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*","metadata":\{(?=")/;
+const resourceVersionField = Buffer.from('"resourceVersion":');
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The JSON to store: without resourceVersion and selfLink; type and metadata come first, which `spliced` relies on. */
+export function encodeForStorage(object: Readonly<KubeObject>): Uint8Array {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const stored =
+    metadata.resourceVersion === undefined && metadata.selfLink === undefined
+      ? metadata
+      : { ...metadata, resourceVersion: undefined, selfLink: undefined };
+  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: stored, ...rest }));
+}
+
+/** @throws DecodeError */
+function decode(key: string, value: Uint8Array, revision: number): KubeObject {
+  const bytes = bufferOf(value);
+  if (bytes.subarray(0, 4).equals(protobufMagic)) {
+    throw new DecodeError(`${key} is stored as protobuf, which this server does not read`);
+  }
+  let object: KubeObject;
+  try {
+    object = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new DecodeError(`${key} at revision ${revision} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof object !== 'object' || object === null || typeof object.metadata !== 'object') {
+    throw new DecodeError(`${key} at revision ${revision} is not a Kubernetes object`);
+  }
+  object.metadata.resourceVersion = String(revision);
+  return object;
+}
+
+/** The stored bytes with resourceVersion put in, which is much cheaper than encoding the object again. */
+function spliced(value: Uint8Array, revision: number): Uint8Array | undefined {
+  const bytes = bufferOf(value);
+  const match = storedHead.exec(bytes.toString('latin1', 0, 300));
+  if (!match || bytes.includes(resourceVersionField)) return undefined;
+  const at = match[0].length;
+  const field = `"resourceVersion":"${revision}",`;
+  const out = Buffer.allocUnsafe(bytes.length + field.length);
+  bytes.copy(out, 0, 0, at);
+  out.write(field, at, 'latin1');
+  bytes.copy(out, at + field.length, at);
+  return out;
+}
+
+export function encodeJson(object: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(object));
+}
+
+class Converted implements Served {
+  readonly object: Readonly<KubeObject>;
+  #encoded: Uint8Array | undefined;
+
+  constructor(object: Readonly<KubeObject>) {
+    this.object = deepFreeze(object);
+  }
+
+  encoded(): Uint8Array {
+    return (this.#encoded ??= encodeJson(this.object));
+  }
+}
+
+/**
+ * One revision of one object: the stored bytes, decoded when first looked at, encoded for clients when first sent.
+ * Shared by cache, watchers and lists; frozen under KLAB_VERIFY.
+ */
+export class StoredEntry implements Served {
+  readonly key: string;
+  /** As stored: without resourceVersion. */
+  readonly value: Uint8Array;
+  /** mod_revision; for the last state of a deleted object, the revision of the deletion. */
+  readonly revision: number;
+  #object: Readonly<KubeObject> | undefined;
+  #encoded: Uint8Array | undefined;
+  #views: Map<View, Served> | undefined;
+
+  /** `object`, when at hand, becomes the entry's own; its resourceVersion is set here. */
+  constructor(key: string, value: Uint8Array, revision: number, object?: KubeObject) {
+    this.key = key;
+    this.value = value;
+    this.revision = revision;
+    if (object) {
+      const resourceVersion = String(revision);
+      if (object.metadata.resourceVersion === resourceVersion) this.#object = deepFreeze(object);
+      else this.#object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion } });
+    }
+  }
+
+  /** @throws DecodeError */
+  get object(): Readonly<KubeObject> {
+    return (this.#object ??= deepFreeze(decode(this.key, this.value, this.revision)));
+  }
+
+  encoded(): Uint8Array {
+    return (this.#encoded ??= spliced(this.value, this.revision) ?? encodeJson(this.object));
+  }
+
+  as(view: View): Served {
+    if (!view.convert) return this;
+    let served = this.#views?.get(view);
+    if (!served) {
+      served = new Converted(view.convert(this.object));
+      this.#views ??= new Map();
+      this.#views.set(view, served);
+    }
+    return served;
+  }
+
+  /** The same state under another revision: what a DELETED event shows. */
+  at(revision: number): StoredEntry {
+    return new StoredEntry(this.key, this.value, revision, this.#object as KubeObject | undefined);
+  }
+}
+
+/**
+ * Objects whose write is under way, so that neither the writer's answer nor the watch cache parses what this process has
+ * just encoded. Both ask `resolve` and get the same entry. Matching is by key and bytes, hence safe whatever the order.
+ */
+export class PendingWrites {
+  readonly #pending = new Map<string, { value: Uint8Array; object: KubeObject; entry?: StoredEntry; asked: number }>();
+
+  expect(key: string, value: Uint8Array, object: KubeObject): void {
+    this.#pending.set(key, { value, object, asked: 0 });
+  }
+
+  abandon(key: string, value: Uint8Array): void {
+    if (this.#pending.get(key)?.value === value) this.#pending.delete(key);
+  }
+
+  resolve(key: string, value: Uint8Array, revision: number): StoredEntry {
+    const pending = this.#pending.get(key);
+    if (!pending || (pending.value !== value && !bufferOf(pending.value).equals(value))) {
+      return new StoredEntry(key, value, revision);
+    }
+    if (pending.entry && pending.entry.revision !== revision) return new StoredEntry(key, value, revision);
+    pending.entry ??= new StoredEntry(key, value, revision, pending.object);
+    if (++pending.asked >= 2) this.#pending.delete(key);
+    return pending.entry;
+  }
+
+  clear(): void {
+    this.#pending.clear();
+  }
+}
