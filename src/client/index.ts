@@ -6,6 +6,20 @@
  * errors are StatusError or ConnectionError; loops end when their signal aborts.
  */
 export { causeOf, currentCause, mergeCauses, withCause } from './cause.ts';
+export { type DiscoveryResult, discover, discoverMapper } from './discovery.ts';
+export { EventCorrelator } from './events/correlator.ts';
+export { type CoreEvent, type ObjectReference, referenceTo } from './events/event.ts';
+export {
+  EventBroadcaster,
+  type EventBroadcasterDeps,
+  type EventRecorder,
+  type EventSource,
+  type EventType,
+  silentRecorder,
+} from './events/recorder.ts';
+export type { ClientConfig, Credentials, ExecConfig, Impersonation } from './https/config.ts';
+export { ExecCredentialError } from './https/exec-credentials.ts';
+export { HttpsTransport, type HttpsTransportOptions } from './https/https-transport.ts';
 export { SharedInformerFactory, type SharedInformerFactoryOptions } from './informer/factory.ts';
 export {
   byControllerUID,
@@ -37,6 +51,33 @@ export {
   type WatchOptions,
   type WriteOptions,
 } from './kube-client.ts';
+export {
+  type ContextOverrides,
+  inClusterConfig,
+  Kubeconfig,
+  kubeconfigPaths,
+  type LoadKubeconfigOptions,
+  loadKubeconfig,
+  readKubeconfigFile,
+} from './kubeconfig/load.ts';
+export {
+  KubeconfigError,
+  type KubeconfigFile,
+  type NamedCluster,
+  type NamedContext,
+  type NamedUser,
+} from './kubeconfig/model.ts';
+export {
+  type KubeconfigEntries,
+  kubeconfigEntries,
+  kubeconfigPathToWrite,
+  mergeKubeconfig,
+  newKubeconfig,
+  removeFromKubeconfig,
+  useContext,
+  writeKubeconfig,
+} from './kubeconfig/write.ts';
+export { type LeaderElectionDeps, type LeaderElectionOptions, LeaderElector } from './leader-election.ts';
 export {
   BucketRateLimiter,
   defaultControllerRateLimiter,

@@ -1,0 +1,258 @@
+/**
+ * The Kubernetes API over HTTP/1.1 with TLS, keep-alive connections and session reuse.
+ * Upstream: client-go/rest (request, with_retry, transport). Times here are the wall clock's: they serve sockets.
+ */
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { type KubeObject, type Status, stringifyJson, type WatchEvent } from '../../apimachinery/index.ts';
+import { isAbort, wallClock } from '../../base/index.ts';
+import { type ApiRequest, type ApiResponse, ConnectionError, type Transport } from '../transport.ts';
+import type { ClientConfig, Credentials } from './config.ts';
+import { responseError, warningTexts } from './errors.ts';
+import { ExecCredentials } from './exec-credentials.ts';
+import { decodeWatch, parseJsonText } from './watch-decoder.ts';
+
+export interface HttpsTransportOptions {
+  /** Default `klab`. */
+  readonly userAgent?: string;
+  /** Limit of one request without watches and streams. Default 0 = none, as client-go. */
+  readonly timeoutMs?: number;
+}
+
+/** Answers with Retry-After are waited out this often. */
+const maxRetries = 10;
+const tokenFileMaxAgeMs = 60_000;
+
+export class HttpsTransport implements Transport {
+  readonly #config: ClientConfig;
+  readonly #options: HttpsTransportOptions;
+  readonly #base: URL;
+  readonly #exec: ExecCredentials | undefined;
+  #agent: http.Agent | undefined;
+  #agentKey = '';
+  #tokenFile: { readonly token: string; readonly readAt: number } | undefined;
+
+  constructor(config: ClientConfig, options: HttpsTransportOptions = {}) {
+    this.#config = config;
+    this.#options = options;
+    this.#base = new URL(config.server.includes('://') ? config.server : `https://${config.server}`);
+    if (config.exec) this.#exec = new ExecCredentials(config.exec, config);
+  }
+
+  async request(request: ApiRequest): Promise<ApiResponse> {
+    const { timeoutMs = 0 } = this.#options;
+    if (timeoutMs <= 0) return this.#request(request);
+    const limit = new AbortController();
+    const timer = wallClock.schedule(timeoutMs, () => {
+      limit.abort(new ConnectionError(`no answer from ${this.#base.host} within ${timeoutMs} ms`));
+    });
+    const signal = request.signal ? AbortSignal.any([request.signal, limit.signal]) : limit.signal;
+    try {
+      return await this.#request({ ...request, signal });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async watch(request: ApiRequest): Promise<AsyncIterable<WatchEvent<KubeObject | Status>>> {
+    return decodeWatch(this.#chunks(await this.#open(request), request.signal));
+  }
+
+  async stream(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
+    return this.#chunks(await this.#open(request), request.signal);
+  }
+
+  async close(): Promise<void> {
+    this.#agent?.destroy();
+    this.#agent = undefined;
+  }
+
+  async #request(request: ApiRequest): Promise<ApiResponse> {
+    const response = await this.#open(request);
+    const text = await this.#text(response, request.signal);
+    const body = (response.headers['content-type'] ?? '').includes('json') ? parseJsonText(text) : text;
+    return { code: response.statusCode!, body, warnings: warningTexts(response.headers['warning']) };
+  }
+
+  /** Sends until an answer below 400 comes. */
+  async #open(request: ApiRequest): Promise<http.IncomingMessage> {
+    let refreshed = false;
+    for (let attempt = 0; ; attempt++) {
+      const credentials = await this.#credentials();
+      const response = await this.#send(request, credentials);
+      const code = response.statusCode!;
+      if (code < 400) return response;
+      const text = await this.#text(response, request.signal);
+      if (code === 401 && this.#exec && !refreshed) {
+        refreshed = true;
+        this.#exec.refuse(credentials);
+        continue;
+      }
+      const retryAfter = Number.parseInt(response.headers['retry-after'] ?? '', 10);
+      const retry = Number.isFinite(retryAfter) && (code === 429 || code >= 500);
+      const seconds = retry ? retryAfter : undefined;
+      if (!retry || attempt >= maxRetries) {
+        throw responseError(code, text, response.headers['content-type'] ?? '', seconds);
+      }
+      await wallClock.sleep(retryAfter * 1000, request.signal);
+    }
+  }
+
+  async #send(request: ApiRequest, credentials: Credentials): Promise<http.IncomingMessage> {
+    try {
+      return await this.#attempt(request, credentials);
+    } catch (error) {
+      // The server closed an idle connection just as we took it from the pool: nothing was answered, send once more.
+      if (!(error instanceof IdleConnectionLost)) throw error;
+      return await this.#attempt(request, credentials);
+    }
+  }
+
+  #attempt(request: ApiRequest, credentials: Credentials): Promise<http.IncomingMessage> {
+    const { signal } = request;
+    signal?.throwIfAborted();
+    const url = new URL(this.#base);
+    url.pathname = this.#base.pathname.replace(/\/$/, '') + request.path;
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (value !== undefined) url.searchParams.append(name, value);
+    }
+    const body = bodyBytes(request.body);
+    const headers = this.#headers(request, credentials, body);
+    const module = this.#base.protocol === 'http:' ? http : https;
+    return new Promise((resolve, reject) => {
+      const sent = module.request(url, { method: request.method, headers, agent: this.#agentFor(credentials) });
+      const onAbort = () => sent.destroy(abortReason(signal!));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const done = () => signal?.removeEventListener('abort', onAbort);
+      sent.once('response', (response) => {
+        done();
+        resolve(response);
+      });
+      sent.once('error', (error: NodeJS.ErrnoException) => {
+        done();
+        if (signal?.aborted) reject(signal.reason);
+        else if (sent.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) {
+          reject(new IdleConnectionLost(error));
+        } else reject(this.#connectionError(error));
+      });
+      sent.end(body);
+    });
+  }
+
+  #headers(request: ApiRequest, credentials: Credentials, body: Uint8Array | undefined): http.OutgoingHttpHeaders {
+    const { username, password, impersonate } = this.#config;
+    const headers: http.OutgoingHttpHeaders = {
+      accept: request.accept ?? 'application/json',
+      'user-agent': this.#options.userAgent ?? 'klab',
+    };
+    for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
+    if (body) {
+      headers['content-type'] = request.contentType ?? 'application/json';
+      headers['content-length'] = body.length;
+    }
+    const token = credentials.token ?? this.#token();
+    if (token) headers['authorization'] = `Bearer ${token}`;
+    else if (username !== undefined) {
+      headers['authorization'] = `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}`;
+    }
+    if (impersonate) {
+      headers['impersonate-user'] = impersonate.user;
+      if (impersonate.uid) headers['impersonate-uid'] = impersonate.uid;
+      if (impersonate.groups?.length) headers['impersonate-group'] = [...impersonate.groups];
+      for (const [name, values] of Object.entries(impersonate.extra ?? {})) {
+        headers[`impersonate-extra-${encodeURIComponent(name)}`] = [...values];
+      }
+    }
+    return headers;
+  }
+
+  async #credentials(): Promise<Credentials> {
+    return this.#exec ? await this.#exec.get() : this.#config;
+  }
+
+  #token(): string | undefined {
+    const { tokenFile, token } = this.#config;
+    if (!tokenFile) return token;
+    const now = wallClock.now();
+    if (!this.#tokenFile || now - this.#tokenFile.readAt > tokenFileMaxAgeMs) {
+      this.#tokenFile = { token: readFileSync(tokenFile, 'utf8').trim(), readAt: now };
+    }
+    return this.#tokenFile.token;
+  }
+
+  #agentFor(credentials: Credentials): http.Agent {
+    const { ca, tlsServerName, insecureSkipTlsVerify } = this.#config;
+    const { cert = this.#config.cert, key = this.#config.key } = credentials;
+    const agentKey = cert ?? '';
+    if (this.#agent && this.#agentKey === agentKey) return this.#agent;
+    this.#agentKey = agentKey;
+    if (this.#base.protocol === 'http:') this.#agent = new http.Agent({ keepAlive: true });
+    else {
+      this.#agent = new https.Agent({
+        keepAlive: true,
+        ca,
+        cert,
+        key,
+        rejectUnauthorized: !insecureSkipTlsVerify,
+        ...(tlsServerName ? { servername: tlsServerName } : {}),
+      });
+    }
+    return this.#agent;
+  }
+
+  async #text(response: http.IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#chunks(response, signal)) chunks.push(chunk);
+    signal?.throwIfAborted();
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  /** The body piece by piece; backpressure is the socket's. Ends when aborted. */
+  async *#chunks(
+    response: http.IncomingMessage,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const onAbort = () => response.destroy();
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      for await (const chunk of response) yield chunk as Uint8Array;
+    } catch (error) {
+      if (signal?.aborted) return;
+      throw this.#connectionError(error as Error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #connectionError(error: NodeJS.ErrnoException): Error {
+    if (isAbort(error)) return error;
+    const { host } = this.#base;
+    if (error.code === 'ECONNREFUSED') {
+      return new ConnectionError(
+        `The connection to the server ${host} was refused - did you specify the right host or port?`,
+        { cause: error },
+      );
+    }
+    const where = `Unable to connect to the server ${host}`;
+    return new ConnectionError(`${where}: ${error.message || error.code || 'connection lost'}`, { cause: error });
+  }
+}
+
+/** A kept-alive connection died before it carried anything back. */
+class IdleConnectionLost extends ConnectionError {
+  constructor(cause: Error) {
+    super('the server closed the connection', { cause });
+  }
+}
+
+function bodyBytes(body: unknown): Uint8Array | undefined {
+  if (body === undefined) return undefined;
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === 'string' ? body : stringifyJson(body), 'utf8');
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted');
+}
