@@ -30,6 +30,9 @@ export interface RequestInfo {
   readonly name: string;
   /** Path segments after the resource, e.g. for proxy. */
   readonly parts: readonly string[];
+  /** Unparsed selectors of list, watch and deletecollection, for authorization. */
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
 }
 
 /** A body as it came: bytes over HTTP, an object in process (owned by the server from then on). */
@@ -53,7 +56,12 @@ export interface ServerRequest {
   /** Set by the in-process door: already authenticated. */
   readonly user?: UserInfo;
   /** Subject of the verified client certificate, set by the HTTPS door. */
-  readonly clientCertificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  readonly clientCertificate?: {
+    readonly commonName: string;
+    readonly organizations: readonly string[];
+    /** SHA-256 of the certificate, hex. */
+    readonly fingerprint?: string;
+  };
   readonly remoteAddress?: string;
   /** In process: who and why. Over HTTP the chain derives it from user and User-Agent. */
   readonly provenance?: Provenance;
@@ -231,6 +239,8 @@ export interface AuthorizationAttributes {
   readonly subresource: string;
   readonly name: string;
   readonly path: string;
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
 }
 
 export interface Authorizer {
