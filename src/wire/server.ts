@@ -1,0 +1,251 @@
+/**
+ * A gRPC server on node:http2. Own framing instead of @grpc/grpc-js: one third less CPU per unary call and nothing to
+ * import at boot (the figures are in the README); both speak to every client.
+ * Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { type Logger, silentLogger } from '../base/index.ts';
+import type { MessageInput } from './descriptor.ts';
+import { FrameParser, finishFrame, frameHeaderBytes } from './frame.ts';
+import { type Peer, ServerCall, ServerStream } from './server-call.ts';
+import type { Method, ServiceDescriptor } from './service.ts';
+import { encodeMessage, GrpcError, grpcCode } from './status.ts';
+import { loadTls, type TlsOptions } from './tls.ts';
+
+export type UnaryHandler<Req, Res> = (request: Req, call: ServerCall) => Promise<MessageInput<Res>> | MessageInput<Res>;
+/** Every kind of streaming: read `requests`, `write` responses; returning ends the call with OK, throwing with a status. */
+export type StreamHandler<Req, Res> = (stream: ServerStream<Req, Res>) => Promise<void>;
+
+/** Handlers for some methods of a service; the others answer Unimplemented. */
+export type Handlers<S extends ServiceDescriptor> = {
+  readonly [K in keyof S]?: S[K] extends Method<infer Req, infer Res>
+    ? UnaryHandler<Req, Res> | StreamHandler<Req, Res>
+    : never;
+};
+
+export interface GrpcServerOptions {
+  readonly log?: Logger;
+  /** Largest request message. Default 4 MiB, grpc-go's. */
+  readonly maxReceiveBytes?: number;
+  /** Turns what a handler threw into a status. GrpcErrors never reach it. Default: Unknown with the error's message. */
+  readonly toGrpcError?: (error: unknown) => GrpcError;
+}
+
+export type ListenOptions =
+  | { readonly host: string; readonly port: number; readonly tls?: TlsOptions }
+  | { readonly path: string };
+
+type Registered = {
+  readonly method: Method<any, any>;
+  readonly unary: boolean;
+  readonly handler: (...args: any[]) => any;
+};
+
+const windowBytes = 1 << 20;
+const okTrailers = { 'grpc-status': '0' };
+const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' };
+const waitForTrailers = { waitForTrailers: true };
+
+export class GrpcServer {
+  readonly #log: Logger;
+  readonly #maxReceiveBytes: number;
+  readonly #toGrpcError: (error: unknown) => GrpcError;
+  readonly #methods = new Map<string, Registered>();
+  readonly #services = new Set<string>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #peers = new WeakMap<object, Peer>();
+  #server: Http2Server | undefined;
+
+  constructor(options: GrpcServerOptions = {}) {
+    this.#log = options.log ?? silentLogger;
+    this.#maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
+    this.#toGrpcError =
+      options.toGrpcError ??
+      ((error) => new GrpcError(grpcCode.unknown, error instanceof Error ? error.message : `${error}`));
+  }
+
+  /** Before `listen`. A method without handler answers Unimplemented in grpc-go's words. */
+  addService<S extends ServiceDescriptor>(service: S, handlers: Handlers<S>): this {
+    for (const [key, method] of Object.entries(service)) {
+      this.#services.add(method.path.slice(1, method.path.indexOf('/', 1)));
+      const handler = handlers[key] as Registered['handler'] | undefined;
+      if (!handler) continue;
+      this.#methods.set(method.path, { method, unary: !method.clientStreaming && !method.serverStreaming, handler });
+    }
+    return this;
+  }
+
+  /** Returns the port (0 for a unix socket). With `tls.ca` clients must show a certificate of that CA. */
+  async listen(options: ListenOptions): Promise<number> {
+    const http2 = await import('node:http2');
+    const settings = { initialWindowSize: windowBytes };
+    // Sessions of watchers hold many streams; memory is bounded by the writers, which wait for `drained`.
+    const common = { settings, maxSessionMemory: 1024 };
+    const tls = 'tls' in options ? options.tls : undefined;
+    const server: Http2Server = tls
+      ? (http2.createSecureServer({
+          ...common,
+          ...loadTls(tls),
+          minVersion: 'TLSv1.2',
+          requestCert: tls.ca !== undefined,
+          rejectUnauthorized: tls.ca !== undefined,
+        }) as unknown as Http2Server)
+      : http2.createServer(common);
+    this.#server = server;
+    server.on('session', (session) => this.#onSession(session));
+    server.on('stream', (stream, headers) => this.#onStream(stream, headers));
+    server.on('tlsClientError', (error: Error) => this.#log.debug('TLS handshake failed', { error: error.message }));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options, () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#log.error('gRPC server error', { error: error.message }));
+        resolve();
+      });
+    });
+    return 'port' in options ? (server.address() as AddressInfo).port : 0;
+  }
+
+  /** Stops listening and ends what is open: calls in flight see their connection close. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const session of this.#sessions) session.destroy();
+    await closed;
+  }
+
+  #onSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.setLocalWindowSize(windowBytes * 8);
+    session.on('close', () => this.#sessions.delete(session));
+    session.on('error', (error) => this.#log.debug('gRPC session error', { error: error.message }));
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    // A reset by the client; its call ends through 'close'.
+    stream.on('error', () => {});
+    const path = headers[':path'] as string;
+    if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    const registered = this.#methods.get(path);
+    if (!registered) return this.#fail(stream, this.#unknownMethod(path));
+    const peer = this.#peerOf(stream);
+    if (registered.unary) this.#unary(stream, registered, new ServerCall(stream, headers, peer));
+    else void this.#stream(stream, registered, headers, peer);
+  }
+
+  #unary(stream: ServerHttp2Stream, { method, handler }: Registered, call: ServerCall): void {
+    const parser = new FrameParser(this.#maxReceiveBytes);
+    let request: Uint8Array | undefined;
+    const onError = (error: unknown) => this.#fail(stream, error);
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        for (const found of parser.push(chunk)) {
+          if (request) throw new GrpcError(grpcCode.internal, 'grpc: a unary call has one request message');
+          request = found;
+        }
+      } catch (error) {
+        onError(error);
+      }
+    });
+    stream.on('end', () => {
+      if (stream.headersSent || stream.destroyed) return;
+      try {
+        if (!request) throw new GrpcError(grpcCode.internal, 'grpc: the request ended before its message');
+        const result = handler(decodeMessage(method, request), call);
+        if (typeof result?.then === 'function')
+          result.then((response: object) => respond(stream, method, response, onError), onError);
+        else respond(stream, method, result, onError);
+      } catch (error) {
+        onError(error);
+      }
+    });
+  }
+
+  async #stream(
+    stream: ServerHttp2Stream,
+    registered: Registered,
+    headers: IncomingHttpHeaders,
+    peer: Peer,
+  ): Promise<void> {
+    const call = new ServerStream<any, any>(stream, headers, peer, registered.method, this.#maxReceiveBytes);
+    try {
+      await registered.handler(call);
+      call.finish(okTrailers);
+    } catch (error) {
+      // Nobody is there to be told when the client has left.
+      if (!stream.destroyed) this.#fail(stream, error, call);
+    }
+  }
+
+  #fail(stream: ServerHttp2Stream, thrown: unknown, call?: ServerStream<any, any>): void {
+    if (stream.destroyed || stream.closed) return;
+    const error = thrown instanceof GrpcError ? thrown : this.#toGrpcError(thrown);
+    const trailers = { 'grpc-status': String(error.code), 'grpc-message': encodeMessage(error.message) };
+    if (call?.responding) call.finish(trailers);
+    else if (!stream.headersSent) {
+      stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
+      // What the client still sends must be consumed or its half of the stream never ends.
+      stream.resume();
+    }
+  }
+
+  #unknownMethod(path: string): GrpcError {
+    const slash = path.indexOf('/', 1);
+    const service = path.slice(1, slash);
+    const method = path.slice(slash + 1);
+    const message = this.#services.has(service)
+      ? `unknown method ${method} for service ${service}`
+      : `unknown service ${service}`;
+    return new GrpcError(grpcCode.unimplemented, message);
+  }
+
+  /** One per connection: certificates are parsed once. */
+  #peerOf(stream: ServerHttp2Stream): Peer {
+    const session = stream.session!;
+    let peer = this.#peers.get(session);
+    if (!peer) {
+      const { socket } = session;
+      const certificate =
+        'getPeerX509Certificate' in socket
+          ? (socket as import('node:tls').TLSSocket).getPeerX509Certificate()
+          : undefined;
+      peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, certificate };
+      this.#peers.set(session, peer);
+    }
+    return peer;
+  }
+}
+
+function decodeMessage(method: Method<any, any>, bytes: Uint8Array): unknown {
+  try {
+    return method.request.decode(bytes);
+  } catch (error) {
+    throw new GrpcError(grpcCode.internal, `grpc: error unmarshalling request: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function respond(
+  stream: ServerHttp2Stream,
+  method: Method<any, any>,
+  response: object,
+  onError: (error: unknown) => void,
+): void {
+  if (stream.destroyed || stream.closed) return;
+  let framed: Uint8Array;
+  try {
+    framed = finishFrame(method.response.encodeWithPrefix(response, frameHeaderBytes));
+  } catch (error) {
+    return onError(error);
+  }
+  stream.respond(responseHeaders, waitForTrailers);
+  stream.on('wantTrailers', () => stream.sendTrailers(okTrailers));
+  stream.end(framed);
+}
