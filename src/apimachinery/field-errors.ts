@@ -1,6 +1,7 @@
 /**
  * Field errors of validation. Upstream: apimachinery/pkg/util/validation/field/{errors,path}.go (1.36).
  */
+import { stringifyJson } from './json-encode.ts';
 
 export type FieldErrorType =
   | 'FieldValueNotFound'
@@ -11,6 +12,8 @@ export type FieldErrorType =
   | 'FieldValueForbidden'
   | 'FieldValueTooLong'
   | 'FieldValueTooMany'
+  | 'FieldValueTooFew'
+  | 'FieldValueTooShort'
   | 'InternalError'
   | 'FieldValueTypeInvalid';
 
@@ -31,6 +34,8 @@ const words: Record<FieldErrorType, string> = {
   FieldValueForbidden: 'Forbidden',
   FieldValueTooLong: 'Too long',
   FieldValueTooMany: 'Too many',
+  FieldValueTooFew: 'Too few',
+  FieldValueTooShort: 'Too short',
   InternalError: 'Internal error',
   FieldValueTypeInvalid: 'Invalid value',
 };
@@ -40,7 +45,8 @@ function renderBadValue(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  return JSON.stringify(value);
+  // Go's encoder escapes what could end a script element.
+  return stringifyJson(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 
 /** The error without its field, as in Status causes: `Invalid value: "x": must be …`. */
@@ -51,6 +57,7 @@ export function fieldErrorMessage(error: FieldError): string {
     case 'FieldValueRequired':
     case 'FieldValueForbidden':
     case 'FieldValueTooLong':
+    case 'FieldValueTooShort':
     case 'InternalError':
       text = word;
       break;
@@ -137,12 +144,13 @@ export class FieldErrorList {
   }
 
   tooLong(path: FieldPath, maxLength: number): void {
-    const detail = maxLength >= 0 ? `may not be more than ${maxLength} bytes` : 'value is too long';
+    const detail =
+      maxLength >= 0 ? `may not be more than ${maxLength} ${maxLength === 1 ? 'byte' : 'bytes'}` : 'value is too long';
     this.add({ type: 'FieldValueTooLong', field: path.toString(), badValue: '', detail });
   }
 
   tooMany(path: FieldPath, actual: number, max: number): void {
-    const detail = max >= 0 ? `must have at most ${max} items` : 'has too many items';
+    const detail = max >= 0 ? `must have at most ${max} ${max === 1 ? 'item' : 'items'}` : 'has too many items';
     this.add({ type: 'FieldValueTooMany', field: path.toString(), badValue: actual, detail });
   }
 }
