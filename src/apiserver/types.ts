@@ -61,6 +61,8 @@ export interface ServerRequest {
     readonly organizations: readonly string[];
     /** SHA-256 of the certificate, hex. */
     readonly fingerprint?: string;
+    /** Why the certificate proves nothing, e.g. `x509: certificate signed by unknown authority`. */
+    readonly error?: string;
   };
   readonly remoteAddress?: string;
   /** In process: who and why. Over HTTP the chain derives it from user and User-Agent. */

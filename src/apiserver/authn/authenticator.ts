@@ -40,13 +40,17 @@ export class RequestAuthenticator implements Authenticator {
   authenticate(request: ServerRequest): UserInfo | undefined {
     if (request.user) return request.user;
     const { clientCertificate } = request;
-    if (clientCertificate && clientCertificate.commonName !== '') return this.#certificateUser(clientCertificate);
+    const badCertificate = clientCertificate?.error !== undefined;
+    if (clientCertificate && !badCertificate && clientCertificate.commonName !== '') {
+      return this.#certificateUser(clientCertificate);
+    }
     const token = bearerToken(request.headers['authorization']);
     if (token !== undefined) {
       const result = this.authenticateToken(token);
       if ('error' in result) throw newUnauthorized();
       return result.user;
     }
+    if (badCertificate) throw newUnauthorized();
     return this.#anonymous ? anonymous : undefined;
   }
 

@@ -1,0 +1,290 @@
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { newInternalError, StatusError } from '../../apimachinery/index.ts';
+import { type Clock, type Logger, Prng, StoppedError } from '../../base/index.ts';
+import { PkiError, verifyClientCertificate } from '../../pki/index.ts';
+import type { Dispatch, ServerRequest, ServerResponse } from '../types.ts';
+import { type Negotiated, negotiate, wantsPretty } from './negotiate.ts';
+import { type Incoming, maxRequestBodyBytes, parseTarget, readBody, readHeaders } from './read-request.ts';
+import { warningHeader } from './warning.ts';
+import { type Outgoing, writeResponse } from './write-response.ts';
+
+export interface HttpsDoorDeps {
+  readonly dispatch: Dispatch;
+  readonly wallClock: Clock;
+  readonly log: Logger;
+}
+
+export interface HttpsDoorOptions {
+  /** `--bind-address`. Default 127.0.0.1. */
+  readonly host?: string;
+  /** `--secure-port`; 0 = any free one. */
+  readonly port: number;
+  /** PEM of the serving certificate (`--tls-cert-file`, chain included) and its key. */
+  readonly cert: string;
+  readonly key: string;
+  /** `--client-ca-file`: PEM bundle that client certificates must chain to. */
+  readonly clientCa?: string;
+  /** Which peers get gzip when they accept it. Default `remote`: on one machine compression only costs time. */
+  readonly compression?: 'always' | 'remote' | 'never';
+  /** `--request-timeout`, here for the arrival of the body. Default 60 s. */
+  readonly requestTimeoutMs?: number;
+  /** A client that takes no bytes for so long while there are some is cut off. Default 60 s. */
+  readonly stallMs?: number;
+  readonly maxRequestBodyBytes?: number;
+}
+
+/** The port asked for is taken, or may not be bound. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code: 'AddressInUse' | 'NotPermitted' | 'Failed';
+  readonly host: string;
+  readonly port: number;
+  constructor(code: ListenError['code'], host: string, port: number, cause: Error) {
+    const reason = code === 'AddressInUse' ? 'address already in use' : cause.message;
+    super(`failed to listen on ${host}:${port}: listen tcp ${host}:${port}: bind: ${reason}`, { cause });
+    this.code = code;
+    this.host = host;
+    this.port = port;
+  }
+}
+
+type Certificate = NonNullable<ServerRequest['clientCertificate']>;
+
+/**
+ * HTTP/2 and HTTP/1.1 over TLS on one port. Turns requests into ServerRequests, hands them to the filter chain, and
+ * writes what comes back in the encoding the client accepts.
+ * Upstream: apiserver/pkg/server/secure_serving.go, endpoints/handlers/responsewriters/writers.go.
+ */
+export class HttpsDoor {
+  readonly #dispatch: Dispatch;
+  readonly #wallClock: Clock;
+  readonly #log: Logger;
+  readonly #options: Required<Omit<HttpsDoorOptions, 'clientCa'>>;
+  readonly #server: Http2SecureServer;
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #sessions = new Set<Http2Session>();
+  /** Requests under way: their controllers, for shutdown. */
+  readonly #active = new Set<AbortController>();
+  /** By session or TLS socket: requests of one connection share one certificate object. */
+  readonly #certificates = new WeakMap<object, { certificate: Certificate | undefined }>();
+  /** Audit IDs are outside the promise of repeatable histories, as all of HTTP. */
+  readonly #prng = Prng.random();
+  #stopping = false;
+
+  constructor(deps: HttpsDoorDeps, options: HttpsDoorOptions) {
+    this.#dispatch = deps.dispatch;
+    this.#wallClock = deps.wallClock;
+    this.#log = deps.log;
+    this.#options = {
+      host: options.host ?? '127.0.0.1',
+      port: options.port,
+      cert: options.cert,
+      key: options.key,
+      compression: options.compression ?? 'remote',
+      requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+      stallMs: options.stallMs ?? 60_000,
+      maxRequestBodyBytes: options.maxRequestBodyBytes ?? maxRequestBodyBytes,
+    };
+    this.#server = createSecureServer(
+      {
+        allowHTTP1: true,
+        cert: options.cert,
+        key: options.key,
+        ...(options.clientCa === undefined ? {} : { ca: options.clientCa }),
+        // Optional: who has a bad one is refused by authentication, as upstream, not by the handshake.
+        requestCert: true,
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        sessionIdContext: 'klab-apiserver',
+        settings: { maxConcurrentStreams: 1000 },
+      },
+      (incoming, outgoing) => void this.#serve(incoming, outgoing as unknown as Outgoing),
+    );
+    this.#server.on('secureConnection', (socket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      // Finds peers that vanished without a word.
+      socket.setKeepAlive(true, 30_000);
+      socket.on('error', () => {});
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('error', () => {});
+      session.on('close', () => this.#sessions.delete(session));
+    });
+    this.#server.setTimeout(0);
+    this.#server.on('sessionError', (error) => this.#log.debug('http/2 session failed', { error: error.message }));
+    this.#server.on('tlsClientError', (error) => this.#log.debug('TLS handshake failed', { error: error.message }));
+  }
+
+  /** Starts to listen. Throws ListenError. */
+  listen(): Promise<{ host: string; port: number }> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => {
+        const code = error.code === 'EADDRINUSE' ? 'AddressInUse' : error.code === 'EACCES' ? 'NotPermitted' : 'Failed';
+        reject(new ListenError(code, host, port, error));
+      };
+      this.#server.once('error', onError);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', onError);
+        this.#server.on('error', (error) => this.#log.error('listener failed', { error: error.message }));
+        resolve({ host, port: (this.#server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  /**
+   * Takes no new connections, ends watches and log streams, lets other requests finish within `graceMs` (wall time),
+   * then closes what is left.
+   */
+  async close(graceMs = 5000): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    const deadline = this.#wallClock.monotonic() + graceMs;
+    for (const controller of this.#longRunning) controller.abort(new StoppedError('the server is shutting down'));
+    while (this.#active.size > 0 && this.#wallClock.monotonic() < deadline) await this.#wallClock.sleep(5);
+    for (const controller of this.#active) controller.abort(new StoppedError('the server is shutting down'));
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Those of `#active` whose answer is a stream. */
+  readonly #longRunning = new Set<AbortController>();
+
+  async #serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const controller = new AbortController();
+    this.#active.add(controller);
+    outgoing.on('close', () => controller.abort(new StoppedError('the client is gone')));
+    outgoing.on('error', () => {});
+    try {
+      await this.#answer(incoming, outgoing, controller);
+    } catch (error) {
+      if (!controller.signal.aborted) this.#log.error('answer failed', { error: String(error) });
+      outgoing.destroy();
+    } finally {
+      this.#active.delete(controller);
+      this.#longRunning.delete(controller);
+    }
+  }
+
+  async #answer(incoming: Incoming, outgoing: Outgoing, controller: AbortController): Promise<void> {
+    const { headers, repeatedHeaders } = readHeaders(incoming);
+    const warnings: string[] = [];
+    outgoing.setHeader('Audit-Id', headers['audit-id']?.slice(0, 64) || this.#prng.uuid());
+    outgoing.setHeader('Cache-Control', 'no-cache, private');
+    let query = new URLSearchParams();
+    let response: ServerResponse;
+    try {
+      const target = parseTarget(incoming.url ?? '/');
+      query = target.query;
+      const bytes = await readBody(incoming, {
+        maxBytes: this.#options.maxRequestBodyBytes,
+        timeoutMs: this.#options.requestTimeoutMs,
+        wallClock: this.#wallClock,
+      });
+      const certificate = this.#certificateOf(incoming);
+      response = await this.#dispatch({
+        method: incoming.method ?? 'GET',
+        path: target.path,
+        query,
+        headers,
+        ...(repeatedHeaders ? { repeatedHeaders } : {}),
+        ...(bytes ? { body: { bytes } } : {}),
+        ...(certificate ? { clientCertificate: certificate } : {}),
+        signal: controller.signal,
+        remoteAddress: incoming.socket?.remoteAddress ?? '',
+        warnings,
+        cancel: (reason) => controller.abort(reason),
+      });
+    } catch (error) {
+      if (controller.signal.aborted && !(error instanceof StatusError)) return;
+      response = this.#failure(error, outgoing);
+    }
+    const aborted = controller.signal.aborted && response.code < 400;
+    if (aborted) return;
+    if (response.body.kind === 'watch' || response.body.kind === 'stream') this.#longRunning.add(controller);
+    for (const name in response.headers) outgoing.setHeader(name, response.headers[name]!);
+    for (const warning of new Set(response.warnings ?? warnings)) {
+      outgoing.appendHeader('Warning', warningHeader(warning));
+    }
+    const { encoding, pretty } = this.#encodingOf(headers, response);
+    await writeResponse(outgoing, response.code, response.body, {
+      encoding,
+      pretty: pretty || (response.body.kind === 'object' && wantsPretty(query, headers['user-agent'])),
+      gzip: this.#compresses(incoming, headers['accept-encoding']),
+      headOnly: incoming.method === 'HEAD',
+      // A request timeout aborts the handler, not the answer that tells of it.
+      signal: response.code === 504 ? new AbortController().signal : controller.signal,
+      wallClock: this.#wallClock,
+      stallMs: this.#options.stallMs,
+    });
+    // A body that was refused unread would hold an HTTP/1 connection.
+    if (!incoming.complete) incoming.resume();
+  }
+
+  /** The chain has refused what cannot be written; errors go out as JSON to those who accept nothing klab writes. */
+  #encodingOf(headers: Readonly<Record<string, string | undefined>>, response: ServerResponse): Negotiated {
+    try {
+      const stream = response.body.kind === 'watch';
+      return negotiate(headers['accept'], { stream, allowConvert: () => true });
+    } catch {
+      return { encoding: 'json', pretty: false };
+    }
+  }
+
+  #failure(error: unknown, outgoing: Outgoing): ServerResponse {
+    let failure: StatusError;
+    if (error instanceof StatusError) failure = error;
+    else {
+      this.#log.error('request failed', { error: error instanceof Error ? (error.stack ?? error.message) : error });
+      failure = newInternalError(error instanceof Error ? error.message : String(error));
+    }
+    const { status } = failure;
+    if (failure.code === 403) outgoing.setHeader('X-Content-Type-Options', 'nosniff');
+    const retryAfter = status.details?.retryAfterSeconds ?? 0;
+    if (retryAfter > 0) outgoing.setHeader('Retry-After', String(retryAfter));
+    return { code: failure.code, body: { kind: 'object', object: status } };
+  }
+
+  #compresses(incoming: Incoming, acceptEncoding: string | undefined): boolean {
+    const { compression } = this.#options;
+    if (compression === 'never' || acceptEncoding === undefined || !/(^|,)\s*gzip\s*(,|$)/.test(acceptEncoding)) {
+      return false;
+    }
+    return compression === 'always' || !isLoopback(incoming.socket?.remoteAddress ?? '');
+  }
+
+  #certificateOf(incoming: Incoming): Certificate | undefined {
+    const session = 'stream' in incoming ? incoming.stream.session : undefined;
+    const key: object = session ?? incoming.socket;
+    const known = this.#certificates.get(key);
+    if (known) return known.certificate;
+    const certificate = identityOf((session?.socket ?? incoming.socket) as TLSSocket);
+    this.#certificates.set(key, { certificate });
+    return certificate;
+  }
+}
+
+function identityOf(socket: TLSSocket): Certificate | undefined {
+  const peer = socket.getPeerX509Certificate();
+  if (!peer) return undefined;
+  const nobody = { commonName: '', organizations: [] };
+  if (!socket.authorized) return { ...nobody, error: `x509: ${String(socket.authorizationError)}` };
+  try {
+    return verifyClientCertificate(peer);
+  } catch (error) {
+    if (error instanceof PkiError) return { ...nobody, error: error.message };
+    throw error;
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+}
