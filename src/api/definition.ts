@@ -1,4 +1,4 @@
-import type { FieldErrorList, KubeObject, Schema } from '../apimachinery/index.ts';
+import type { FieldErrorList, KubeObject, NameValidator, Schema } from '../apimachinery/index.ts';
 
 export type Verb =
   | 'create'
@@ -64,8 +64,19 @@ export interface Strategy {
   readonly allowCreateOnUpdate?: boolean;
   /** PUT without resourceVersion is taken as unconditional. Default true. */
   readonly allowUnconditionalUpdate?: boolean;
+  /** Rule for metadata.name. Default: DNS subdomain. */
+  readonly validateName?: NameValidator;
   /** 'spec': generation starts at 1 and grows with each change outside metadata and status. Default: 'none'. */
   readonly generation?: 'spec' | 'none';
+}
+
+/**
+ * Between a version that is served and the one that is stored, when their shapes differ. Both change the object they are
+ * given (a private copy) and set apiVersion. Without it the two differ in apiVersion only.
+ */
+export interface StorageConversion {
+  toStorage(object: KubeObject): void;
+  fromStorage(object: KubeObject): void;
 }
 
 /** JSON paths of the scale subresource, as in a CRD. */
@@ -129,6 +140,7 @@ export interface ResourceDefinition {
   readonly printer: TablePrinter;
   /** Fields that a fieldSelector may name beyond metadata.name and metadata.namespace. */
   selectableFields?(object: Readonly<KubeObject>): Record<string, string>;
+  readonly conversion?: StorageConversion;
   /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */
   readonly virtual?: boolean;
   /** klab runs something that acts on this kind; false → creation carries a Warning header that says so. Default true. */

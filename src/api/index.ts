@@ -1,6 +1,14 @@
 /**
  * api: every served resource as a row of data, with its defaults, validation and printer.
  */
+
+export {
+  isRestartableInitContainer,
+  type PodStatusStep,
+  type PodStatusSummary,
+  podStatus,
+  restartsText,
+} from './core/v1/pod/status.ts';
 export {
   apiVersionOf,
   type Column,
@@ -8,12 +16,16 @@ export {
   type PrintContext,
   type ResourceDefinition,
   type ScaleSubresource,
+  type StorageConversion,
   type Strategy,
   type StrategyContext,
   type SubresourceDefinition,
   type TablePrinter,
   type Verb,
 } from './definition.ts';
+export { defaultPrinter } from './printing.ts';
+export { builtinResources } from './resources.ts';
+export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';
 export type {
   Affinity,
   AggregationRule,

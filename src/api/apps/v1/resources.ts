@@ -1,0 +1,63 @@
+import type { ResourceDefinition } from '../../definition.ts';
+import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
+import type { ReplicaSet } from '../../types.ts';
+import {
+  controllerRevisionPrinter,
+  daemonSetPrinter,
+  deploymentPrinter,
+  replicaSetPrinter,
+  statefulSetPrinter,
+} from './printers.ts';
+
+const place: GroupVersionRows = { group: 'apps', version: 'v1', schemaPrefix: 'io.k8s.api.apps.v1' };
+
+const inputs: readonly RowInput[] = [
+  { kind: 'ControllerRevision', plural: 'controllerrevisions', printer: controllerRevisionPrinter, acted: true },
+  {
+    kind: 'DaemonSet',
+    plural: 'daemonsets',
+    shortNames: 'ds',
+    categories: 'all',
+    subresources: ['status'],
+    newStatus: () => ({
+      currentNumberScheduled: 0,
+      desiredNumberScheduled: 0,
+      numberMisscheduled: 0,
+      numberReady: 0,
+    }),
+    printer: daemonSetPrinter,
+  },
+  {
+    kind: 'Deployment',
+    plural: 'deployments',
+    shortNames: 'deploy',
+    categories: 'all',
+    subresources: ['scale', 'status'],
+    printer: deploymentPrinter,
+    acted: true,
+  },
+  {
+    kind: 'ReplicaSet',
+    plural: 'replicasets',
+    shortNames: 'rs',
+    categories: 'all',
+    subresources: ['scale', 'status'],
+    newStatus: () => ({ replicas: 0 }),
+    printer: replicaSetPrinter,
+    acted: true,
+    selectableFields: (object) => ({
+      'status.replicas': String((object as Readonly<ReplicaSet>).status?.replicas ?? 0),
+    }),
+  },
+  {
+    kind: 'StatefulSet',
+    plural: 'statefulsets',
+    shortNames: 'sts',
+    categories: 'all',
+    subresources: ['scale', 'status'],
+    newStatus: () => ({ availableReplicas: 0, replicas: 0 }),
+    printer: statefulSetPrinter,
+  },
+];
+
+export const appsV1Resources: readonly ResourceDefinition[] = inputs.map((input) => row(place, input));

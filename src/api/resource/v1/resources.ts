@@ -1,0 +1,24 @@
+import type { ResourceDefinition } from '../../definition.ts';
+import { nameAgePrinter } from '../../printing.ts';
+import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
+import { resourceClaimPrinter, resourceSlicePrinter } from './printers.ts';
+
+const place: GroupVersionRows = { group: 'resource.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.resource.v1' };
+
+const inputs: readonly RowInput[] = [
+  { kind: 'DeviceClass', plural: 'deviceclasses', cluster: true, printer: nameAgePrinter },
+  { kind: 'ResourceClaim', plural: 'resourceclaims', subresources: ['status'], printer: resourceClaimPrinter },
+  { kind: 'ResourceClaimTemplate', plural: 'resourceclaimtemplates', printer: nameAgePrinter },
+  {
+    kind: 'ResourceSlice',
+    plural: 'resourceslices',
+    cluster: true,
+    printer: resourceSlicePrinter,
+    selectableFields: (object) => ({
+      'spec.nodeName': object['spec']?.nodeName ?? '',
+      'spec.driver': object['spec']?.driver ?? '',
+    }),
+  },
+];
+
+export const resourceV1Resources: readonly ResourceDefinition[] = inputs.map((input) => row(place, input));
