@@ -63,6 +63,11 @@ export class KeyIndex {
     return this.#byName.get(name);
   }
 
+  clear(): void {
+    this.#byName.clear();
+    this.#leaves = [];
+  }
+
   /** Fills an empty index from entries in order of name. */
   load(entries: Iterable<KeyEntry>): void {
     assert(this.#byName.size === 0, 'load into an index that is not empty');
@@ -161,7 +166,7 @@ export class KeyIndex {
     const i = this.#findLeaf(cursor);
     const leaf = this.#leaves[i];
     if (!leaf) return undefined;
-    const next = this.#leaves[i + 1]?.entries[0]!.name;
+    const next = this.#leaves[i + 1]?.entries[0]?.name;
     const gone: KeyEntry[] = [];
     for (const entry of leaf.entries) {
       const { revisions } = entry;

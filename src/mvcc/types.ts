@@ -91,7 +91,7 @@ export interface ChangesQuery {
 
 /**
  * Where revisions live. Writes happen inside a transaction that the owner opens and ends (the store never commits);
- * reads see them at once. `@klab` history outlives etcd's compaction until `pruneTo`.
+ * reads see them at once. Revisions outlive etcd's compaction until `prune`: that is klab's history.
  */
 export interface Backend {
   load(): BackendState;
@@ -112,9 +112,25 @@ export interface Backend {
   changes(query: ChangesQuery): readonly Row[];
   /** The newest row of `key` before revision `main`, live or not. */
   previous(key: Uint8Array, main: number): Row | undefined;
+  /**
+   * Drops history nobody needs: of the revisions above the policy's floor and up to its bounds, what each of them
+   * superseded, and tombstones themselves. Handles at most `limit` revisions; returns whether more remain.
+   */
+  prune(policy: PrunePolicy, limit: number): boolean;
   /** Everything, for members that cannot catch up from the log. Cheap where rows are shared. */
   export(): BackendDump;
   import(dump: BackendDump): void;
+}
+
+export interface PrunePolicy {
+  /** Floors are kept per name. */
+  readonly name: string;
+  /** Revisions from here on stay readable. */
+  readonly upTo: number;
+  /** Revisions written at or after this (cluster-clock ms) stay. */
+  readonly olderThan: number;
+  /** Key prefixes concerned; absent = all. */
+  readonly prefixes?: readonly Uint8Array[];
 }
 
 export interface BackendDump {
@@ -165,7 +181,7 @@ export const emptyBytes: Uint8Array = Buffer.alloc(0);
 
 /** Bytes as a latin1 string: one char a byte, order kept. */
 export function keyString(bytes: Uint8Array): string {
-  return asBuffer(bytes).latin1Slice();
+  return asBuffer(bytes).toString('latin1');
 }
 
 export function keyBytes(text: string): Buffer {

@@ -1,0 +1,50 @@
+/**
+ * mvcc: every revision of every key. An index of keys over a backend, transactions, watchers, leases, compaction.
+ * Synchronous; durable when the backend's owner commits. Upstream: etcd server/storage/mvcc, server/lease.
+ */
+
+export { IntervalIndex } from './interval-index.ts';
+export { type KeyEntry, KeyIndex, type Revision } from './key-index.ts';
+export { type Lease, Lessor, maxLeaseTtl } from './lessor.ts';
+export { MemoryBackend } from './memory-backend.ts';
+export {
+  Change,
+  compacted,
+  futureRevision,
+  type RangeOptions,
+  type RangeResult,
+  type RevisionChanges,
+  rowKeyValue,
+  Store,
+  type StoreOptions,
+} from './store.ts';
+export {
+  asBuffer,
+  type Backend,
+  type BackendDump,
+  type BackendState,
+  type ChangesQuery,
+  type Event,
+  emptyBytes,
+  type HistoryQuery,
+  inRange,
+  type KeyRange,
+  type KeyValue,
+  keyBytes,
+  keyRange,
+  keyString,
+  type LatestRow,
+  type LeaseRow,
+  MvccError,
+  type MvccErrorCode,
+  maxSub,
+  type PrunePolicy,
+  prefixEnd,
+  type Row,
+  type RowProvenance,
+  rowId,
+  rowIdMain,
+  rowIdSub,
+} from './types.ts';
+export { type WatchAnswer, Watcher, WatchHub, type WatchOptions } from './watch.ts';
+export { WriteTxn } from './write-txn.ts';
