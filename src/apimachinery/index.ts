@@ -52,7 +52,13 @@ export {
   type StatusReason,
   statusReasonOf,
 } from './errors.ts';
-export { type FieldError, FieldErrorList, type FieldErrorType, FieldPath, fieldErrorMessage } from './field-errors.ts';
+export {
+  type FieldError,
+  FieldErrorList,
+  type FieldErrorType,
+  FieldPath,
+  fieldErrorMessage,
+} from './field-errors.ts';
 export {
   escapeFieldValue,
   everythingFieldSelector,
@@ -64,6 +70,7 @@ export {
 export {
   FormatError,
   type FormatErrorCode,
+  type FormatErrorOptions,
 } from './format-error.ts';
 export {
   type IntOrString,
@@ -171,9 +178,7 @@ export {
   type DecodeTypedOptions,
   decodeFieldsV1,
   decodeTyped,
-  decodeYaml,
   encodeFieldsV1,
-  encodeYaml,
   FieldManager,
   type FieldManagerDeps,
   type FieldManagerOptions,
@@ -187,7 +192,6 @@ export {
   type UpdateRequest,
   upgradeManagedFields,
   validateSchema,
-  type YamlDocument,
 } from './pending.ts';
 export {
   addQuantity,
@@ -202,7 +206,10 @@ export {
   subtractQuantity,
   wholeValueOf,
 } from './quantity.ts';
-export type { Schema, SchemaSet } from './schema.ts';
+export type {
+  Schema,
+  SchemaSet,
+} from './schema.ts';
 export {
   everythingSelector,
   formatLabelSelector,
@@ -234,3 +241,9 @@ export type {
   WatchEvent,
   WatchEventType,
 } from './types.ts';
+export {
+  type DecodeYamlOptions,
+  decodeYaml,
+  type YamlDocument,
+} from './yaml-decode.ts';
+export { encodeYaml } from './yaml-encode.ts';

@@ -1,29 +1,10 @@
 /* Signatures whose bodies land within the hour, file by file. */
 import type { FieldErrorList, FieldPath } from './field-errors.ts';
 import type { Schema, SchemaSet } from './schema.ts';
-import type { KubeObject, SourcePosition } from './types.ts';
+import type { KubeObject } from './types.ts';
 
 function pending(name: string): never {
   throw new Error(`${name}: lands soon`);
-}
-
-// --- serializers ------------------------------------------------------------------------------------------------
-export interface YamlDocument {
-  readonly value: unknown;
-  /** Where the document's first node starts; 1-based. */
-  readonly position: SourcePosition;
-  /** As `DecodedJson.duplicates`. */
-  readonly duplicates: readonly string[];
-  /** Place of a field path such as `spec.containers[0].image` or its nearest existing ancestor. */
-  locate(path: string | readonly (string | number)[]): SourcePosition;
-}
-/** Reads YAML or JSON text of one or more documents as kubectl does; empty documents are left out. @throws FormatError (InvalidYaml) with file:line:column. */
-export function decodeYaml(_text: string, _options?: { readonly file?: string }): YamlDocument[] {
-  return pending('decodeYaml');
-}
-/** As kubectl writes it: sorted keys, sequences not indented below their key. */
-export function encodeYaml(_value: unknown): string {
-  return pending('encodeYaml');
 }
 
 // --- schema walker -----------------------------------------------------------------------------------------------
