@@ -1,0 +1,51 @@
+import type { Clock, Prng } from '../../base/index.ts';
+import type { AdmissionPlugin, ObjectReader } from '../types.ts';
+import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './defaults.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { defaultTolerationSeconds, podTopologyLabels, priority, runtimeClass, taintNodesByCondition } from './pods.ts';
+import { serviceAccount } from './service-account.ts';
+
+export interface PluginDeps {
+  readonly reader: ObjectReader;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  waitForCache(): Promise<void>;
+}
+
+/** Every plugin klab has, in the order upstream runs them (pkg/kubeapiserver/options/plugins.go). */
+export function allPlugins(deps: PluginDeps): AdmissionPlugin[] {
+  const { reader } = deps;
+  return [
+    namespaceLifecycle(deps),
+    serviceAccount(deps),
+    nodeRestriction(reader),
+    taintNodesByCondition(),
+    priority(reader),
+    defaultTolerationSeconds(),
+    defaultStorageClass(reader),
+    storageObjectInUseProtection(),
+    runtimeClass(reader),
+    defaultIngressClass(reader),
+    podTopologyLabels(reader),
+  ];
+}
+
+/** Off unless enabled: its finalizers need controllers that klab does not run yet. */
+export const disabledByDefault: readonly string[] = ['StorageObjectInUseProtection'];
+
+/**
+ * The plugins to run. Throws an Error for names nobody knows.
+ * @param enable `--enable-admission-plugins` @param disable `--disable-admission-plugins`
+ */
+export function selectPlugins(
+  plugins: readonly AdmissionPlugin[],
+  { enable = [], disable = [] }: { enable?: readonly string[]; disable?: readonly string[] } = {},
+): AdmissionPlugin[] {
+  const known = new Set(plugins.map((plugin) => plugin.name));
+  for (const name of [...enable, ...disable]) {
+    if (!known.has(name)) throw new Error(`enable-admission-plugins plugin ${JSON.stringify(name)} is unknown`);
+  }
+  const off = new Set([...disabledByDefault.filter((name) => !enable.includes(name)), ...disable]);
+  return plugins.filter((plugin) => !off.has(plugin.name));
+}
