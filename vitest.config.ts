@@ -1,11 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+/** `KLAB_SUITE` picks the suite: unit (default), e2e (a real server and real kubectl, helm), real (kernel, etcd, etcdctl). */
+const suite = process.env['KLAB_SUITE'] ?? 'unit';
+const apart = ['e2e', 'real'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
-    exclude: ['test/e2e/**', 'test/real/**', 'test/soak/**', 'test/bench/**', 'node_modules/**'],
+    include: suite === 'unit' ? ['test/**/*.test.ts', 'test/**/*.test.tsx'] : [`test/${suite}/**/*.test.ts`],
+    exclude: ['node_modules/**', ...(suite === 'unit' ? apart.map((name) => `test/${name}/**`) : [])],
     pool: 'forks',
-    testTimeout: 20_000,
-    env: { KLAB_VERIFY: '1' },
+    maxWorkers: suite === 'unit' ? undefined : 1,
+    testTimeout: suite === 'unit' ? 20_000 : 120_000,
+    hookTimeout: suite === 'unit' ? 20_000 : 300_000,
+    env: suite === 'unit' ? { KLAB_VERIFY: '1' } : {},
   },
 });

@@ -1,0 +1,20 @@
+/**
+ * net: pure functions and data about networks: addresses, CIDRs, allocation, packet rules. No sockets.
+ */
+export {
+  type Cidr,
+  canonicalIp,
+  cidrContains,
+  cidrSize,
+  familyOf,
+  familyOfCidr,
+  formatCidr,
+  type IpFamily,
+  ipToNumber,
+  isIp,
+  joinHostPort,
+  numberToIp,
+  parseCidr,
+} from './addresses.ts';
+export { type AllocationError, IpAllocator, subnet } from './ipam.ts';
+export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';

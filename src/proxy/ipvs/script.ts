@@ -1,0 +1,57 @@
+/** The IPVS state as a shell script: dummy device, ipsets, virtual servers, iptables rules. */
+import { tableText } from '../../net/index.ts';
+import type { ResolvedProxyConfig } from '../config.ts';
+import { jumpCommands } from '../jump-commands.ts';
+import { type IpvsRules, serverAddress } from './rules.ts';
+
+const protocolFlag = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' } as const;
+
+/** Input of `ipset restore`. */
+export function ipsetRestoreInput(rules: IpvsRules, config: ResolvedProxyConfig): string {
+  const lines: string[] = [];
+  for (const set of rules.sets) {
+    const options =
+      set.type === 'bitmap:port'
+        ? 'range 0-65535'
+        : `family ${config.family === 'IPv4' ? 'inet' : 'inet6'} hashsize 1024 maxelem 65536`;
+    lines.push(`create ${set.name} ${set.type} ${options} -exist`, `flush ${set.name}`);
+    for (const entry of set.entries) lines.push(`add ${set.name} ${entry} -exist`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Input of `ipvsadm-restore`. */
+export function ipvsadmRestoreInput(rules: IpvsRules): string {
+  const lines: string[] = [];
+  for (const server of rules.virtualServers) {
+    const where = `${protocolFlag[server.protocol]} ${serverAddress(server.address, server.port)}`;
+    const persistent = server.persistentSeconds === undefined ? '' : ` -p ${server.persistentSeconds}`;
+    lines.push(`-A ${where} -s ${server.scheduler}${persistent}`);
+    for (const real of server.realServers) lines.push(`-a ${where} -r ${serverAddress(real.ip, real.port)} -m -w 1`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export function ipvsScript(rules: IpvsRules, config: ResolvedProxyConfig): string {
+  const iptables = config.family === 'IPv4' ? 'iptables' : 'ip6tables';
+  const prefix = config.family === 'IPv4' ? 32 : 128;
+  return `${[
+    '#!/bin/sh',
+    `# kube-proxy rules (ipvs mode, ${config.family}) for node ${config.node.name}. Run as root, or in a namespace of your own.`,
+    'set -e',
+    'ip link show kube-ipvs0 >/dev/null 2>&1 || ip link add kube-ipvs0 type dummy',
+    ...rules.addresses.map((address) => `ip addr replace ${address}/${prefix} dev kube-ipvs0`),
+    "ipset restore <<'SETS'",
+    ipsetRestoreInput(rules, config).trimEnd(),
+    'SETS',
+    'ipvsadm -C',
+    "ipvsadm-restore <<'SERVERS'",
+    ipvsadmRestoreInput(rules).trimEnd(),
+    'SERVERS',
+    ...jumpCommands(rules.jumps, iptables),
+    `${iptables}-restore -w 5 --noflush --counters <<'RULES'`,
+    tableText(rules.nat),
+    tableText(rules.filter),
+    'RULES',
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,51 @@
+/** One line a mode: adding a rule backend is a folder and a line here. */
+import type { KubeObject } from '../apimachinery/index.ts';
+import { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
+import { iptablesRules } from './iptables/rules.ts';
+import { iptablesScript } from './iptables/script.ts';
+import { ipvsRules } from './ipvs/rules.ts';
+import { ipvsScript } from './ipvs/script.ts';
+import { nftablesRules } from './nftables/rules.ts';
+import { nftablesScript } from './nftables/script.ts';
+import { type ServicePort, servicePorts } from './service-ports.ts';
+
+export type ProxyMode = 'iptables' | 'ipvs' | 'nftables';
+
+const writers: Record<ProxyMode, (ports: readonly ServicePort[], config: ResolvedProxyConfig) => string> = {
+  iptables: (ports, config) => iptablesScript(iptablesRules(ports, config), config),
+  ipvs: (ports, config) => ipvsScript(ipvsRules(ports, config), config),
+  nftables: (ports, config) => nftablesScript(nftablesRules(ports, config), config),
+};
+
+export const proxyModes = Object.keys(writers) as ProxyMode[];
+
+export interface ProxyInput {
+  readonly services: readonly KubeObject[];
+  readonly endpointSlices: readonly KubeObject[];
+}
+
+/** kube-proxy's default: nftables mode serves the primary addresses only, the others every address of the node. */
+function withModeDefaults(mode: ProxyMode, config: ProxyConfig): ResolvedProxyConfig {
+  const resolved = resolveConfig(config);
+  if (mode !== 'nftables' || resolved.nodePortAddresses) return resolved;
+  const primary = config.node.ips.find((ip) => ip.includes(':') === (config.family === 'IPv6'));
+  return { ...resolved, nodePortAddresses: primary ? [`${primary}/${primary.includes(':') ? 128 : 32}`] : undefined };
+}
+
+/** The whole rule set of one node in one mode and family, as a script. */
+export function proxyScript(mode: ProxyMode, input: ProxyInput, config: ProxyConfig): string {
+  const ports = servicePorts(input.services, input.endpointSlices, config.family, config.node);
+  return writers[mode](ports, withModeDefaults(mode, config));
+}
+
+/** What proxyScript needs to know of a Node object. */
+export function nodeView(node: KubeObject): ProxyConfig['node'] {
+  const addresses: { type: string; address: string }[] = node['status']?.addresses ?? [];
+  return {
+    name: node.metadata.name!,
+    labels: node.metadata.labels ?? {},
+    ips: addresses
+      .filter((entry) => entry.type === 'InternalIP' || entry.type === 'ExternalIP')
+      .map((entry) => entry.address),
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * From Service and EndpointSlice objects to what a rule generator needs, one IP family at a time.
+ * Upstream: pkg/proxy/{serviceport,endpoint,endpointslicecache}.go (1.36).
+ */
+import type { KubeObject } from '../apimachinery/index.ts';
+import { canonicalIp, familyOf, familyOfCidr, type IpFamily, joinHostPort } from '../net/index.ts';
+
+export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+
+export interface Endpoint {
+  readonly ip: string;
+  readonly port: number;
+  /** `10.0.0.1:80`, `[fd00::1]:80`. */
+  readonly address: string;
+  readonly nodeName: string | undefined;
+  readonly isLocal: boolean;
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+  readonly zoneHints: readonly string[];
+  readonly nodeHints: readonly string[];
+}
+
+export interface ServicePort {
+  readonly namespace: string;
+  readonly service: string;
+  readonly portName: string;
+  readonly protocol: Protocol;
+  /** `ns/svc:port`, or `ns/svc` when the port has no name. */
+  readonly name: string;
+  readonly clusterIP: string;
+  readonly port: number;
+  readonly nodePort: number;
+  readonly externalIPs: readonly string[];
+  /** Load balancer addresses with ipMode VIP. */
+  readonly loadBalancerVIPs: readonly string[];
+  readonly loadBalancerSourceRanges: readonly string[];
+  readonly healthCheckNodePort: number;
+  readonly sessionAffinitySeconds: number | undefined;
+  readonly internalLocal: boolean;
+  readonly externalLocal: boolean;
+  /** Sorted by address. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Addresses of the node, both families. */
+  readonly ips: readonly string[];
+}
+
+/** A load-balancer or node-port address reaches this service. */
+export function externallyAccessible(port: ServicePort): boolean {
+  return port.nodePort !== 0 || port.loadBalancerVIPs.length > 0 || port.externalIPs.length > 0;
+}
+
+/** Needs the chain over all endpoints: also for the short-circuit of external traffic from pods. */
+export function usesClusterEndpoints(port: ServicePort): boolean {
+  return !port.internalLocal || externallyAccessible(port);
+}
+
+export function usesLocalEndpoints(port: ServicePort): boolean {
+  return port.internalLocal || (port.externalLocal && externallyAccessible(port));
+}
+
+function ofFamily(ips: readonly string[], family: IpFamily): string[] {
+  return ips.filter((ip) => familyOf(ip) === family).map(canonicalIp);
+}
+
+function sourceRanges(service: KubeObject, family: IpFamily): string[] {
+  const ranges = ((service['spec'].loadBalancerSourceRanges ?? []) as string[])
+    .map((range) => range.trim())
+    .filter((range) => familyOfCidr(range) === family);
+  const all = family === 'IPv4' ? '0.0.0.0/0' : '::/0';
+  return ranges.includes(all) ? [] : ranges;
+}
+
+/** Upstream: ShouldSkipService. */
+function skipped(service: KubeObject): boolean {
+  const spec = service['spec'] ?? {};
+  return spec.type === 'ExternalName' || !spec.clusterIP || spec.clusterIP === 'None';
+}
+
+interface SlicePort {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** Endpoints by `ns/svc` and `portName/protocol`. Slices of another family, and ports without a number, are left out. */
+function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: NodeView): Map<string, Endpoint[]> {
+  const byPort = new Map<string, Map<string, Endpoint>>();
+  for (const slice of slices) {
+    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+    if (!service || slice['addressType'] !== family) continue;
+    const ports: SlicePort[] = (slice['ports'] ?? [])
+      .filter((port: any) => typeof port.port === 'number')
+      .map((port: any) => ({ name: port.name ?? '', protocol: port.protocol ?? 'TCP', port: port.port }));
+    for (const endpoint of slice['endpoints'] ?? []) {
+      const ip = endpoint.addresses?.[0];
+      if (!ip) continue;
+      const conditions = endpoint.conditions ?? {};
+      const ready = conditions.ready ?? true;
+      for (const port of ports) {
+        const key = `${slice.metadata.namespace}/${service}/${port.name}/${port.protocol}`;
+        let endpoints = byPort.get(key);
+        if (!endpoints) {
+          endpoints = new Map();
+          byPort.set(key, endpoints);
+        }
+        const address = joinHostPort(canonicalIp(ip), port.port);
+        endpoints.set(address, {
+          ip: canonicalIp(ip),
+          port: port.port,
+          address,
+          nodeName: endpoint.nodeName,
+          isLocal: endpoint.nodeName === node.name,
+          ready,
+          serving: conditions.serving ?? ready,
+          terminating: conditions.terminating ?? false,
+          zoneHints: (endpoint.hints?.forZones ?? []).map((zone: any) => zone.name),
+          nodeHints: (endpoint.hints?.forNodes ?? []).map((hint: any) => hint.name),
+        });
+      }
+    }
+  }
+  const sorted = new Map<string, Endpoint[]>();
+  for (const [key, endpoints] of byPort) {
+    sorted.set(
+      key,
+      [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : 1)),
+    );
+  }
+  return sorted;
+}
+
+/** Every port of every service that gets rules, sorted by name and protocol. */
+export function servicePorts(
+  services: readonly KubeObject[],
+  slices: readonly KubeObject[],
+  family: IpFamily,
+  node: NodeView,
+): ServicePort[] {
+  const endpoints = indexEndpoints(slices, family, node);
+  const out: ServicePort[] = [];
+  for (const service of services) {
+    if (skipped(service)) continue;
+    const spec = service['spec'];
+    const clusterIPs: string[] = spec.clusterIPs?.length ? spec.clusterIPs : [spec.clusterIP];
+    const clusterIP = ofFamily(clusterIPs, family)[0];
+    if (!clusterIP) continue;
+    const { namespace = '', name = '' } = service.metadata;
+    const ingress: any[] = service['status']?.loadBalancer?.ingress ?? [];
+    const vips = ingress.filter((entry) => entry.ip && (entry.ipMode ?? 'VIP') === 'VIP').map((entry) => entry.ip);
+    const affinity = spec.sessionAffinity === 'ClientIP';
+    for (const port of spec.ports ?? []) {
+      const portName: string = port.name ?? '';
+      const protocol: Protocol = port.protocol ?? 'TCP';
+      out.push({
+        namespace,
+        service: name,
+        portName,
+        protocol,
+        name: portName === '' ? `${namespace}/${name}` : `${namespace}/${name}:${portName}`,
+        clusterIP,
+        port: port.port,
+        nodePort: port.nodePort ?? 0,
+        externalIPs: ofFamily(spec.externalIPs ?? [], family),
+        loadBalancerVIPs: ofFamily(vips, family),
+        loadBalancerSourceRanges: sourceRanges(service, family),
+        healthCheckNodePort:
+          spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? (spec.healthCheckNodePort ?? 0) : 0,
+        sessionAffinitySeconds: affinity ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined,
+        internalLocal: spec.internalTrafficPolicy === 'Local',
+        externalLocal: spec.externalTrafficPolicy === 'Local',
+        endpoints: endpoints.get(`${namespace}/${name}/${portName}/${protocol}`) ?? [],
+      });
+    }
+  }
+  const key = (port: ServicePort) => `${port.name}/${port.protocol}`;
+  return out.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
