@@ -1,0 +1,353 @@
+/**
+ * The node agent: joins the node's own objects, the pods bound to it and the runtime.
+ * Upstream: pkg/kubelet/kubelet.go (Run, syncLoop, HandlePodAdditions …).
+ */
+import type { KubeObject } from '../apimachinery/index.ts';
+import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
+import { EventBroadcaster, SharedInformer } from '../client/index.ts';
+import { admitPod } from './admission.ts';
+import { containerLogs, type ContainerLogOptions } from './container-logs.ts';
+import { ContainerStarter } from './container-starter.ts';
+import type { DownwardContext } from './downward.ts';
+import { ImageManager } from './image-manager.ts';
+import { NodeAgent } from './node-agent.ts';
+import { NodeApi } from './node-api.ts';
+import { allocatableOf } from './node-object.ts';
+import { ObjectCache } from './object-cache.ts';
+import { PodRuntime } from './pod-runtime.ts';
+import { generateConditions } from './pod-conditions.ts';
+import { containerFieldPath, isTerminalPhase, type Pod } from './pod-types.ts';
+import { PodVolumes } from './pod-volumes.ts';
+import { PodWorker } from './pod-worker.ts';
+import { ProbeManager } from './prober.ts';
+import type { ContainerRuntime, ContainerStats, ExecResult, ExecStreams } from './runtime/types.ts';
+import { findRunningContainer } from './container-logs.ts';
+import { sandboxConfig } from './sandbox-config.ts';
+import { serviceEnvironment } from './service-env.ts';
+import { StatusManager } from './status-manager.ts';
+import type { EventSink, KubeletDeps, KubeletOptions, NodeConfig } from './types.ts';
+
+const defaults = {
+  kubeletVersion: 'v1.36.0',
+  nodeStatusUpdateFrequencyMs: 10_000,
+  nodeStatusReportFrequencyMs: 300_000,
+  nodeLeaseDurationSeconds: 40,
+  syncFrequencyMs: 60_000,
+  maxContainerRestartPeriodMs: 300_000,
+  clusterDomain: 'cluster.local',
+  clusterDNS: [] as readonly string[],
+  registerNode: true,
+  maxPerPodContainerCount: 1,
+};
+
+export class Kubelet implements Runnable {
+  readonly name: string;
+  readonly config: NodeConfig;
+  readonly #deps: KubeletDeps;
+  readonly #options: typeof defaults;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #runtime: ContainerRuntime;
+  readonly #api: NodeApi;
+  readonly #events: EventSink;
+  readonly #broadcaster: EventBroadcaster | undefined;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #statuses: StatusManager;
+  readonly #probes: ProbeManager;
+  readonly #images: ImageManager;
+  readonly #objects: ObjectCache;
+  readonly #pods: SharedInformer<Pod>;
+  #podRuntime!: PodRuntime;
+  #volumes!: PodVolumes;
+  #agent: NodeAgent | undefined;
+  #runtimeName = 'sim';
+  #group: TaskGroup | undefined;
+
+  constructor(deps: KubeletDeps, config: NodeConfig, options: KubeletOptions = {}) {
+    this.name = `kubelet/${config.name}`;
+    this.config = config;
+    this.#deps = deps;
+    this.#options = { ...defaults, ...options } as typeof defaults;
+    const { clock, prng, log, runtime, client } = deps;
+    this.#clock = clock;
+    this.#log = log;
+    this.#runtime = runtime;
+    this.#api = new NodeApi(client);
+    if (deps.events) this.#events = deps.events;
+    else {
+      this.#broadcaster = new EventBroadcaster({ client, clock, prng: prng.fork('events'), log });
+      this.#events = this.#broadcaster.recorder({ component: 'kubelet', host: config.name });
+    }
+    this.#objects = new ObjectCache(this.#api, clock, this.#options.syncFrequencyMs);
+    this.#probes = new ProbeManager({
+      clock,
+      runtime,
+      podStatus: (uid) => this.#statuses.get(uid),
+      latestPod: (uid) => this.#workers.get(uid)?.pod,
+      containerEvent: this.#containerEvent,
+      onResult: (uid) => this.#workers.get(uid)?.trigger(),
+    });
+    this.#statuses = new StatusManager({
+      api: this.#api,
+      clock,
+      log,
+      latestPod: (uid) => this.#latest(uid),
+      couldHaveRunningContainers: (uid) => this.#couldRun(uid),
+    });
+    this.#images = new ImageManager({ clock, runtime, containerEvent: this.#containerEvent });
+    this.#pods = new SharedInformer<Pod>(
+      this.#api.of('pods') as any,
+      { clock, prng: prng.fork('pods'), log },
+      { fieldSelector: `spec.nodeName=${config.name}` },
+    );
+  }
+
+  /** Runs until aborted; containers stay in the runtime, as when a real kubelet stops. */
+  async run(signal: AbortSignal): Promise<void> {
+    const group = new TaskGroup(signal);
+    this.#group = group;
+    const { runtimeName, runtimeVersion } = await this.#runtime.version();
+    this.#runtimeName = runtimeName;
+    this.#agent = new NodeAgent(
+      {
+        api: this.#api,
+        clock: this.#clock,
+        prng: this.#deps.prng,
+        log: this.#log,
+        runtime: this.#runtime,
+        events: this.#events,
+        runtimeVersion: `${runtimeName}://${runtimeVersion}`,
+      },
+      this.config,
+      this.#options,
+    );
+    this.#build();
+    const stopEvents = this.#runtime.onEvent((event) => this.#workers.get(event.podUid)?.runtimeEvent(event));
+    try {
+      if (this.#broadcaster) group.add(this.#broadcaster);
+      group.spawn('status-manager', (inner) => this.#statuses.run(inner));
+      group.spawn('node', (inner) => this.#runNode(inner));
+      this.#pods.addHandler({
+        onAdd: (pod) => this.#onPod(pod as Pod),
+        onUpdate: (_, pod) => this.#onPod(pod as Pod),
+        onDelete: (pod) => this.#onPodGone(pod as Pod),
+      });
+      group.add(this.#pods);
+      await group.wait();
+    } finally {
+      stopEvents();
+      this.#probes.stop();
+      for (const worker of this.#workers.values()) worker.stop();
+      this.#group = undefined;
+    }
+  }
+
+  /** The Node is registered and its pods are known. */
+  get ready(): boolean {
+    return this.#agent?.node !== undefined && this.#pods.hasSynced;
+  }
+
+  /** For `pods/log`. Throws StatusError with the kubelet's texts. */
+  containerLogs(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+    options: ContainerLogOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const known = this.#workers.get(pod.uid);
+    return containerLogs({ clock: this.#clock, runtime: this.#runtime }, pod.name, known?.pod, this.#statuses.get(pod.uid) ?? known?.pod.status, options, signal);
+  }
+
+  /** For `pods/exec` and hooks outside: runs a command and collects its output. Throws StatusError. */
+  execSync(podUid: string, container: string, command: readonly string[], timeoutSeconds = 0): Promise<ExecResult> {
+    const id = findRunningContainer(this.#statuses.get(podUid), container);
+    return this.#runtime.execSync(id, command, timeoutSeconds);
+  }
+
+  /** Interactive form: resolves with the exit code. */
+  exec(podUid: string, container: string, command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number> {
+    const id = findRunningContainer(this.#statuses.get(podUid), container);
+    return this.#runtime.exec(id, command, streams, signal);
+  }
+
+  podStats(podUid: string): Promise<readonly ContainerStats[]> {
+    return this.#runtime.podStats(podUid);
+  }
+
+  #build(): void {
+    const { clock, prng } = this.#deps;
+    const context = (pod: Pod, podIPs: readonly string[]): DownwardContext => ({
+      pod,
+      podIPs: podIPs.length > 0 ? podIPs : (this.#statuses.get(pod.metadata.uid!)?.podIPs ?? []).map(({ ip }) => ip),
+      hostIPs: [this.config.ip],
+      nodeName: this.config.name,
+      allocatable: allocatableOf(this.config),
+    });
+    const starter = new ContainerStarter({
+      clock,
+      log: this.#log,
+      runtime: this.#runtime,
+      images: this.#images,
+      objects: this.#objects,
+      serviceEnvironment: (namespace, links) => this.#serviceEnvironment(namespace, links),
+      containerEvent: this.#containerEvent,
+    });
+    this.#podRuntime = new PodRuntime(
+      {
+        clock,
+        log: this.#log,
+        runtime: this.#runtime,
+        starter,
+        probe: (type, id) => this.#probes.result(type, `${this.#runtimeName}://${id}`),
+        podEvent: this.#podEvent,
+        containerEvent: this.#containerEvent,
+        sandboxConfig: (pod, attempt) => sandboxConfig(pod, attempt, this.config, this.#agent?.podCIDR, this.#options),
+        context,
+        terminationRequested: (uid) => this.#workers.get(uid)?.terminationRequested ?? true,
+      },
+      this.#options.maxContainerRestartPeriodMs,
+    );
+    this.#volumes = new PodVolumes(
+      { api: this.#api, objects: this.#objects, clock, context, podEvent: this.#podEvent },
+      this.#options.syncFrequencyMs,
+    );
+    this.#prngWorkers = prng.fork('pod-workers');
+  }
+
+  #prngWorkers!: KubeletDeps['prng'];
+
+  async #runNode(signal: AbortSignal): Promise<void> {
+    const agent = this.#agent!;
+    if (this.#options.registerNode) await agent.register(signal);
+    const group = new TaskGroup(signal);
+    group.spawn('node-status', (inner) => agent.runStatus(inner));
+    group.spawn('node-lease', (inner) => agent.runLease(inner));
+    await group.wait();
+  }
+
+  #onPod(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    const worker = this.#workers.get(uid);
+    if (worker) {
+      worker.update(pod);
+      this.#statuses.reconcile(uid);
+      return;
+    }
+    // Finished before we knew it (a restart): nothing to run, but a deletion may wait for us.
+    const created = new PodWorker(
+      pod,
+      {
+        clock: this.#clock,
+        prng: this.#prngWorkers,
+        log: this.#log,
+        podRuntime: this.#podRuntime,
+        statuses: this.#statuses,
+        probes: this.#probes,
+        volumes: this.#volumes,
+        statusDeps: { runtime: this.#runtime, runtimeName: this.#runtimeName, probes: this.#probes, hostIPs: [this.config.ip] },
+        networkError: () => this.#agent?.networkError,
+        podEvent: this.#podEvent,
+        onTerminated: (terminated) => this.#onTerminated(terminated),
+        track: (task) => this.#group?.spawn('pod-worker', () => task),
+      },
+      this.#options.syncFrequencyMs,
+    );
+    this.#workers.set(uid, created);
+    if (pod.metadata.deletionTimestamp || isTerminalPhase(pod.status?.phase)) {
+      created.removed();
+      return;
+    }
+    const refusal = admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config));
+    if (refusal) return this.#reject(created, refusal);
+    created.trigger();
+  }
+
+  /** Upstream: rejectPod. */
+  #reject(worker: PodWorker, refusal: { reason: string; message: string }): void {
+    const { pod } = worker;
+    this.#podEvent(pod, 'Warning', refusal.reason, refusal.message);
+    const message = `Pod was rejected: ${refusal.message}`;
+    this.#statuses.set(pod, { ...pod.status, phase: 'Failed', reason: refusal.reason, message, observedGeneration: pod.metadata.generation, conditions: generateConditions(pod, pod.status ?? {}, { ...pod.status, phase: 'Failed' }, false) });
+    worker.reject(refusal.reason, message);
+  }
+
+  #onPodGone(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    const worker = this.#workers.get(uid);
+    if (!worker) return;
+    if (worker.state === 'terminated') this.#forget(uid);
+    else worker.removed();
+    this.#gone.add(uid);
+  }
+
+  /** Pods that are gone from the API while their worker still ends. */
+  readonly #gone = new Set<string>();
+
+  #onTerminated(uid: string): void {
+    void this.#removeFromRuntime(uid);
+    if (this.#gone.has(uid)) this.#forget(uid);
+  }
+
+  #forget(uid: string): void {
+    this.#gone.delete(uid);
+    this.#workers.get(uid)?.stop();
+    this.#workers.delete(uid);
+    this.#statuses.remove(uid);
+    this.#images.forget(uid);
+  }
+
+  /** A deleted pod leaves nothing behind; a finished one keeps its containers for their logs. */
+  async #removeFromRuntime(uid: string): Promise<void> {
+    const worker = this.#workers.get(uid);
+    if (worker && !worker.pod.metadata.deletionTimestamp && !this.#gone.has(uid)) return;
+    const { sandboxes, containers } = await this.#podRuntime.status(uid);
+    for (const container of containers) await this.#runtime.removeContainer(container.id);
+    for (const sandbox of sandboxes) await this.#runtime.removePodSandbox(sandbox.id);
+  }
+
+  #latest(uid: string): Pod | undefined {
+    if (this.#gone.has(uid)) return undefined;
+    return this.#workers.get(uid)?.pod;
+  }
+
+  #couldRun(uid: string): boolean {
+    const worker = this.#workers.get(uid);
+    return worker !== undefined && worker.couldHaveRunningContainers;
+  }
+
+  *#activePods(): Iterable<Pod> {
+    for (const worker of this.#workers.values()) {
+      if (worker.state !== 'terminated' && !isTerminalPhase(this.#statuses.get(worker.uid)?.phase)) yield worker.pod;
+    }
+  }
+
+  async #serviceEnvironment(namespace: string, links: boolean): Promise<ReadonlyMap<string, string>> {
+    const list = async (ns: string): Promise<readonly Readonly<KubeObject>[]> => {
+      const { services } = this.#deps;
+      if (services) {
+        if (!services.hasSynced()) throw new Error('services have not yet been read at least once, cannot construct envvars');
+        return services.list(ns);
+      }
+      return (await this.#api.of('services').namespace(ns).list()).items;
+    };
+    return serviceEnvironment(links ? await list(namespace) : [], await list('default'), links);
+  }
+
+  readonly #podEvent = (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void => {
+    this.#events.event(reference(pod), type, reason, message);
+  };
+
+  readonly #containerEvent = (
+    pod: Pod,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void => {
+    this.#events.event({ ...reference(pod), fieldPath: containerFieldPath(pod, container) }, type, reason, message);
+  };
+}
+
+function reference(pod: Pod) {
+  const { namespace, name = '', uid, resourceVersion } = pod.metadata;
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion };
+}

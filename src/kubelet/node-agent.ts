@@ -1,0 +1,224 @@
+/**
+ * The node's own objects: registration, status, lease. Upstream: pkg/kubelet/kubelet_node_status.go,
+ * component-helpers/apimachinery/lease/controller.go.
+ */
+import { isAlreadyExists, isConflict, isNotFound, type KubeObject } from '../apimachinery/index.ts';
+import { Backoff, type Clock, type Logger, type Prng, rfc3339Micro } from '../base/index.ts';
+import type { NodeApi } from './node-api.ts';
+import { initialNode, type NodeIdentity, nodeIdentity, nodeStatus, sameNodeStatus } from './node-object.ts';
+import type { ContainerRuntime } from './runtime/types.ts';
+import type { EventSink, KubeletOptions, NodeConfig } from './types.ts';
+
+export interface NodeAgentDeps {
+  readonly api: NodeApi;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  readonly runtime: ContainerRuntime;
+  readonly events: EventSink;
+  readonly runtimeVersion: string;
+}
+
+type Timing = Required<
+  Pick<KubeletOptions, 'nodeStatusUpdateFrequencyMs' | 'nodeStatusReportFrequencyMs' | 'nodeLeaseDurationSeconds' | 'kubeletVersion'>
+>;
+
+const leaseNamespace = 'kube-node-lease';
+
+export class NodeAgent {
+  readonly #deps: NodeAgentDeps;
+  readonly #config: NodeConfig;
+  readonly #timing: Timing;
+  readonly #identity: NodeIdentity;
+  #node: Readonly<KubeObject> | undefined;
+  #lease: Readonly<KubeObject> | undefined;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  #networkError: string | undefined;
+  #imageCount = -1;
+
+  constructor(deps: NodeAgentDeps, config: NodeConfig, timing: Timing) {
+    this.#deps = deps;
+    this.#config = config;
+    this.#timing = timing;
+    this.#identity = nodeIdentity(deps.prng.fork('machine'));
+  }
+
+  /** The Node as last answered by the API. */
+  get node(): Readonly<KubeObject> | undefined {
+    return this.#node;
+  }
+
+  /** Why pods cannot have a network yet. */
+  get networkError(): string | undefined {
+    return this.#networkError;
+  }
+
+  get podCIDR(): string | undefined {
+    return this.#config.podCIDR ?? this.#node?.['spec']?.podCIDR;
+  }
+
+  get reference() {
+    const { name } = this.#config;
+    // Events about nodes carry the name as uid, as the kubelet's always did.
+    return { apiVersion: 'v1', kind: 'Node', name, uid: name };
+  }
+
+  /** Retries until the Node exists: 100 ms doubling to 7 s, as upstream. */
+  async register(signal: AbortSignal): Promise<void> {
+    const { api, clock, log, events } = this.#deps;
+    events.event(this.reference, 'Normal', 'Starting', 'Starting kubelet.');
+    const backoff = new Backoff({ initialMs: 100, maxMs: 7_000 });
+    for (;;) {
+      try {
+        const wanted = initialNode(this.#config);
+        wanted['status'] = await this.#currentStatus({});
+        this.#node = await api.createOrGet('nodes', wanted);
+        await this.#reconcileLabels(wanted);
+        break;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        log.warn('unable to register node with API server', { node: this.#config.name, error: String(error) });
+        await backoff.wait(clock, signal);
+      }
+    }
+  }
+
+  /** Checks each 10 s; writes when something changed or a report is due. */
+  async runStatus(signal: AbortSignal): Promise<void> {
+    await this.#syncStatus(signal);
+    // Spread over the period, so that a thousand nodes do not report in one instant.
+    for await (const _ of this.#deps.clock.every(this.#timing.nodeStatusUpdateFrequencyMs, signal)) {
+      await this.#syncStatus(signal);
+    }
+  }
+
+  /** Renews at a quarter of the lease's duration. */
+  async runLease(signal: AbortSignal): Promise<void> {
+    const periodMs = (this.#timing.nodeLeaseDurationSeconds * 1000) / 4;
+    await this.#renewLease(signal);
+    for await (const _ of this.#deps.clock.every(periodMs, signal)) await this.#renewLease(signal);
+  }
+
+  /** A report is written at the next check, e.g. because an image came. */
+  async checkNow(signal: AbortSignal): Promise<void> {
+    await this.#syncStatus(signal);
+  }
+
+  async #currentStatus(old: any): Promise<Record<string, any>> {
+    const { runtime, clock, runtimeVersion } = this.#deps;
+    const [runtimeConditions, images] = await Promise.all([runtime.status(), runtime.listImages()]);
+    const conditions = [...runtimeConditions];
+    if (this.podCIDR === undefined && !conditions.some((c) => c.type === 'NetworkReady' && !c.status)) {
+      const message = 'Network plugin returns error: cni plugin not initialized';
+      conditions.push({ type: 'NetworkReady', status: false, reason: 'NetworkPluginNotReady', message });
+    }
+    const network = conditions.find((c) => c.type === 'NetworkReady' && !c.status);
+    this.#networkError = network
+      ? `container runtime network not ready: NetworkReady=false reason:${network.reason} message:${network.message}`
+      : undefined;
+    this.#imageCount = images.length;
+    return nodeStatus({
+      config: this.#config,
+      identity: this.#identity,
+      kubeletVersion: this.#timing.kubeletVersion,
+      runtimeVersion,
+      runtime: conditions,
+      images,
+      now: clock.now(),
+      old,
+    });
+  }
+
+  async #syncStatus(signal: AbortSignal): Promise<void> {
+    const { api, clock, log } = this.#deps;
+    try {
+      const now = clock.monotonic();
+      const due = now - this.#reportedAt >= this.#timing.nodeStatusReportFrequencyMs;
+      const known = this.#node;
+      // Nothing can have changed: no request, no objects made. This is what an idle node costs.
+      if (!due && known && this.podCIDR !== undefined && (await this.#quiet())) return;
+      const node = due || this.podCIDR === undefined ? await api.of('nodes').get(this.#config.name, { signal }) : known!;
+      this.#node = node;
+      const old = node['status'] ?? {};
+      const status = await this.#currentStatus(old);
+      if (!due && sameNodeStatus(old, status)) return;
+      this.#recordTransition(old, status);
+      const body = { ...node, status };
+      this.#node = await api.of('nodes').update(body, { subresource: 'status', signal });
+      this.#reportedAt = now;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isConflict(error)) {
+        this.#reportedAt = Number.NEGATIVE_INFINITY;
+        return;
+      }
+      if (isNotFound(error)) {
+        // Somebody deleted the Node: the kubelet stays and keeps trying, as upstream.
+        this.#node = undefined;
+      }
+      log.warn('error updating node status', { node: this.#config.name, error: String(error) });
+    }
+  }
+
+  async #quiet(): Promise<boolean> {
+    const { runtime } = this.#deps;
+    const [conditions, images] = await Promise.all([runtime.status(), runtime.listImages()]);
+    const ready = conditions.every((condition) => condition.status);
+    return ready === (this.#networkError === undefined) && images.length === this.#imageCount;
+  }
+
+  #recordTransition(old: any, status: any): void {
+    const ready = (s: any) => s.conditions?.find((c: any) => c.type === 'Ready')?.status;
+    if (ready(old) === ready(status)) return;
+    const reason = ready(status) === 'True' ? 'NodeReady' : 'NodeNotReady';
+    const { name } = this.#config;
+    this.#deps.events.event(this.reference, 'Normal', reason, `Node ${name} status is now: ${reason}`);
+  }
+
+  /** Labels the kubelet owns follow its configuration after a restart. Upstream: updateDefaultLabels. */
+  async #reconcileLabels(wanted: KubeObject): Promise<void> {
+    const node = this.#node!;
+    const labels: Record<string, string> = {};
+    for (const [key, value] of Object.entries(wanted.metadata.labels ?? {})) {
+      if (node.metadata.labels?.[key] !== value) labels[key] = value;
+    }
+    if (Object.keys(labels).length === 0) return;
+    this.#node = await this.#deps.api.of('nodes').patch(this.#config.name, 'merge', { metadata: { labels } });
+  }
+
+  async #renewLease(signal: AbortSignal): Promise<void> {
+    const { api, clock, log } = this.#deps;
+    const leases = api.of('leases').namespace(leaseNamespace);
+    const { name } = this.#config;
+    const spec = {
+      holderIdentity: name,
+      leaseDurationSeconds: this.#timing.nodeLeaseDurationSeconds,
+      renewTime: rfc3339Micro(clock.now()),
+    };
+    try {
+      if (this.#lease) {
+        const next = { ...this.#lease, spec: { ...this.#lease['spec'], ...spec } };
+        this.#lease = await leases.update(next, { signal });
+        return;
+      }
+      const ownerReferences = this.#node
+        ? [{ apiVersion: 'v1', kind: 'Node', name, uid: this.#node.metadata.uid ?? '' }]
+        : undefined;
+      const metadata = { name, namespace: leaseNamespace, ...(ownerReferences ? { ownerReferences } : {}) };
+      const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
+      this.#lease = await leases.create(lease, { handOver: true, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#lease = undefined;
+      if (isAlreadyExists(error) || isConflict(error)) {
+        this.#lease = await leases.get(name, { signal }).catch(() => undefined);
+        if (this.#lease) {
+          const next = { ...this.#lease, spec: { ...this.#lease['spec'], ...spec } };
+          this.#lease = await leases.update(next, { signal }).catch(() => undefined);
+        }
+      } else if (!isNotFound(error)) {
+        log.warn('failed to update lease', { node: name, error: String(error) });
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/** The simulated pod network as runtime and cluster see it. The cluster supplies names and Services; pods attach listeners. */
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A dialogue over a simulated TCP connection: what is sent, and what comes back at once. */
+export interface TcpSession {
+  /** The peer's answer; empty when it says nothing. */
+  send(data: string): Promise<string>;
+  close(): void;
+}
+
+/** What a simulated process does with connections to one of its ports. */
+export interface Listener {
+  /** Absent: the port speaks no HTTP and the client sees a malformed answer. */
+  http?(request: HttpRequest, peer: Peer): Promise<HttpResponse>;
+  tcp?(peer: Peer): TcpSession;
+  grpcHealth?(service: string): 'SERVING' | 'NOT_SERVING' | 'UNKNOWN';
+}
+
+/** Who talks. */
+export interface Peer {
+  readonly ip: string;
+  readonly node?: string;
+  readonly namespace?: string;
+  readonly pod?: string;
+}
+
+export interface ServiceEndpoint {
+  readonly ip: string;
+  readonly port: number;
+}
+
+export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+
+/** What the cluster knows and the fabric asks. */
+export interface FabricHooks {
+  /**
+   * Where a packet to `ip:port` goes: the endpoint a Service's rules choose, `'refused'` when a Service has none (REJECT),
+   * `'drop'` when a policy drops it, undefined when `ip:port` is no Service.
+   */
+  resolveService?(ip: string, port: number, protocol: Protocol, from: Peer): ServiceEndpoint | 'refused' | 'drop' | undefined;
+  /** Addresses of a fully qualified name (no trailing dot), undefined = NXDOMAIN. */
+  resolveName?(name: string, from: Peer): readonly string[] | undefined;
+  /** False when a NetworkPolicy or a cut link keeps the two apart: the packet is dropped. */
+  allowed?(from: Peer, to: ServiceEndpoint): boolean;
+  /** Answers for addresses outside the pod network (API server, the world). */
+  external?(ip: string, port: number, request: HttpRequest, from: Peer): Promise<HttpResponse> | undefined;
+}
+
+/** Why a simulated connection failed. */
+export class ConnectError extends Error {
+  override readonly name = 'ConnectError';
+  readonly code: 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENOTFOUND' | 'EPROTO';
+  constructor(code: ConnectError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface NetworkFabric {
+  /** The next free address of the node's pod CIDR. @throws ConnectError-free Error when the range is full. */
+  allocate(node: string, podCIDR: string, owner: string): string;
+  /** Takes a known address (pods that outlived a restart). */
+  claim(node: string, podCIDR: string, ip: string, owner: string): void;
+  release(node: string, ip: string): void;
+  /** Opens a port of `ip`; `'*'` answers ports nobody else listens on. @throws when the port is taken. */
+  listen(ip: string, port: number | '*', listener: Listener, owner: Peer): { close(): void };
+  /** Addresses of a name as a resolver with these search domains finds them. */
+  lookup(name: string, searches: readonly string[], ndots: number, from: Peer): { readonly name: string; readonly ips: readonly string[] } | undefined;
+  /** One HTTP exchange with `ip:port` (pod, Service or external address). @throws ConnectError */
+  http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse>;
+  /** A TCP connection. @throws ConnectError */
+  connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession>;
+  grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number): Promise<'SERVING' | 'NOT_SERVING' | 'UNKNOWN'>;
+}
