@@ -23,6 +23,17 @@ export {
   type TablePrinter,
   type Verb,
 } from './definition.ts';
+export {
+  type APIGroup,
+  type APIResource,
+  buildAggregatedDiscovery,
+  buildApiVersions,
+  buildGroup,
+  buildGroupList,
+  buildResourceList,
+  compareVersions,
+  storageVersionHash,
+} from './discovery.ts';
 export { defaultPrinter } from './printing.ts';
 export { builtinResources } from './resources.ts';
 export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';

@@ -67,8 +67,8 @@ function applyCodes(schema: Mutable<Schema>, codes: readonly string[], place: st
     const [, word, argument] = match;
     switch (word) {
       case 'atomic':
-        if (schema.type === 'array') schema.listType = 'atomic';
-        else schema.mapType = 'atomic';
+        if (schema.type === 'object' || schema.ref !== undefined) schema.mapType = 'atomic';
+        else schema.listType = 'atomic';
         break;
       case 'granular':
         schema.mapType = 'granular';

@@ -91,6 +91,8 @@ function docText(comment: string): string {
     .split('\n')
     .map((line) => line.replace(/^\s*\* ?/, ''))
     .join('\n')
+    .replace(/\n\s*@deprecated.*$/s, '')
+    .replaceAll('\\*', '*')
     .trim();
 }
 

@@ -3,7 +3,12 @@ import type { Deployment, Pod } from '../../src/api/index.ts';
 import type { KubeObject } from '../../src/apimachinery/index.ts';
 
 test('typed objects are KubeObjects', () => {
-  const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-0' }, spec: { containers: [{ name: 'web' }] } };
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web-0' },
+    spec: { containers: [{ name: 'web' }] },
+  };
   const object: KubeObject = pod;
   const back = object as Pod;
   const phase: string | undefined = back.status?.phase;

@@ -78,7 +78,7 @@ export function podStatus(pod: Readonly<Pod>): PodStatusSummary {
 
   const initContainers = new Map((pod.spec?.initContainers ?? []).map((container) => [container.name, container]));
   const restartable = [...initContainers.values()].filter(isRestartableInitContainer).length;
-  const totalContainers = (pod.spec?.containers.length ?? 0) + restartable;
+  const totalContainers = (pod.spec?.containers?.length ?? 0) + restartable;
   let readyContainers = 0;
   let restarts = new RestartCount();
   const restartableRestarts = new RestartCount();
