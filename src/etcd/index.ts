@@ -1,6 +1,7 @@
 /**
  * etcd: members (raft + mvcc), the KV interface that everything above is written against, the v3 API and its door.
  */
+export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';
 export {
   type CallOptions,
   type Cause,
@@ -39,6 +40,7 @@ export {
   type WatchResponse,
   type WatchStream,
 } from './kv.ts';
+export { type EtcdDoor, type EtcdDoorOptions, serveEtcd } from './server/door.ts';
 export type {
   AlarmMember,
   AlarmRequest,

@@ -151,7 +151,8 @@ export class ClientStream<Req, Res> implements AsyncIterable<Res> {
       if (found.length === 0) return;
       for (const bytes of found) this.#messages.push(bytes);
     } catch (error) {
-      return this.cancel(error);
+      this.cancel(error);
+      return;
     }
     if (this.#method.serverStreaming) {
       // The window is the bound: what is not read is not acknowledged.
@@ -169,13 +170,14 @@ export class ClientStream<Req, Res> implements AsyncIterable<Res> {
   #onEnd(): void {
     if (this.#ended) return;
     const status = this.#status;
-    if (!status) {
-      // Without trailers the stream was cut; 'close' follows and knows why.
+    if (status) {
+      if (status.code !== grpcCode.ok) this.#failure = new GrpcError(status.code as GrpcCode, status.message);
+    } else {
+      // Without trailers the stream was cut: 'close' follows and knows why.
       if (this.#httpStatus === 200) return;
       const code = codeOfHttp[this.#httpStatus] ?? grpcCode.unknown;
-      return this.#fail(new GrpcError(code, `unexpected HTTP status code received from server: ${this.#httpStatus}`));
+      this.#failure = new GrpcError(code, `unexpected HTTP status code received from server: ${this.#httpStatus}`);
     }
-    if (status.code !== grpcCode.ok) return this.#fail(new GrpcError(status.code as GrpcCode, status.message));
     this.#ended = true;
     this.#wakeUp();
   }

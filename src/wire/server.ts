@@ -19,8 +19,10 @@ export type StreamHandler<Req, Res> = (stream: ServerStream<Req, Res>) => Promis
 
 /** Handlers for some methods of a service; the others answer Unimplemented. */
 export type Handlers<S extends ServiceDescriptor> = {
-  readonly [K in keyof S]?: S[K] extends Method<infer Req, infer Res>
-    ? UnaryHandler<Req, Res> | StreamHandler<Req, Res>
+  readonly [K in keyof S]?: S[K] extends Method<infer Req, infer Res, infer Kind>
+    ? Kind extends 'unary'
+      ? UnaryHandler<Req, Res>
+      : StreamHandler<Req, Res>
     : never;
 };
 
@@ -69,9 +71,8 @@ export class GrpcServer {
   addService<S extends ServiceDescriptor>(service: S, handlers: Handlers<S>): this {
     for (const [key, method] of Object.entries(service)) {
       this.#services.add(method.path.slice(1, method.path.indexOf('/', 1)));
-      const handler = handlers[key] as Registered['handler'] | undefined;
-      if (!handler) continue;
-      this.#methods.set(method.path, { method, unary: !method.clientStreaming && !method.serverStreaming, handler });
+      const handler = (handlers[key] as Registered['handler'] | undefined) ?? notImplemented(method);
+      this.#methods.set(method.path, { method, unary: method.kind === 'unary', handler });
     }
     return this;
   }
@@ -133,7 +134,10 @@ export class GrpcServer {
       return;
     }
     const registered = this.#methods.get(path);
-    if (!registered) return this.#fail(stream, this.#unknownMethod(path));
+    if (!registered) {
+      this.#fail(stream, this.#unknownMethod(path));
+      return;
+    }
     const peer = this.#peerOf(stream);
     if (registered.unary) this.#unary(stream, registered, new ServerCall(stream, headers, peer));
     else void this.#stream(stream, registered, headers, peer);
@@ -222,6 +226,10 @@ export class GrpcServer {
   }
 }
 
+const notImplemented = (method: Method<any, any>) => () => {
+  throw new GrpcError(grpcCode.unimplemented, `method ${method.name} not implemented`);
+};
+
 function decodeMessage(method: Method<any, any>, bytes: Uint8Array): unknown {
   try {
     return method.request.decode(bytes);
@@ -243,7 +251,8 @@ function respond(
   try {
     framed = finishFrame(method.response.encodeWithPrefix(response, frameHeaderBytes));
   } catch (error) {
-    return onError(error);
+    onError(error);
+    return;
   }
   stream.respond(responseHeaders, waitForTrailers);
   stream.on('wantTrailers', () => stream.sendTrailers(okTrailers));

@@ -1,0 +1,5 @@
+/**
+ * etcd/client: the KV interface on any etcd v3 over gRPC, without the server's half of the room. For the CLI's offline
+ * commands and for `--etcd-servers`.
+ */
+export { RemoteKV, type RemoteKVOptions } from './remote-kv.ts';

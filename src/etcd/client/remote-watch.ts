@@ -1,0 +1,91 @@
+import type { ClientStream, Infer } from '../../wire/index.ts';
+import { errCompacted, type WatchRequest, type WatchResponse, type WatchStream } from '../kv.ts';
+import { eventFromWire, type LeaseIds } from '../v3/convert.ts';
+import { toEtcdError } from '../v3/errors.ts';
+import type * as m from '../v3/messages.ts';
+import { watchService } from '../v3/services.ts';
+import type { Endpoints } from './endpoints.ts';
+
+type Stream = ClientStream<Infer<typeof m.WatchRequest>, Infer<typeof m.WatchResponse>>;
+
+/**
+ * One watch on a stream of its own. It ends with an EtcdError (`Unavailable`) when the connection is lost: whoever
+ * reads it knows the last revision and watches again from there.
+ */
+export class RemoteWatch implements WatchStream {
+  readonly #endpoints: Endpoints;
+  readonly #leaseIds: LeaseIds;
+  readonly #request: WatchRequest;
+  readonly #abort = new AbortController();
+  #stream: Stream | undefined;
+  #progressWanted = false;
+  /** Where the watch stands: the newest revision it is complete up to. */
+  #revision = 0;
+
+  constructor(endpoints: Endpoints, leaseIds: LeaseIds, request: WatchRequest) {
+    this.#endpoints = endpoints;
+    this.#leaseIds = leaseIds;
+    this.#request = request;
+  }
+
+  requestProgress(): void {
+    // Before the server has answered the creation it would answer for no watch at all.
+    if (this.#stream) this.#stream.write({ progress: {} });
+    else this.#progressWanted = true;
+  }
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchResponse, void, void> {
+    const { signal } = this.#abort;
+    try {
+      // A member without leader would never send anything: let it end the watch.
+      const stream = await this.#endpoints.open(watchService.watch, { signal, metadata: { hasleader: 'true' } });
+      stream.write({ create: this.#createRequest() });
+      for await (const message of stream) {
+        const response = this.#convert(message);
+        if (response.created && !response.canceled) {
+          this.#stream = stream;
+          if (this.#progressWanted) this.requestProgress();
+        }
+        yield response;
+        if (response.canceled) return;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw toEtcdError(error);
+    } finally {
+      this.cancel();
+    }
+  }
+
+  #createRequest() {
+    const { key, rangeEnd, startRevision, prevKv, progressNotify, filters } = this.#request;
+    return {
+      key,
+      rangeEnd,
+      startRevision,
+      prevKv,
+      progressNotify,
+      filters: filters?.map((filter) => (filter === 'noput' ? 0 : 1)),
+    };
+  }
+
+  #convert(message: Infer<typeof m.WatchResponse>): WatchResponse {
+    const events = message.events.map((event) => eventFromWire(event, this.#leaseIds));
+    const storeRevision = message.header?.revision ?? 0;
+    const { startRevision = 0 } = this.#request;
+    // With events the header is the store's revision, which the watch may not have caught up with.
+    if (events.length > 0) this.#revision = events.at(-1)!.kv.modRevision;
+    else if (!message.created) this.#revision = Math.max(this.#revision, storeRevision);
+    else this.#revision = startRevision > 0 ? startRevision - 1 : storeRevision;
+    const response: WatchResponse = { revision: this.#revision, events };
+    if (!message.canceled) return message.created ? { ...response, created: true } : response;
+    // etcd gives either a reason or a compacted revision.
+    const { compactRevision } = message;
+    return compactRevision > 0
+      ? { ...response, canceled: true, cancelReason: errCompacted, compactRevision }
+      : { ...response, canceled: true, cancelReason: message.cancelReason };
+  }
+}

@@ -1,0 +1,58 @@
+import type { Logger } from '../../base/index.ts';
+import { GrpcServer, type TlsOptions } from '../../wire/index.ts';
+import type { EtcdServerApi } from '../server-api.ts';
+import { toGrpcError } from '../v3/errors.ts';
+import {
+  authService,
+  clusterService,
+  kvService,
+  leaseService,
+  maintenanceService,
+  watchService,
+} from '../v3/services.ts';
+import {
+  authHandlers,
+  clusterHandlers,
+  kvHandlers,
+  leaseHandlers,
+  maintenanceHandlers,
+  watchHandlers,
+} from './handlers.ts';
+
+export interface EtcdDoorOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 (default) = any free port. */
+  readonly port?: number;
+  /** Server certificate and key, and the CA of the clients; PEM or paths. Without it the door speaks plain HTTP/2. */
+  readonly tls?: TlsOptions;
+  readonly log?: Logger;
+}
+
+export interface EtcdDoor {
+  /** `https://127.0.0.1:2379` */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** Stops listening and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** etcd's max request size plus its gRPC overhead allowance. */
+const maxReceiveBytes = 1.5 * 1024 * 1024 + 512 * 1024;
+
+/** Serves one member's API as etcd v3 over gRPC and tells the cluster where. Rejects when the port is taken. */
+export async function serveEtcd(api: EtcdServerApi, options: EtcdDoorOptions = {}): Promise<EtcdDoor> {
+  const { host = '127.0.0.1', tls } = options;
+  const server = new GrpcServer({ log: options.log, maxReceiveBytes, toGrpcError })
+    .addService(kvService, kvHandlers(api))
+    .addService(watchService, watchHandlers(api))
+    .addService(leaseService, leaseHandlers(api))
+    .addService(clusterService, clusterHandlers(api))
+    .addService(maintenanceService, maintenanceHandlers(api))
+    .addService(authService, authHandlers(api));
+  const port = await server.listen({ host, port: options.port ?? 0, tls });
+  const url = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  api.setClientUrls([url]);
+  return { url, host, port, close: () => server.close() };
+}

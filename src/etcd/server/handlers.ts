@@ -1,0 +1,133 @@
+/** etcd's unary services and lease keep-alive on one member's API. Upstream: server/etcdserver/api/v3rpc. */
+import type { Handlers, ServerCall } from '../../wire/index.ts';
+import { EtcdError } from '../kv.ts';
+import type { AlarmRequest, AlarmType, EtcdServerApi } from '../server-api.ts';
+import { deleteFromWire, type LeaseIds, putFromWire, rangeFromWire, txnFromWire, txnToWire } from '../v3/convert.ts';
+import type {
+  authService,
+  clusterService,
+  kvService,
+  leaseService,
+  maintenanceService,
+  watchService,
+} from '../v3/services.ts';
+import { DoorCallOptions } from './caller.ts';
+import { serveWatch } from './watch-server.ts';
+
+/** Index = number on the wire. */
+const alarmTypes: readonly AlarmType[] = ['none', 'nospace', 'corrupt'];
+const alarmActions: readonly AlarmRequest['action'][] = ['get', 'activate', 'deactivate'];
+
+/** A lease that does not exist: what an ID above 2^53 is to this store, which draws smaller ones. */
+const unknownLease = -1;
+
+const leaseIds: LeaseIds = {
+  fromWire: (id) => (typeof id === 'number' ? id : unknownLease),
+  toWire: (id) => id,
+};
+
+const options = (call: ServerCall) => new DoorCallOptions(call);
+
+export function kvHandlers(api: EtcdServerApi): Handlers<typeof kvService> {
+  return {
+    range: (request, call) => api.range(rangeFromWire(request), options(call)),
+    put: (request, call) => api.put(putFromWire(request, leaseIds), options(call)),
+    deleteRange: (request, call) => api.deleteRange(deleteFromWire(request), options(call)),
+    txn: async (request, call) => txnToWire(await api.txn(txnFromWire(request, leaseIds), options(call))),
+    compact: async ({ revision, physical }, call) => {
+      const { provenance, signal } = options(call);
+      return { header: await api.compact(revision, { provenance, signal, physical }) };
+    },
+  };
+}
+
+export function watchHandlers(api: EtcdServerApi): Handlers<typeof watchService> {
+  return {
+    watch: (stream) => {
+      requireLeader(api, stream);
+      return serveWatch(api, stream);
+    },
+  };
+}
+
+export function leaseHandlers(api: EtcdServerApi): Handlers<typeof leaseService> {
+  return {
+    grant: async ({ id, ttl }, call) => {
+      if (typeof id === 'bigint') {
+        throw new EtcdError('InvalidArgument', `klab: lease ID ${id} is above 2^53-1; let the server choose one`);
+      }
+      return api.leaseGrant({ ttl, id: id === 0 ? undefined : id }, options(call));
+    },
+    revoke: async ({ id }, call) => ({
+      header: await api.leaseRevoke(leaseIds.fromWire(id), options(call)),
+    }),
+    keepAlive: async (stream) => {
+      requireLeader(api, stream);
+      stream.start();
+      const call = options(stream);
+      for await (const { id } of stream.requests()) {
+        const { header, ttl } = await api.leaseKeepAlive(leaseIds.fromWire(id), call);
+        if (!stream.write({ header, id, ttl })) await stream.drained();
+      }
+    },
+    timeToLive: async ({ id, keys }, call) => ({
+      ...(await api.leaseTimeToLive(leaseIds.fromWire(id), keys, options(call))),
+      id,
+    }),
+    leases: async (_request, call) => {
+      const ids = await api.leases(options(call));
+      return { header: api.header(), leases: ids.map((id) => ({ id })) };
+    },
+  };
+}
+
+export function clusterHandlers(api: EtcdServerApi): Handlers<typeof clusterService> {
+  return {
+    memberList: ({ linearizable }, call) => {
+      const { provenance, signal } = options(call);
+      return api.memberList({ provenance, signal, linearizable });
+    },
+  };
+}
+
+export function maintenanceHandlers(api: EtcdServerApi): Handlers<typeof maintenanceService> {
+  return {
+    status: (_request, call) => api.status(options(call)),
+    alarm: async (request, call) => {
+      const action = alarmActions[request.action];
+      const alarm = alarmTypes[request.alarm];
+      if (!action || !alarm) throw new EtcdError('Unknown', 'etcdserver: unknown alarm request');
+      const answer = await api.alarm({ action, alarm, memberId: request.memberId }, options(call));
+      const alarms = answer.alarms.map((one) => ({ memberId: one.memberId, alarm: alarmTypes.indexOf(one.alarm) }));
+      return { header: answer.header, alarms };
+    },
+    defragment: async (_request, call) => ({ header: await api.defragment(options(call)) }),
+    hash: (_request, call) => api.hash(options(call)),
+    hashKV: ({ revision }, call) => api.hashKV(revision, options(call)),
+    moveLeader: async ({ targetId }, call) => ({ header: await api.moveLeader(targetId, options(call)) }),
+  };
+}
+
+/** Authentication is never enabled: clients are who their certificates say. The answers are those of such an etcd. */
+export function authHandlers(api: EtcdServerApi): Handlers<typeof authService> {
+  const refuse = (message: string) => () => {
+    throw new EtcdError('FailedPrecondition', message);
+  };
+  return {
+    authStatus: () => ({ header: api.header(), enabled: false, authRevision: 1 }),
+    authEnable: refuse('etcdserver: root user does not exist'),
+    authDisable: () => ({ header: api.header() }),
+    authenticate: refuse('etcdserver: authentication is not enabled'),
+    userList: () => ({ header: api.header(), names: [] }),
+    userGet: refuse('etcdserver: user name not found'),
+    roleList: () => ({ header: api.header(), names: [] }),
+    roleGet: refuse('etcdserver: role name not found'),
+  };
+}
+
+/** Streams of clients that said `hasleader` are refused while there is none (clientv3.WithRequireLeader). */
+function requireLeader(api: EtcdServerApi, call: ServerCall): void {
+  if (call.metadata['hasleader'] === 'true' && api.raftStatus().leader === 0n) {
+    throw new EtcdError('Unavailable', 'etcdserver: no leader');
+  }
+}

@@ -1,0 +1,65 @@
+/** etcd's v3 services. Methods that klab has no mechanism for stand here too: they answer Unimplemented by name. */
+import { bidiStream, message, serverStream, service, unary } from '../../wire/index.ts';
+import * as m from './messages.ts';
+
+const unsupported = message('klab.Unsupported', {});
+const missing = (name: string) => unary(name, unsupported, unsupported);
+
+export const kvService = service('etcdserverpb.KV', {
+  range: unary('Range', m.RangeRequest, m.RangeResponse),
+  put: unary('Put', m.PutRequest, m.PutResponse),
+  deleteRange: unary('DeleteRange', m.DeleteRangeRequest, m.DeleteRangeResponse),
+  txn: unary('Txn', m.TxnRequest, m.TxnResponse),
+  compact: unary('Compact', m.CompactionRequest, m.CompactionResponse),
+});
+
+export const watchService = service('etcdserverpb.Watch', {
+  watch: bidiStream('Watch', m.WatchRequest, m.WatchResponse),
+});
+
+export const leaseService = service('etcdserverpb.Lease', {
+  grant: unary('LeaseGrant', m.LeaseGrantRequest, m.LeaseGrantResponse),
+  revoke: unary('LeaseRevoke', m.LeaseRevokeRequest, m.LeaseRevokeResponse),
+  keepAlive: bidiStream('LeaseKeepAlive', m.LeaseKeepAliveRequest, m.LeaseKeepAliveResponse),
+  timeToLive: unary('LeaseTimeToLive', m.LeaseTimeToLiveRequest, m.LeaseTimeToLiveResponse),
+  leases: unary('LeaseLeases', m.LeaseLeasesRequest, m.LeaseLeasesResponse),
+});
+
+export const clusterService = service('etcdserverpb.Cluster', {
+  memberList: unary('MemberList', m.MemberListRequest, m.MemberListResponse),
+  memberAdd: missing('MemberAdd'),
+  memberRemove: missing('MemberRemove'),
+  memberUpdate: missing('MemberUpdate'),
+  memberPromote: missing('MemberPromote'),
+});
+
+export const maintenanceService = service('etcdserverpb.Maintenance', {
+  status: unary('Status', m.StatusRequest, m.StatusResponse),
+  alarm: unary('Alarm', m.AlarmRequest, m.AlarmResponse),
+  defragment: unary('Defragment', m.DefragmentRequest, m.DefragmentResponse),
+  hash: unary('Hash', m.HashRequest, m.HashResponse),
+  hashKV: unary('HashKV', m.HashKVRequest, m.HashKVResponse),
+  moveLeader: unary('MoveLeader', m.MoveLeaderRequest, m.MoveLeaderResponse),
+  snapshot: serverStream('Snapshot', unsupported, unsupported),
+  downgrade: missing('Downgrade'),
+});
+
+export const authService = service('etcdserverpb.Auth', {
+  authStatus: unary('AuthStatus', m.AuthRequest, m.AuthStatusResponse),
+  authEnable: unary('AuthEnable', m.AuthRequest, m.AuthResponse),
+  authDisable: unary('AuthDisable', m.AuthRequest, m.AuthResponse),
+  authenticate: unary('Authenticate', m.AuthenticateRequest, m.AuthenticateResponse),
+  userList: unary('UserList', m.AuthRequest, m.AuthListResponse),
+  userGet: unary('UserGet', m.AuthRequest, m.AuthListResponse),
+  roleList: unary('RoleList', m.AuthRequest, m.AuthListResponse),
+  roleGet: unary('RoleGet', m.AuthRequest, m.AuthListResponse),
+  userAdd: missing('UserAdd'),
+  userDelete: missing('UserDelete'),
+  userChangePassword: missing('UserChangePassword'),
+  userGrantRole: missing('UserGrantRole'),
+  userRevokeRole: missing('UserRevokeRole'),
+  roleAdd: missing('RoleAdd'),
+  roleDelete: missing('RoleDelete'),
+  roleGrantPermission: missing('RoleGrantPermission'),
+  roleRevokePermission: missing('RoleRevokePermission'),
+});
