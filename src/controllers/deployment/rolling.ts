@@ -1,0 +1,68 @@
+/** RollingUpdate. Upstream: pkg/controller/deployment/rolling.go. */
+import type { Deployment } from '../../api/index.ts';
+import {
+  active,
+  availableCount,
+  byCreation,
+  desiredCount,
+  maxUnavailable,
+  newReplicaSetReplicas,
+  type ReadReplicaSet,
+  replicasOf,
+} from './replica-sets.ts';
+import { type ScalingDeps, scaleIfNeeded } from './scaling.ts';
+
+/** Grows (or shrinks) the new ReplicaSet as far as surge allows; true when it was scaled. */
+export async function reconcileNewReplicaSet(
+  deps: ScalingDeps,
+  deployment: Readonly<Deployment>,
+  all: readonly ReadReplicaSet[],
+  newReplicaSet: ReadReplicaSet,
+): Promise<boolean> {
+  const wanted = replicasOf(deployment);
+  if (replicasOf(newReplicaSet) === wanted) return false;
+  const size = replicasOf(newReplicaSet) > wanted ? wanted : newReplicaSetReplicas(deployment, all, newReplicaSet);
+  return (await scaleIfNeeded(deps, deployment, newReplicaSet, size)).scaled;
+}
+
+/**
+ * Shrinks old ReplicaSets as far as availability allows: first the pods that are not available anyway, so that a broken
+ * old version never holds the rollout up. True when something was scaled.
+ */
+export async function reconcileOldReplicaSets(
+  deps: ScalingDeps,
+  deployment: Readonly<Deployment>,
+  all: readonly ReadReplicaSet[],
+  old: readonly ReadReplicaSet[],
+  newReplicaSet: ReadReplicaSet,
+): Promise<boolean> {
+  let olds = active(old).sort(byCreation);
+  if (olds.length === 0) return false;
+  const minAvailable = replicasOf(deployment) - maxUnavailable(deployment);
+  const newUnavailable = replicasOf(newReplicaSet) - (newReplicaSet.status?.availableReplicas ?? 0);
+  const maxScaledDown = desiredCount(all) - minAvailable - newUnavailable;
+  if (maxScaledDown <= 0) return false;
+
+  let cleanedUp = 0;
+  const next: ReadReplicaSet[] = [];
+  for (const rs of olds) {
+    const size = replicasOf(rs);
+    const unhealthy = size - (rs.status?.availableReplicas ?? 0);
+    const count = Math.max(0, Math.min(maxScaledDown - cleanedUp, unhealthy));
+    next.push(count > 0 ? (await scaleIfNeeded(deps, deployment, rs, size - count)).rs : rs);
+    cleanedUp += count;
+  }
+  olds = next;
+
+  const excess = availableCount([...olds, newReplicaSet]) - minAvailable;
+  let scaledDown = 0;
+  for (const rs of olds) {
+    if (scaledDown >= excess) break;
+    const size = replicasOf(rs);
+    if (size === 0) continue;
+    const count = Math.min(size, excess - scaledDown);
+    await scaleIfNeeded(deps, deployment, rs, size - count);
+    scaledDown += count;
+  }
+  return cleanedUp + scaledDown > 0;
+}
