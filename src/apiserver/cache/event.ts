@@ -1,5 +1,5 @@
 import type { KubeObject, Status, WatchEvent, WatchEventType } from '../../apimachinery/index.ts';
-import { encodeJson, type Served, type StoredEntry, type View } from '../storage/entry.ts';
+import { type Served, type StoredEntry, toJson, type View } from '../storage/entry.ts';
 import type { EncodedWatchEvent } from '../types.ts';
 
 const closing = Buffer.from('}');
@@ -37,7 +37,7 @@ export class PlainEvent implements EncodedWatchEvent {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= encodeJson(this.event));
+    return (this.#encoded ??= toJson(this.event));
   }
 }
 

@@ -65,6 +65,7 @@ export class ResourceCache {
   #loaded = false;
   #early: { revision: number; key: string; entry: StoredEntry | undefined }[] = [];
   #version = 0;
+  #lastChange = 0;
   #lists = new Map<string, readonly StoredEntry['object'][]>();
 
   constructor(deps: { clock: Clock }, options: ResourceCacheOptions) {
@@ -96,6 +97,7 @@ export class ResourceCache {
     for (const watcher of [...this.#watchers]) watcher.stop();
     this.#entries.replace(entries);
     this.#window.reset(revision);
+    this.#lastChange = revision;
     this.#indexed = undefined;
     this.#changed();
     this.#loaded = true;
@@ -115,10 +117,16 @@ export class ResourceCache {
     if (!entry && !prev) return;
     this.#reindex(prev, entry);
     this.#changed();
+    this.#lastChange = revision;
     const now = this.#clock.monotonic();
     const event = new CacheEvent(key, revision, { entry, prev }, now);
     this.#window.push(event, now);
     this.#dispatch(event);
+  }
+
+  /** True when the state now is also the state of `revision`: nothing changed since. `current` is the hub's revision. */
+  showsRevision(revision: number, current: number): boolean {
+    return revision >= this.#lastChange && revision <= current;
   }
 
   get(key: string): StoredEntry | undefined {

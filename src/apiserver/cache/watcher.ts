@@ -36,6 +36,8 @@ const burst = 500;
 export class CacheWatcher implements AsyncIterableIterator<EncodedWatchEvent> {
   readonly selection: Selection;
   readonly bookmarks: boolean;
+  /** Called once when the watch ends, for whatever reason. */
+  onEnd: (() => void) | undefined;
   readonly #onStop: (watcher: CacheWatcher) => void;
   #queue: (EncodedWatchEvent | CacheEvent | StoredEntry)[];
   #head = 0;
@@ -99,6 +101,7 @@ export class CacheWatcher implements AsyncIterableIterator<EncodedWatchEvent> {
     if (this.#closed) return;
     this.#closed = true;
     this.#onStop(this);
+    this.onEnd?.();
     this.#wake?.({ value: undefined, done: true });
     this.#wake = undefined;
   }

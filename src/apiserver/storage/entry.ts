@@ -1,4 +1,4 @@
-import { deepFreeze, type KubeObject } from '../../apimachinery/index.ts';
+import { decodeJson, deepFreeze, encodeJson, type KubeObject } from '../../apimachinery/index.ts';
 
 /** Something that can be served as it is: a shared read-only object and its JSON, made at most once. */
 export interface Served {
@@ -23,6 +23,9 @@ const protobufMagic = Buffer.from('k8s\0', 'latin1');
 const storedHead = /^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*","metadata":\{(?=")/;
 const resourceVersionField = Buffer.from('"resourceVersion":');
 
+/** A number that may lie beyond 2^53: JSON.parse would round it. */
+const maybeBig = /[:[,]-?\d{16,}[,\]}]/;
+
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -34,7 +37,7 @@ export function encodeForStorage(object: Readonly<KubeObject>): Uint8Array {
     metadata.resourceVersion === undefined && metadata.selfLink === undefined
       ? metadata
       : { ...metadata, resourceVersion: undefined, selfLink: undefined };
-  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: stored, ...rest }));
+  return toJson({ apiVersion, kind, metadata: stored, ...rest });
 }
 
 /** @throws DecodeError */
@@ -45,7 +48,8 @@ function decode(key: string, value: Uint8Array, revision: number): KubeObject {
   }
   let object: KubeObject;
   try {
-    object = JSON.parse(bytes.toString('utf8'));
+    const text = bytes.toString('utf8');
+    object = maybeBig.test(text) ? (decodeJson(text).value as KubeObject) : JSON.parse(text);
   } catch (error) {
     throw new DecodeError(`${key} at revision ${revision} is not JSON: ${(error as Error).message}`);
   }
@@ -70,8 +74,14 @@ function spliced(value: Uint8Array, revision: number): Uint8Array | undefined {
   return out;
 }
 
-export function encodeJson(object: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(object));
+/** JSON bytes; the rare objects with integers beyond 2^53 (bigints) go the slow way. */
+export function toJson(object: unknown): Uint8Array {
+  try {
+    return Buffer.from(JSON.stringify(object));
+  } catch (error) {
+    if (error instanceof TypeError) return encodeJson(object);
+    throw error;
+  }
 }
 
 class Converted implements Served {
@@ -83,7 +93,7 @@ class Converted implements Served {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= encodeJson(this.object));
+    return (this.#encoded ??= toJson(this.object));
   }
 }
 
@@ -119,7 +129,7 @@ export class StoredEntry implements Served {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= spliced(this.value, this.revision) ?? encodeJson(this.object));
+    return (this.#encoded ??= spliced(this.value, this.revision) ?? toJson(this.object));
   }
 
   as(view: View): Served {

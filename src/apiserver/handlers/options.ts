@@ -1,0 +1,195 @@
+/** Query parameters of the verbs, checked. Upstream: apimachinery/pkg/apis/meta/internalversion/validation, meta/v1/validation. */
+import { FieldErrorList, FieldPath, newBadRequest, newInvalid, type StatusError } from '../../apimachinery/index.ts';
+import type { DeleteRequestOptions, FieldValidation, WriteRequest } from '../registry/request.ts';
+import type { RequestContext } from '../types.ts';
+
+function invalidOptions(kind: string, errors: FieldErrorList): StatusError {
+  return newInvalid({ group: 'meta.k8s.io', kind }, '', errors.errors);
+}
+
+export function boolParameter(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  return value !== 'false' && value !== '0' && value !== 'False' && value !== 'f';
+}
+
+export function intParameter(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (!/^-?\d+$/.test(value)) {
+    throw newBadRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  }
+  return Number(value);
+}
+
+/** Undefined when unset. @throws StatusError 400 */
+export function parseResourceVersion(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    const why = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+    throw newBadRequest(`resourceVersion: Invalid value: ${JSON.stringify(text)}: ${why}`);
+  }
+  return Number(text);
+}
+
+export interface ListOptions {
+  readonly limit: number;
+  readonly continue: string;
+  readonly resourceVersion: number | undefined;
+  readonly match: '' | 'Exact' | 'NotOlderThan';
+  readonly labelSelector: string;
+  readonly fieldSelector: string;
+  readonly sendInitialEvents: boolean | undefined;
+  readonly allowWatchBookmarks: boolean;
+  readonly timeoutSeconds: number | undefined;
+}
+
+/** @throws StatusError */
+export function listOptions(query: URLSearchParams, watch: boolean): ListOptions {
+  const match = query.get('resourceVersionMatch') ?? '';
+  const version = query.get('resourceVersion') ?? '';
+  const token = query.get('continue') ?? '';
+  const sendInitialEvents = boolParameter(query, 'sendInitialEvents');
+  checkMatch({ match, version, token, sendInitialEvents, watch });
+  const limit = intParameter(query, 'limit') ?? 0;
+  if (token !== '' && version !== '' && version !== '0') {
+    throw newBadRequest('specifying resource version is not allowed when using continue');
+  }
+  return {
+    limit: Math.max(0, limit),
+    continue: token,
+    resourceVersion: parseResourceVersion(version),
+    match: match as ListOptions['match'],
+    labelSelector: query.get('labelSelector') ?? '',
+    fieldSelector: query.get('fieldSelector') ?? '',
+    sendInitialEvents,
+    allowWatchBookmarks: boolParameter(query, 'allowWatchBookmarks') ?? false,
+    timeoutSeconds: intParameter(query, 'timeoutSeconds'),
+  };
+}
+
+function checkMatch(asked: {
+  match: string;
+  version: string;
+  token: string;
+  sendInitialEvents: boolean | undefined;
+  watch: boolean;
+}): void {
+  const { match, version, token, sendInitialEvents, watch } = asked;
+  if (match === '' && sendInitialEvents === undefined) return;
+  const errors = new FieldErrorList();
+  const matchPath = FieldPath.root('resourceVersionMatch');
+  if (watch) {
+    if (sendInitialEvents === undefined) {
+      errors.forbidden(matchPath, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    } else {
+      if (match === '') {
+        errors.forbidden(matchPath, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+      } else if (match !== 'NotOlderThan') {
+        errors.notSupported(matchPath, match, ['NotOlderThan']);
+      }
+    }
+    if (token !== '') errors.forbidden(matchPath, 'resourceVersionMatch is forbidden when continue is provided');
+  } else {
+    if (sendInitialEvents !== undefined) {
+      errors.forbidden(FieldPath.root('sendInitialEvents'), 'sendInitialEvents is forbidden for list');
+    }
+    if (match !== '') {
+      if (version === '') {
+        errors.forbidden(matchPath, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+      }
+      if (token !== '') errors.forbidden(matchPath, 'resourceVersionMatch is forbidden when continue is provided');
+      if (match !== 'Exact' && match !== 'NotOlderThan') errors.notSupported(matchPath, match, ['Exact', 'NotOlderThan']);
+      if (match === 'Exact' && version === '0') {
+        errors.forbidden(matchPath, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      }
+    }
+  }
+  if (errors.length > 0) throw invalidOptions('ListOptions', errors);
+}
+
+const validations: readonly string[] = ['Ignore', 'Warn', 'Strict'];
+
+/**
+ * Options every write has. `apply` demands a field manager.
+ * @throws StatusError
+ */
+export function writeRequest(
+  context: RequestContext,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions',
+  more: { readonly apply?: boolean; readonly dryRun?: readonly string[] } = {},
+): WriteRequest {
+  const { info, request } = context;
+  const { query } = request;
+  const errors = new FieldErrorList();
+  const dryRun = [...query.getAll('dryRun'), ...(more.dryRun ?? [])].filter((value) => value !== '');
+  for (const value of dryRun) {
+    if (value !== 'All') errors.notSupported(FieldPath.root('dryRun'), dryRun, ['All']);
+  }
+  const fieldManager = query.get('fieldManager') ?? '';
+  if (more.apply && fieldManager === '') {
+    errors.required(FieldPath.root('fieldManager'), 'is required for apply patch');
+  }
+  if (fieldManager.length > 128) errors.tooLong(FieldPath.root('fieldManager'), 128);
+  const unprintable = [...fieldManager].findIndex((character) => !/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(character));
+  if (unprintable >= 0) {
+    errors.invalid(
+      FieldPath.root('fieldManager'),
+      fieldManager,
+      `should only contain printable characters (index ${unprintable})`,
+    );
+  }
+  if (kind === 'PatchOptions' && !more.apply && query.has('force')) {
+    errors.forbidden(FieldPath.root('force'), 'may not be specified for non-apply patch');
+  }
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  if (!validations.includes(fieldValidation)) {
+    errors.notSupported(FieldPath.root('fieldValidation'), fieldValidation, validations);
+  }
+  if (errors.length > 0) throw invalidOptions(kind, errors);
+  return {
+    user: context.user,
+    provenance: context.provenance,
+    warnings: context.warnings,
+    namespace: info.namespace,
+    name: info.name,
+    subresource: info.subresource,
+    dryRun: dryRun.length > 0,
+    manager: fieldManager || managerOf(context),
+    fieldValidation: fieldValidation as FieldValidation,
+  };
+}
+
+/** Clients that name no manager are known by the first word of their User-Agent. Upstream: managerOrUserAgent. */
+function managerOf({ request, provenance }: RequestContext): string {
+  const agent = request.headers['user-agent'] ?? provenance.agent ?? provenance.actor;
+  const slash = agent.indexOf('/');
+  return (slash < 0 ? agent : agent.slice(0, slash)).slice(0, 128) || 'unknown';
+}
+
+const policies: readonly string[] = ['Background', 'Foreground', 'Orphan'];
+
+/** DeleteOptions of body and query; the body, when there is one, wins. @throws StatusError */
+export function deleteOptions(
+  query: URLSearchParams,
+  body: Readonly<Record<string, any>> | undefined,
+): DeleteRequestOptions & { readonly dryRun: readonly string[] } {
+  const grace = body ? body['gracePeriodSeconds'] : intParameter(query, 'gracePeriodSeconds');
+  const policy = (body ? body['propagationPolicy'] : query.get('propagationPolicy')) || undefined;
+  const orphan = body ? body['orphanDependents'] : boolParameter(query, 'orphanDependents');
+  const errors = new FieldErrorList();
+  const path = FieldPath.root('propagationPolicy');
+  if (policy !== undefined && orphan !== undefined && orphan !== null) {
+    errors.invalid(path, policy, 'orphanDependents and deletionPropagation cannot be both set');
+  }
+  if (policy !== undefined && !policies.includes(policy)) errors.notSupported(path, policy, [...policies, 'nil']);
+  if (errors.length > 0) throw invalidOptions('DeleteOptions', errors);
+  const preconditions = body?.['preconditions'];
+  return {
+    ...(typeof grace === 'number' ? { gracePeriodSeconds: grace } : {}),
+    ...(policy === undefined ? {} : { propagationPolicy: policy }),
+    ...(typeof orphan === 'boolean' ? { orphanDependents: orphan } : {}),
+    ...(preconditions ? { preconditions } : {}),
+    dryRun: body?.['dryRun'] ?? [],
+  };
+}

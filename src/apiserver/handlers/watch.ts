@@ -1,0 +1,90 @@
+/** Upstream: endpoints/handlers/watch.go, storage/cacher (Watch). */
+import { newResourceExpired } from '../../apimachinery/index.ts';
+import type { Timer } from '../../base/index.ts';
+import { PlainEvent } from '../cache/event.ts';
+import { TooOldError, type WatchStart } from '../cache/resource-cache.ts';
+import type { CacheWatcher } from '../cache/watcher.ts';
+import type { ResourceRegistry } from '../registry/registry.ts';
+import type { EncodedWatchEvent, RequestContext, ServerResponse } from '../types.ts';
+import { type ListOptions, listOptions } from './options.ts';
+import { waitForVersion } from './read.ts';
+import { selectionOf } from './selection.ts';
+import { includeObject, negotiateForm, transformEvents } from './transform.ts';
+
+/** Upstream: `--min-request-timeout`: watches without timeoutSeconds end after 1 to 2 times this. */
+export const minRequestTimeoutSeconds = 1800;
+/** A last bookmark is sent this long before a watch times out. */
+const lastBookmarkMs = 2000;
+
+export async function watchHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  const { info, request } = context;
+  const options = listOptions(request.query, true);
+  const form = negotiateForm(context, registry.definition, 'watch');
+  const include = form === 'table' ? includeObject(request.query) : 'None';
+  const events = await openWatch(registry, info.namespace, options, request.signal);
+  if (form === 'object') return { code: 200, body: { kind: 'watch', events } };
+  const { clock } = registry.deps;
+  const transformed = transformEvents(events, form, registry.definition, { include, now: () => clock.now() });
+  return { code: 200, body: { kind: 'watch', events: transformed } };
+}
+
+/** @throws StatusError for options that make no sense; revisions that are gone are an ERROR event, as upstream. */
+async function openWatch(
+  registry: ResourceRegistry,
+  namespace: string,
+  options: ListOptions,
+  signal: AbortSignal,
+): Promise<AsyncIterable<EncodedWatchEvent>> {
+  const { cache, deps } = registry;
+  const selection = selectionOf(registry, namespace, options);
+  const { resourceVersion, sendInitialEvents } = options;
+  let start: WatchStart;
+  if (sendInitialEvents === true) {
+    await waitForVersion(registry, resourceVersion);
+    start = { kind: 'state', end: options.allowWatchBookmarks };
+  } else if (sendInitialEvents === false && (resourceVersion === undefined || resourceVersion === 0)) {
+    await waitForVersion(registry, resourceVersion);
+    start = { kind: 'after', revision: deps.hub.revision };
+  } else if (resourceVersion === undefined || resourceVersion === 0) {
+    await waitForVersion(registry, resourceVersion);
+    start = { kind: 'state', end: false };
+  } else {
+    await waitForVersion(registry, 0);
+    start = { kind: 'after', revision: resourceVersion };
+  }
+  let watcher: CacheWatcher;
+  try {
+    watcher = cache.watch(selection, start, { bookmarks: options.allowWatchBookmarks, revision: deps.hub.revision });
+  } catch (error) {
+    if (error instanceof TooOldError) return expiredStream(error);
+    throw error;
+  }
+  endInTime(registry, watcher, options.timeoutSeconds, signal);
+  return watcher;
+}
+
+async function* expiredStream(error: TooOldError): AsyncGenerator<EncodedWatchEvent, void, void> {
+  yield new PlainEvent('ERROR', newResourceExpired(error.message).status);
+}
+
+/** Ends the watch when its time is over or the client has gone. */
+function endInTime(
+  registry: ResourceRegistry,
+  watcher: CacheWatcher,
+  timeoutSeconds: number | undefined,
+  signal: AbortSignal,
+): void {
+  const { clock, hub, prng } = registry.deps;
+  const seconds = timeoutSeconds || minRequestTimeoutSeconds * (1 + prng.float());
+  const timers: Timer[] = [clock.schedule(seconds * 1000, () => watcher.stop())];
+  if (watcher.bookmarks && seconds * 1000 > lastBookmarkMs) {
+    timers.push(clock.schedule(seconds * 1000 - lastBookmarkMs, () => watcher.bookmark(hub.revision)));
+  }
+  const onAbort = () => watcher.stop();
+  watcher.onEnd = () => {
+    for (const timer of timers) timer.cancel();
+    signal.removeEventListener('abort', onAbort);
+  };
+  if (signal.aborted) watcher.stop();
+  else signal.addEventListener('abort', onAbort, { once: true });
+}

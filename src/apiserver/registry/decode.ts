@@ -1,0 +1,134 @@
+/** From a body to an object of the expected kind. Upstream: endpoints/handlers/{create,update}.go, serializer/json. */
+import { apiVersionOf, type ResourceDefinition } from '../../api/index.ts';
+import {
+  applySchemaDefaults,
+  decodeTyped,
+  FieldErrorList,
+  FieldPath,
+  FormatError,
+  isObject,
+  type KubeObject,
+  newBadRequest,
+  newInvalid,
+  pruneUnknownFields,
+  type Schema,
+  type SchemaSet,
+  validateSchema,
+} from '../../apimachinery/index.ts';
+import { type FieldValidation, warn } from './request.ts';
+
+/** What decoding knows of the kind it expects. */
+export interface ExpectedKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly group: string;
+  /** A name in the schema set for built-in kinds; a schema of its own for custom resources. */
+  readonly schema: string | Schema;
+}
+
+export function expectedKind(definition: ResourceDefinition): ExpectedKind {
+  return {
+    apiVersion: apiVersionOf(definition),
+    kind: definition.kind,
+    group: definition.group,
+    schema: definition.schema,
+  };
+}
+
+export function schemaOf(expected: Pick<ExpectedKind, 'schema'>, schemas: SchemaSet): Schema | undefined {
+  return typeof expected.schema === 'string' ? schemas.get(expected.schema) : expected.schema;
+}
+
+/** Go's %q of a version inside upstream's message. */
+function cannotBeHandled(expected: ExpectedKind, why: string): Error {
+  const version = expected.apiVersion.slice(expected.apiVersion.indexOf('/') + 1);
+  return newBadRequest(`${expected.kind} in version "${version}" cannot be handled as a ${expected.kind}: ${why}`);
+}
+
+/** apiVersion and kind, when given, must be those of the URL; absent ones are filled in. */
+export function checkTypeMeta(value: unknown, expected: ExpectedKind): KubeObject {
+  if (!isObject(value)) throw newBadRequest('the request body is not an object');
+  const object = value as KubeObject;
+  object.apiVersion = object.apiVersion || expected.apiVersion;
+  object.kind = object.kind || expected.kind;
+  if (object.apiVersion !== expected.apiVersion) {
+    throw newBadRequest(
+      `the API version in the data (${object.apiVersion}) does not match the expected API version (${expected.apiVersion})`,
+    );
+  }
+  if (object.kind !== expected.kind) {
+    throw newBadRequest(`the kind in the data (${object.kind}) does not match the expected kind (${expected.kind})`);
+  }
+  // Go decodes a missing or null metadata into an empty ObjectMeta.
+  object.metadata ??= {};
+  return object;
+}
+
+export type StrictProblem = (problems: readonly string[]) => Error;
+
+/**
+ * Types checked, unknown fields dropped, in place. Unknown and duplicate fields are an error, a warning or nothing, as
+ * `validation` says.
+ * @throws StatusError
+ */
+export function decodeObject(
+  value: unknown,
+  expected: ExpectedKind,
+  schemas: SchemaSet,
+  options: {
+    readonly validation: FieldValidation;
+    readonly warnings: string[];
+    readonly duplicates?: readonly string[];
+    /** How strict problems are worded; default: as for create and update. */
+    readonly strict?: StrictProblem;
+  },
+): KubeObject {
+  const object = checkTypeMeta(value, expected);
+  const schema = schemaOf(expected, schemas);
+  let unknown: readonly string[] = [];
+  if (schema) {
+    try {
+      unknown =
+        typeof expected.schema === 'string'
+          ? decodeTyped(object, schema, schemas, { kind: expected.kind })
+          : pruneUnknownFields(object, schema, schemas, { isResourceRoot: true });
+    } catch (error) {
+      if (error instanceof FormatError) throw cannotBeHandled(expected, error.message);
+      throw error;
+    }
+    if (typeof expected.schema !== 'string') applySchemaDefaults(object, schema, schemas);
+  }
+  if (options.validation !== 'Ignore') {
+    const problems = [...(options.duplicates ?? []), ...unknown];
+    if (problems.length > 0) {
+      if (options.validation === 'Strict') {
+        throw options.strict?.(problems) ?? cannotBeHandled(expected, strictText(problems));
+      }
+      for (const problem of problems) warn(options.warnings, problem);
+    }
+  }
+  return object;
+}
+
+export function strictText(problems: readonly string[]): string {
+  return `strict decoding error: ${problems.join(', ')}`;
+}
+
+/** Custom resources are validated against their schema on every write; built-in kinds by their strategy. */
+export function validateAgainstSchema(
+  object: Readonly<KubeObject>,
+  expected: ExpectedKind,
+  schemas: SchemaSet,
+  errors: FieldErrorList,
+): void {
+  if (typeof expected.schema === 'string') return;
+  validateSchema(object, expected.schema, schemas, FieldPath.root(), errors);
+}
+
+export function throwIfInvalid(
+  errors: FieldErrorList,
+  definition: { group: string; kind: string },
+  name: string,
+): void {
+  if (errors.length > 0) throw newInvalid(definition, name, errors.errors);
+}

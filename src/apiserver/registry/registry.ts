@@ -1,0 +1,158 @@
+/** One served version of one resource: what handlers call. Upstream: apiserver/pkg/registry/generic/registry/store.go. */
+import { apiVersionOf, groupResourceName, type ResourceDefinition } from '../../api/index.ts';
+import {
+  deepCopy,
+  FieldManager,
+  type FieldManagerOptions,
+  type KubeObject,
+  newBadRequest,
+  newNotFound,
+  type SchemaSet,
+} from '../../apimachinery/index.ts';
+import type { Clock, Prng } from '../../base/index.ts';
+import type { CacheHub } from '../cache/hub.ts';
+import type { ResourceCache } from '../cache/resource-cache.ts';
+import type { StoredEntry, View } from '../storage/entry.ts';
+import { objectKeyIn } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import type {
+  AdmissionAttributes,
+  AdmissionChain,
+  AdmissionOperation,
+  RegistryHooks,
+  ResourceKey,
+} from '../types.ts';
+import { type ExpectedKind, expectedKind, schemaOf } from './decode.ts';
+import { groupResource, type WriteRequest } from './request.ts';
+
+export interface RegistryDeps {
+  readonly store: ObjectStore;
+  readonly hub: CacheHub;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly schemas: SchemaSet;
+  readonly admission: AdmissionChain;
+  hooks(resource: ResourceKey): RegistryHooks | undefined;
+}
+
+export interface ResourceRegistryOptions {
+  /** Objects disappear this long after their last write. Events: 3600. */
+  readonly ttlSeconds?: number;
+}
+
+export class ResourceRegistry {
+  readonly definition: ResourceDefinition;
+  readonly deps: RegistryDeps;
+  readonly cache: ResourceCache;
+  readonly view: View;
+  readonly expected: ExpectedKind;
+  readonly key: ResourceKey;
+  readonly ttlSeconds: number | undefined;
+  readonly fields: FieldManager;
+  readonly #mainOptions: FieldManagerOptions;
+  readonly #statusOptions: FieldManagerOptions;
+
+  constructor(deps: RegistryDeps, definition: ResourceDefinition, cache: ResourceCache, options: ResourceRegistryOptions = {}) {
+    this.deps = deps;
+    this.definition = definition;
+    this.cache = cache;
+    this.key = groupResourceName(definition);
+    this.expected = expectedKind(definition);
+    this.ttlSeconds = options.ttlSeconds;
+    const apiVersion = apiVersionOf(definition);
+    this.view = {
+      apiVersion,
+      kind: definition.kind,
+      ...(apiVersion === definition.storageVersion ? {} : { convert: (object) => this.#fromStorage(object) }),
+    };
+    const schema = schemaOf(this.expected, deps.schemas);
+    this.fields = new FieldManager({ schemas: deps.schemas, schemaOf: () => schema });
+    const hasStatus = definition.subresources.some((subresource) => subresource.name === 'status');
+    this.#mainOptions = hasStatus ? { resetFields: [['status']] } : {};
+    this.#statusOptions = { subresource: 'status', resetFields: [['spec'], ['metadata', 'labels']] };
+  }
+
+  get hooks(): RegistryHooks | undefined {
+    return this.deps.hooks(this.key);
+  }
+
+  /** etcd key. @throws StatusError BadRequest without the namespace or name it needs. */
+  keyOf(namespace: string, name: string): string {
+    if (this.definition.namespaced && namespace === '') {
+      throw newBadRequest('Namespace parameter required.');
+    }
+    if (name === '') throw newBadRequest('Name parameter required.');
+    return objectKeyIn(this.cache.prefix, this.definition.namespaced ? namespace : '', name);
+  }
+
+  notFound(name: string): Error {
+    return newNotFound(groupResource(this.definition), name);
+  }
+
+  /** A private copy in the served version. */
+  copyOf(entry: StoredEntry): KubeObject {
+    return deepCopy(entry.as(this.view).object) as KubeObject;
+  }
+
+  served(entry: StoredEntry): Readonly<KubeObject> {
+    return entry.as(this.view).object;
+  }
+
+  /** The object as it is stored; takes it over. */
+  toStorage(object: KubeObject): KubeObject {
+    const { definition } = this;
+    if (this.view.convert === undefined) return object;
+    if (definition.conversion) {
+      const stored = deepCopy(object);
+      definition.conversion.toStorage(stored);
+      return stored;
+    }
+    return { ...object, apiVersion: definition.storageVersion };
+  }
+
+  managedBy(request: WriteRequest): FieldManagerOptions {
+    if (request.subresource === '') return this.#mainOptions;
+    if (request.subresource === 'status') return this.#statusOptions;
+    return { subresource: request.subresource };
+  }
+
+  /** `object` with managedFields that say what `request` changed. */
+  trackFields(current: Readonly<KubeObject> | undefined, object: KubeObject, request: WriteRequest): KubeObject {
+    return this.fields.update({
+      live: current,
+      object,
+      manager: request.manager,
+      now: this.deps.clock.now(),
+      options: this.managedBy(request),
+    });
+  }
+
+  attributes(
+    operation: AdmissionOperation,
+    request: WriteRequest,
+    name: string,
+    object: KubeObject | undefined,
+    oldObject: Readonly<KubeObject> | undefined,
+  ): AdmissionAttributes {
+    return {
+      operation,
+      definition: this.definition,
+      subresource: request.subresource,
+      namespace: request.namespace,
+      name,
+      ...(object ? { object } : {}),
+      ...(oldObject ? { oldObject } : {}),
+      user: request.user,
+      dryRun: request.dryRun,
+      warnings: request.warnings,
+    };
+  }
+
+  #fromStorage(object: Readonly<KubeObject>): KubeObject {
+    const { conversion } = this.definition;
+    if (!conversion) return { ...object, apiVersion: this.view.apiVersion } as KubeObject;
+    const served = deepCopy(object) as KubeObject;
+    conversion.fromStorage(served);
+    return served;
+  }
+}

@@ -1,0 +1,100 @@
+/** The scale subresource of any resource that names its paths. Upstream: registry/apps/deployment/storage (ScaleREST). */
+import {
+  type KubeObject,
+  getIn,
+  isObject,
+  newConflict,
+  newInvalid,
+  optimisticLockMessage,
+  selectorFromLabelSelector,
+  selectorFromSet,
+  withIn,
+} from '../../apimachinery/index.ts';
+import type { ScaleSubresource } from '../../api/index.ts';
+import type { ExpectedKind } from './decode.ts';
+import type { ResourceRegistry } from './registry.ts';
+import { groupResource, type WriteRequest } from './request.ts';
+import { type UpdateResult, updateObject } from './update.ts';
+
+export const scaleKind: ExpectedKind = {
+  apiVersion: 'autoscaling/v1',
+  kind: 'Scale',
+  group: 'autoscaling',
+  schema: 'io.k8s.api.autoscaling.v1.Scale',
+};
+
+/** `.spec.replicas` → `['spec', 'replicas']`. */
+function pathOf(text: string): string[] {
+  return text.split('.').filter((part) => part !== '');
+}
+
+function selectorText(object: Readonly<KubeObject>, scale: ScaleSubresource): string | undefined {
+  if (scale.labelSelectorPath === undefined) return undefined;
+  const selector = getIn(object, pathOf(scale.labelSelectorPath));
+  if (typeof selector === 'string') return selector;
+  if (!isObject(selector)) return undefined;
+  const whole = 'matchLabels' in selector || 'matchExpressions' in selector;
+  return (whole ? selectorFromLabelSelector(selector) : selectorFromSet(selector)).toString();
+}
+
+/** What an object's scale is. */
+export function scaleOf(object: Readonly<KubeObject>, scale: ScaleSubresource): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const desired = getIn(object, pathOf(scale.specReplicasPath));
+  const selector = selectorText(object, scale);
+  return {
+    kind: scaleKind.kind,
+    apiVersion: scaleKind.apiVersion,
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: desired ? { replicas: desired } : {},
+    status: {
+      replicas: getIn(object, pathOf(scale.statusReplicasPath)) ?? 0,
+      ...(selector === undefined || selector === '' ? {} : { selector }),
+    },
+  };
+}
+
+/**
+ * Sets the replicas of the object as `next` makes them of its present scale.
+ * @throws StatusError
+ */
+export async function updateScale(
+  registry: ResourceRegistry,
+  scale: ScaleSubresource,
+  next: (current: KubeObject) => KubeObject,
+  request: WriteRequest,
+): Promise<UpdateResult> {
+  return updateObject(
+    registry,
+    {
+      unconditional: true,
+      next(current) {
+        if (!current) throw registry.notFound(request.name);
+        const wanted = next(scaleOf(current, scale));
+        validateScale(registry, wanted, request.name);
+        const { resourceVersion, uid } = wanted.metadata;
+        const stale = resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion;
+        if (stale || (uid !== undefined && uid !== '' && uid !== current.metadata.uid)) {
+          throw newConflict(groupResource(registry.definition), request.name, optimisticLockMessage);
+        }
+        const replicas = wanted['spec']?.replicas ?? 0;
+        const object = withIn(current, pathOf(scale.specReplicasPath), replicas) as KubeObject;
+        return registry.trackFields(current, { ...object, metadata: { ...object.metadata } }, request);
+      },
+    },
+    request,
+  );
+}
+
+function validateScale(_registry: ResourceRegistry, scale: KubeObject, name: string): void {
+  const replicas = scale['spec']?.replicas ?? 0;
+  if (typeof replicas === 'number' && replicas >= 0) return;
+  throw newInvalid({ group: scaleKind.group, kind: scaleKind.kind }, name, [
+    {
+      type: 'FieldValueInvalid',
+      field: 'spec.replicas',
+      badValue: replicas,
+      detail: 'must be greater than or equal to 0',
+    },
+  ]);
+}
