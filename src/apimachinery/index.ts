@@ -168,16 +168,12 @@ export {
   type ApplyRequest,
   applyJsonPatch,
   applyMergePatch,
-  applySchemaDefaults,
   applyStrategicMergePatch,
   createMergePatch,
-  createSchemaSet,
   createThreeWayMergePatch,
   createThreeWayStrategicMergePatch,
   createTwoWayStrategicMergePatch,
-  type DecodeTypedOptions,
   decodeFieldsV1,
-  decodeTyped,
   encodeFieldsV1,
   FieldManager,
   type FieldManagerDeps,
@@ -188,10 +184,8 @@ export {
   type JsonPathOptions,
   type PathElement,
   parseJsonPath,
-  pruneUnknownFields,
   type UpdateRequest,
   upgradeManagedFields,
-  validateSchema,
 } from './pending.ts';
 export {
   addQuantity,
@@ -210,6 +204,20 @@ export type {
   Schema,
   SchemaSet,
 } from './schema.ts';
+export {
+  type DecodeTypedOptions,
+  decodeTyped,
+} from './schema-decode.ts';
+export {
+  applySchemaDefaults,
+  type PruneOptions,
+  pruneUnknownFields,
+} from './schema-prune.ts';
+export {
+  createSchemaSet,
+  emptySchemaSet,
+} from './schema-set.ts';
+export { validateSchema } from './schema-validate.ts';
 export {
   everythingSelector,
   formatLabelSelector,

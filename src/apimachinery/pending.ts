@@ -1,55 +1,9 @@
 /* Signatures whose bodies land within the hour, file by file. */
-import type { FieldErrorList, FieldPath } from './field-errors.ts';
 import type { Schema, SchemaSet } from './schema.ts';
 import type { KubeObject } from './types.ts';
 
 function pending(name: string): never {
   throw new Error(`${name}: lands soon`);
-}
-
-// --- schema walker -----------------------------------------------------------------------------------------------
-export function createSchemaSet(_definitions: Readonly<Record<string, Schema>>): SchemaSet {
-  return pending('createSchemaSet');
-}
-export interface DecodeTypedOptions {
-  /** For Go-like messages: `Deployment`. Default: the schema's ref. */
-  readonly kind?: string;
-}
-/**
- * What decoding into a Go type does: checks JSON types, drops unknown fields and null fields, in place.
- * Returns `unknown field "spec.foo"` for what was dropped. @throws FormatError (InvalidTyped)
- * `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
- */
-export function decodeTyped(
-  _object: Record<string, unknown>,
-  _schema: Schema,
-  _schemas: SchemaSet,
-  _options?: DecodeTypedOptions,
-): string[] {
-  return pending('decodeTyped');
-}
-/** Drops fields the schema does not know, in place (CRD pruning); returns `unknown field "spec.foo"`s. */
-export function pruneUnknownFields(
-  _object: Record<string, unknown>,
-  _schema: Schema,
-  _schemas: SchemaSet,
-  _options?: { readonly isResourceRoot?: boolean },
-): string[] {
-  return pending('pruneUnknownFields');
-}
-/** Fills `default`s, in place. */
-export function applySchemaDefaults(_object: unknown, _schema: Schema, _schemas: SchemaSet): void {
-  pending('applySchemaDefaults');
-}
-/** OpenAPI validation of custom resources: types, required, enum, formats, ranges; upstream's messages. */
-export function validateSchema(
-  _object: unknown,
-  _schema: Schema,
-  _schemas: SchemaSet,
-  _path: FieldPath,
-  _errors: FieldErrorList,
-): void {
-  pending('validateSchema');
 }
 
 // --- patches: pure, share what they do not change -----------------------------------------------------------------

@@ -252,8 +252,8 @@ class Emitter {
         continue;
       }
       const code = character.codePointAt(0)!;
-      const escape = character === '"' || character === '\\' || code > 0xffff || code === 0x0a || isSpecial(code);
-      this.#write(escape ? escapeCharacter(character) : character);
+      const escaped = character === '"' || character === '\\' || code > 0xffff || code === 0x0a || isSpecial(code);
+      this.#write(escaped ? escapeCharacter(character) : character);
       afterSpace = false;
     }
     this.#write('"');
