@@ -5,10 +5,11 @@
 import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2';
 import { type Timer, wallClock } from '../base/index.ts';
 import { ClientStream } from './client-stream.ts';
+import { connect } from './connect.ts';
 import type { MessageInput } from './descriptor.ts';
 import type { Method } from './service.ts';
 import { formatTimeout, GrpcError, grpcCode } from './status.ts';
-import { loadTls, type TlsOptions } from './tls.ts';
+import type { TlsOptions } from './tls.ts';
 
 export interface ChannelOptions {
   readonly tls?: TlsOptions;
@@ -31,13 +32,20 @@ export interface CallContext {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+interface Connection {
+  readonly session: ClientHttp2Session;
+  /** Calls that are open on it. */
+  open: number;
+  /** Runs while calls are open. */
+  keepalive?: Timer | undefined;
+}
+
 /** `http://host:port`, `https://host:port`, `host:port` (TLS when `tls` is given) or `unix:/path`. */
 export class GrpcChannel {
   readonly target: string;
   readonly #options: ChannelOptions;
-  #connecting: Promise<ClientHttp2Session> | undefined;
-  #session: ClientHttp2Session | undefined;
-  #open = 0;
+  #connecting: Promise<Connection> | undefined;
+  #connection: Connection | undefined;
   #closed = false;
 
   constructor(target: string, options: ChannelOptions = {}) {
@@ -47,7 +55,7 @@ export class GrpcChannel {
 
   /** One request, one response. Throws GrpcError. */
   async unary<Req, Res>(method: Method<Req, Res>, request: MessageInput<Req>, context: CallContext = {}): Promise<Res> {
-    const stream = this.#session ? this.#start(this.#session, method, context) : await this.open(method, context);
+    const stream = await this.open(method, context);
     stream.end(request);
     return stream.only();
   }
@@ -55,20 +63,17 @@ export class GrpcChannel {
   /** A streaming call. Throws GrpcError (Unavailable, `unsent`) when no connection can be made. */
   async open<Req, Res>(method: Method<Req, Res>, context: CallContext = {}): Promise<ClientStream<Req, Res>> {
     context.signal?.throwIfAborted();
-    return this.#start(this.#session ?? (await this.#connect()), method, context);
+    return this.#start(this.#connection ?? (await this.#connect()), method, context);
   }
 
   /** Ends the connection; open calls fail with Unavailable. */
   close(): void {
     this.#closed = true;
-    this.#session?.destroy();
+    this.#connection?.session.destroy();
   }
 
-  #start<Req, Res>(
-    session: ClientHttp2Session,
-    method: Method<Req, Res>,
-    context: CallContext,
-  ): ClientStream<Req, Res> {
+  #start<Req, Res>(connection: Connection, method: Method<Req, Res>, context: CallContext): ClientStream<Req, Res> {
+    const { session } = connection;
     const headers: OutgoingHttpHeaders = {
       ':method': 'POST',
       ':path': method.path,
@@ -78,10 +83,16 @@ export class GrpcChannel {
       ...context.metadata,
     };
     if (context.timeoutMs !== undefined) headers['grpc-timeout'] = formatTimeout(context.timeoutMs);
-    if (this.#open++ === 0) session.ref();
+    if (connection.open++ === 0) {
+      session.ref();
+      this.#keepAlive(connection);
+    }
     const http = session.request(headers);
     http.once('close', () => {
-      if (--this.#open === 0 && !session.destroyed) session.unref();
+      if (--connection.open > 0) return;
+      connection.keepalive?.cancel();
+      connection.keepalive = undefined;
+      if (!session.destroyed) session.unref();
     });
     return new ClientStream(http, method, {
       signal: context.signal,
@@ -90,113 +101,42 @@ export class GrpcChannel {
     });
   }
 
-  #connect(): Promise<ClientHttp2Session> {
-    if (this.#closed)
-      throw new GrpcError(grpcCode.cancelled, 'grpc: the client connection is closing', { unsent: true });
+  #connect(): Promise<Connection> {
     this.#connecting ??= this.#dial().finally(() => {
       this.#connecting = undefined;
     });
     return this.#connecting;
   }
 
-  async #dial(): Promise<ClientHttp2Session> {
-    const [http2, net, tlsModule] = await Promise.all([import('node:http2'), import('node:net'), import('node:tls')]);
+  async #dial(): Promise<Connection> {
     const { connectTimeoutMs = 5000, tls } = this.#options;
-    const { unixPath, host, port, secure } = parseTarget(this.target, tls !== undefined);
-    const authority = unixPath ? 'http://localhost' : `${secure ? 'https' : 'http'}://${host}:${port}`;
-    const bareHost = host.replace(/^\[|\]$/g, '');
-    const session = http2.connect(authority, {
-      settings: { initialWindowSize: 4 << 20, enablePush: false },
-      maxSessionMemory: 1024,
-      createConnection: () => {
-        if (unixPath) return net.connect(unixPath);
-        if (!secure) return net.connect(port, bareHost);
-        return tlsModule.connect({
-          host: bareHost,
-          port,
-          servername: tls?.serverName ?? (net.isIP(bareHost) ? '' : bareHost),
-          ALPNProtocols: ['h2'],
-          rejectUnauthorized: !tls?.insecureSkipVerify,
-          ...(tls ? loadTls(tls) : {}),
-        });
-      },
-    });
-    await new Promise<void>((resolve, reject) => {
-      const fail = (reason: string, cause?: unknown) => {
-        timer.cancel();
-        reject(
-          new GrpcError(grpcCode.unavailable, `connection error: desc = "transport: ${reason}"`, {
-            cause,
-            unsent: true,
-          }),
-        );
-        session.destroy();
-      };
-      const timer = wallClock.schedule(connectTimeoutMs, () => fail(`dial ${this.target}: i/o timeout`));
-      session.on('error', (error) => fail(`Error while dialing: ${error.message}`, error));
-      session.once('close', () => fail('closed before it was ready'));
-      // Not 'connect': only a server that speaks HTTP/2 sends settings.
-      session.once('remoteSettings', () => {
-        timer.cancel();
-        session.removeAllListeners('close');
-        resolve();
-      });
-    });
-    session.removeAllListeners('error');
-    // Reported through the calls that are open.
-    session.on('error', () => {});
-    session.setLocalWindowSize(16 << 20);
-    this.#adopt(session);
-    return session;
-  }
-
-  #adopt(session: ClientHttp2Session): void {
-    if (this.#closed) {
-      session.destroy();
+    const session = this.#closed ? undefined : await connect(this.target, { tls, connectTimeoutMs });
+    if (this.#closed || !session) {
+      session?.destroy();
       throw new GrpcError(grpcCode.cancelled, 'grpc: the client connection is closing', { unsent: true });
     }
-    this.#session = session;
-    this.#open = 0;
+    const connection: Connection = { session, open: 0 };
+    this.#connection = connection;
     const forget = () => {
-      keepalive.cancel();
-      if (this.#session === session) this.#session = undefined;
+      if (this.#connection === connection) this.#connection = undefined;
     };
-    const keepalive = this.#keepAlive(session);
     session.once('close', forget);
     session.once('goaway', forget);
     session.unref();
+    return connection;
   }
 
   /** Pings while calls are open; a connection that does not answer is destroyed. */
-  #keepAlive(session: ClientHttp2Session): Timer {
+  #keepAlive(connection: Connection): void {
     const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000 } = this.#options;
-    let timer: Timer;
-    const next = () => {
-      timer = wallClock.schedule(keepaliveMs, () => {
-        if (session.destroyed) return;
-        if (this.#open === 0) return next();
-        timer = wallClock.schedule(keepaliveTimeoutMs, () => session.destroy());
-        session.ping(() => {
-          timer.cancel();
-          next();
-        });
+    const { session } = connection;
+    connection.keepalive = wallClock.schedule(keepaliveMs, () => {
+      const lost = wallClock.schedule(keepaliveTimeoutMs, () => session.destroy());
+      connection.keepalive = lost;
+      session.ping(() => {
+        lost.cancel();
+        if (connection.keepalive === lost) this.#keepAlive(connection);
       });
-    };
-    next();
-    return { cancel: () => timer.cancel() };
-  }
-}
-
-function parseTarget(target: string, tls: boolean): { unixPath?: string; host: string; port: number; secure: boolean } {
-  if (target.startsWith('unix:')) {
-    return { unixPath: target.replace(/^unix:(\/\/)?/, ''), host: '', port: 0, secure: false };
-  }
-  const secure = target.startsWith('https://') || (tls && !target.startsWith('http://'));
-  const match = /^(?:https?:\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:]+):(\d+)\/?$/.exec(target);
-  if (!match) {
-    throw new GrpcError(grpcCode.invalidArgument, `not an address: ${JSON.stringify(target)}; use host:port`, {
-      unsent: true,
     });
   }
-  return { host: match[1]!, port: Number(match[2]), secure };
 }

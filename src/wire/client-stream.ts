@@ -194,9 +194,6 @@ export class ClientStream<Req, Res> implements AsyncIterable<Res> {
     if (this.#status && this.#status.code !== grpcCode.ok) {
       return new GrpcError(this.#status.code as GrpcCode, this.#status.message);
     }
-    if (this.#http.rstCode === cancelStream && !this.#http.session?.destroyed && cause === undefined) {
-      return new GrpcError(grpcCode.cancelled, 'stream terminated by RST_STREAM with error code: CANCEL');
-    }
     return new GrpcError(grpcCode.unavailable, `error reading from server: ${cause?.message ?? 'EOF'}`, {
       cause,
       unsent,

@@ -5,6 +5,7 @@
  */
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type Logger, silentLogger } from '../base/index.ts';
 import type { MessageInput } from './descriptor.ts';
 import { FrameParser, finishFrame, frameHeaderBytes } from './frame.ts';
@@ -215,10 +216,8 @@ export class GrpcServer {
     let peer = this.#peers.get(session);
     if (!peer) {
       const { socket } = session;
-      const certificate =
-        'getPeerX509Certificate' in socket
-          ? (socket as import('node:tls').TLSSocket).getPeerX509Certificate()
-          : undefined;
+      // A proxy: it answers for the TLS socket, but `in` does not see its methods.
+      const certificate = (socket as Partial<TLSSocket>).getPeerX509Certificate?.();
       peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, certificate };
       this.#peers.set(session, peer);
     }
