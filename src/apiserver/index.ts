@@ -1,6 +1,13 @@
 /**
  * apiserver: the Kubernetes API over a KV.
  */
+export {
+  type InProcessIdentity,
+  type InProcessRequest,
+  type InProcessTransport,
+  inProcessHandler,
+} from './in-process.ts';
+export { ApiServer, type ApiServerDeps, type ApiServerOptions } from './server.ts';
 export type {
   AdmissionAttributes,
   AdmissionChain,

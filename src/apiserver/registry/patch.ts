@@ -132,13 +132,14 @@ function decodePatched(registry: ResourceRegistry, patched: KubeObject, request:
 export async function applyObject(
   registry: ResourceRegistry,
   configuration: KubeObject,
-  options: { readonly force: boolean },
+  options: { readonly force: boolean; readonly duplicates?: readonly string[] },
   request: WriteRequest,
 ): Promise<UpdateResult> {
   const { deps, definition } = registry;
   if (configuration.metadata.managedFields !== undefined && configuration.metadata.managedFields.length > 0) {
     throw newBadRequest('metadata.managedFields must be nil');
   }
+  checkConfiguration(registry, configuration, options.duplicates ?? [], request);
   const updated: UpdatedObject = {
     unconditional: true,
     // Apply creates what is not there, on the object itself, not on its subresources.
@@ -163,6 +164,21 @@ export async function applyObject(
     },
   };
   return withRetries(() => updateObject(registry, updated, request));
+}
+
+/** Types and field names of what is applied; unknown and duplicate fields as fieldValidation says. */
+function checkConfiguration(
+  registry: ResourceRegistry,
+  configuration: KubeObject,
+  duplicates: readonly string[],
+  request: WriteRequest,
+): void {
+  decodeObject(deepCopy(configuration), registry.expected, registry.deps.schemas, {
+    validation: request.fieldValidation,
+    warnings: request.warnings,
+    duplicates,
+    strict: (problems) => newBadRequest(strictText(problems)),
+  });
 }
 
 function uidMismatch(registry: ResourceRegistry, name: string, uid: string): StatusError {

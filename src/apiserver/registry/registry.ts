@@ -89,9 +89,8 @@ export class ResourceRegistry {
     return newNotFound(groupResource(this.definition), name);
   }
 
-  /** A private copy in the served version. */
-  copyOf(entry: StoredEntry): KubeObject {
-    return deepCopy(entry.as(this.view).object) as KubeObject;
+  privateCopy(object: Readonly<KubeObject>): KubeObject {
+    return deepCopy(object) as KubeObject;
   }
 
   served(entry: StoredEntry): Readonly<KubeObject> {

@@ -1,0 +1,176 @@
+/** What lies below an object. Upstream: pkg/registry/<group>/<resource>/storage, endpoints/installer.go. */
+import type { SubresourceDefinition } from '../../api/index.ts';
+import {
+  deepCopy,
+  type KubeObject,
+  newBadRequest,
+  newMethodNotSupported,
+  newPathNotFound,
+  type Status,
+} from '../../apimachinery/index.ts';
+import { checkTypeMeta, decodeObject, type ExpectedKind } from '../registry/decode.ts';
+import { finalizeNamespace } from '../registry/finalize.ts';
+import { patchFunction } from '../registry/patch.ts';
+import { bindingKind, bindPod } from '../registry/pod-binding.ts';
+import type { ResourceRegistry } from '../registry/registry.ts';
+import { groupResource } from '../registry/request.ts';
+import { scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
+import type { HandlerKey, NodeDialer, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
+import { readBodyValue, requireObject } from './body.ts';
+import { podLogHandler } from './logs.ts';
+import { writeRequest } from './options.ts';
+import { getHandler, readEntry, respondWith } from './read.ts';
+import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
+
+export interface SubresourceDeps {
+  readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
+  readonly nodes: NodeDialer | undefined;
+}
+
+/** @throws StatusError */
+export async function subresourceHandler(
+  registry: ResourceRegistry,
+  subresource: SubresourceDefinition,
+  context: RequestContext,
+  deps: SubresourceDeps,
+): Promise<ServerResponse> {
+  const { verb } = context.info;
+  switch (subresource.handler) {
+    case 'status':
+    case 'approval':
+    case 'ephemeralcontainers':
+    case 'resize':
+      if (verb === 'get') return getHandler(registry, context);
+      if (verb === 'update') return updateHandler(registry, context);
+      if (verb === 'patch') return patchHandler(registry, context);
+      break;
+    case 'scale':
+      return scaleHandler(registry, context);
+    case 'binding':
+      if (verb === 'create') return bindingHandler(registry, context, context.info.name);
+      break;
+    case 'finalize':
+      if (verb === 'update') return finalizeHandler(registry, context);
+      break;
+    case 'log':
+      if (verb === 'get') return podLogHandler(registry, context, deps.nodes);
+      break;
+    default: {
+      const handler = deps.virtual.get(`${registry.key}/${subresource.name}`);
+      if (!handler) throw newPathNotFound();
+      if (verb === 'create') return virtualSubresource(registry, subresource, context, handler);
+    }
+  }
+  throw newMethodNotSupported(groupResource(registry.definition), verb);
+}
+
+async function scaleHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  const { scale } = registry.definition;
+  if (!scale) throw newPathNotFound();
+  const { verb, name } = context.info;
+  if (verb === 'get') {
+    const entry = await readEntry(registry, context);
+    return plain(200, scaleOf(registry.served(entry), scale));
+  }
+  const next = verb === 'update' ? replacedScale(registry, context) : patchedScale(registry, context);
+  const request = writeRequest(context, verb === 'update' ? 'UpdateOptions' : 'PatchOptions');
+  const result = await updateScale(
+    registry,
+    scale,
+    (current) => {
+      const wanted = next(current);
+      if ((wanted.metadata.name ?? name) !== name) {
+        throw newBadRequest(
+          `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${name})`,
+        );
+      }
+      return wanted;
+    },
+    request,
+  );
+  return plain(200, scaleOf(registry.served(result.entry), scale));
+}
+
+function replacedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
+  const body = requireObject(context.request, scaleKind.kind);
+  const wanted = decodeObject(body.value, scaleKind, registry.deps.schemas, { validation: 'Ignore', warnings: [] });
+  return () => wanted;
+}
+
+function patchedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
+  if (context.info.verb !== 'patch') throw newMethodNotSupported(groupResource(registry.definition), context.info.verb);
+  const asked = patchTypeOf(registry, context);
+  const body = readBodyValue(context.request, asked === 'application/apply-patch+yaml' ? 'yaml' : 'json');
+  if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
+  // An applied Scale says all it wants of it, so it merges like a merge patch.
+  const type = asked === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : asked;
+  const apply = patchFunction(registry, type, body.value, scaleKind);
+  return (current) => {
+    const patched = deepCopy(apply(current)) as KubeObject;
+    return decodeObject(patched, scaleKind, registry.deps.schemas, { validation: 'Ignore', warnings: [] });
+  };
+}
+
+/** `pods/<name>/binding`, and POST to `bindings` with the name in the body. */
+export async function bindingHandler(
+  registry: ResourceRegistry,
+  context: RequestContext,
+  name: string,
+): Promise<ServerResponse> {
+  const request = writeRequest(context, 'CreateOptions');
+  const body = requireObject(context.request, bindingKind.kind);
+  const binding = decodeObject(body.value, bindingKind, registry.deps.schemas, {
+    validation: request.fieldValidation,
+    warnings: request.warnings,
+    duplicates: body.duplicates,
+  });
+  const pod = name || binding.metadata.name || '';
+  await bindPod(registry, binding, { ...request, name: pod, subresource: 'binding' });
+  const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+  return plain(201, status);
+}
+
+async function finalizeHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  const request = writeRequest(context, 'UpdateOptions');
+  const body = requireObject(context.request, registry.definition.kind);
+  const namespace = checkTypeMeta(body.value, registry.expected);
+  const result = await finalizeNamespace(registry, namespace, request);
+  return respondWith(context, registry, 200, result.entry);
+}
+
+/** Schema name of the kinds that subresources take, by group: `io.k8s.api.authentication.v1.TokenRequest`. */
+function subresourceKind(registry: ResourceRegistry, subresource: SubresourceDefinition): ExpectedKind {
+  const group = subresource.group ?? registry.definition.group;
+  const version = subresource.version ?? registry.definition.version;
+  const short = group === '' ? 'core' : group.replace(/\..*$/, '');
+  return {
+    apiVersion: group === '' ? version : `${group}/${version}`,
+    kind: subresource.kind,
+    group,
+    schema: `io.k8s.api.${short}.${version}.${subresource.kind}`,
+  };
+}
+
+async function virtualSubresource(
+  registry: ResourceRegistry,
+  subresource: SubresourceDefinition,
+  context: RequestContext,
+  handler: VirtualCreate,
+): Promise<ServerResponse> {
+  const request = writeRequest(context, 'CreateOptions');
+  const expected = subresourceKind(registry, subresource);
+  const body = requireObject(context.request, subresource.kind);
+  const object = decodeObject(body.value, expected, registry.deps.schemas, {
+    validation: request.fieldValidation,
+    warnings: request.warnings,
+    duplicates: body.duplicates,
+  });
+  const { admission } = registry.deps;
+  await admission.admit(registry.attributes('CREATE', request, request.name, object, undefined));
+  await admission.validate(registry.attributes('CREATE', request, request.name, object, undefined));
+  return plain(201, await handler(context, object));
+}
+
+export function plain(code: number, object: object): ServerResponse {
+  return { code, body: { kind: 'object', object } };
+}

@@ -1,0 +1,160 @@
+/** create, update, patch, delete, deletecollection. Upstream: apiserver/pkg/endpoints/handlers. */
+import {
+  type KubeObject,
+  isObject,
+  newBadRequest,
+  newUnsupportedMediaType,
+  type Status,
+} from '../../apimachinery/index.ts';
+import { createObject } from '../registry/create.ts';
+import { checkTypeMeta, decodeObject } from '../registry/decode.ts';
+import { deleteCollection, deleteObject } from '../registry/delete.ts';
+import { applyObject, type PatchType, patchFunction, patchObject, patchTypesOf } from '../registry/patch.ts';
+import type { ResourceRegistry } from '../registry/registry.ts';
+import type { WriteRequest } from '../registry/request.ts';
+import { updateObject } from '../registry/update.ts';
+import type { RequestContext, ServerResponse } from '../types.ts';
+import { type Body, readBodyValue, requireObject } from './body.ts';
+import { boolParameter, deleteOptions, listOptions, writeRequest } from './options.ts';
+import { listEntries, respondWith } from './read.ts';
+import { negotiateForm } from './transform.ts';
+
+export async function createHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  negotiateForm(context, registry.definition, 'one');
+  const request = writeRequest(context, 'CreateOptions');
+  const body = requireObject(context.request, registry.definition.kind);
+  const object = decodeBody(registry, body, request);
+  const entry = await createObject(registry, object, request);
+  return respondWith(context, registry, 201, entry);
+}
+
+function decodeBody(registry: ResourceRegistry, body: Body, request: WriteRequest): KubeObject {
+  return decodeObject(body.value, registry.expected, registry.deps.schemas, {
+    validation: request.fieldValidation,
+    warnings: request.warnings,
+    duplicates: body.duplicates,
+  });
+}
+
+export async function updateHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  negotiateForm(context, registry.definition, 'one');
+  const request = writeRequest(context, 'UpdateOptions');
+  const body = requireObject(context.request, registry.definition.kind);
+  const object = decodeBody(registry, body, request);
+  checkName(object, request.name);
+  registry.definition.strategy.applyDefaults?.(object);
+  const { uid } = object.metadata;
+  const result = await updateObject(
+    registry,
+    {
+      ...(uid ? { preconditions: { uid } } : {}),
+      next: (current) =>
+        // The field manager's result may share parts with the body, which a retry needs untouched.
+        registry.trackFields(current, registry.privateCopy(object), request),
+    },
+    request,
+  );
+  return respondWith(context, registry, result.created ? 201 : 200, result.entry);
+}
+
+function checkName(object: KubeObject, name: string): void {
+  object.metadata.name ||= name;
+  if (object.metadata.name !== name) {
+    throw newBadRequest(
+      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
+}
+
+/** The patch type of a request. @throws StatusError 415 */
+export function patchTypeOf(registry: ResourceRegistry, context: RequestContext): PatchType {
+  const type = (context.request.headers['content-type'] ?? '').split(';', 1)[0]!.trim();
+  const accepted = patchTypesOf(registry);
+  if (!accepted.includes(type as PatchType)) throw newUnsupportedMediaType(accepted);
+  return type as PatchType;
+}
+
+export async function patchHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  negotiateForm(context, registry.definition, 'one');
+  const type = patchTypeOf(registry, context);
+  const apply = type === 'application/apply-patch+yaml';
+  const request = writeRequest(context, 'PatchOptions', { apply });
+  const body = readBodyValue(context.request, apply ? 'yaml' : 'json');
+  if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
+  if (!apply) {
+    const result = await patchObject(registry, patchFunction(registry, type, body.value), request);
+    return respondWith(context, registry, 200, result.entry);
+  }
+  if (!isObject(body.value)) throw newBadRequest('error decoding YAML: the patch is not an object');
+  const configuration = checkTypeMeta(body.value, registry.expected);
+  if (configuration.metadata.name === undefined && request.name === '') throw newBadRequest('Name parameter required.');
+  checkName(configuration, request.name);
+  if (registry.definition.namespaced) configuration.metadata.namespace ||= request.namespace;
+  const force = boolParameter(context.request.query, 'force') ?? false;
+  const result = await applyObject(registry, configuration, { force, duplicates: body.duplicates }, request);
+  return respondWith(context, registry, result.created ? 201 : 200, result.entry);
+}
+
+/** Kinds whose deletion answers with the object instead of a Status. Upstream: Store.ReturnDeletedObject. */
+const returnsDeletedObject: ReadonlySet<string> = new Set([
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'pods',
+  'podtemplates',
+  'resourcequotas',
+  'serviceaccounts',
+  'services',
+]);
+
+function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {
+  const body = readBodyValue(context.request);
+  if (body && !isObject(body.value)) throw newBadRequest('the body of a delete must be DeleteOptions');
+  return deleteOptions(context.request.query, body?.value as Record<string, any> | undefined);
+}
+
+export async function deleteHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
+  const options = readDeleteOptions(context);
+  const request = writeRequest(context, 'DeleteOptions', { dryRun: options.dryRun });
+  const { entry, deleted } = await deleteObject(registry, options, request);
+  if (!deleted) {
+    // Upstream answers 202 only to those who asked for dependents to go first.
+    const accepted = options.propagationPolicy === 'Foreground' || options.orphanDependents === false;
+    return respondWith(context, registry, accepted ? 202 : 200, entry);
+  }
+  if (returnsDeletedObject.has(registry.key)) return respondWith(context, registry, 200, entry);
+  const { definition } = registry;
+  const status: Status = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name: request.name,
+      ...(definition.group === '' ? {} : { group: definition.group }),
+      kind: definition.plural,
+      ...(entry.object.metadata.uid === undefined ? {} : { uid: entry.object.metadata.uid }),
+    },
+  };
+  return { code: 200, body: { kind: 'object', object: status } };
+}
+
+export async function deleteCollectionHandler(
+  registry: ResourceRegistry,
+  context: RequestContext,
+): Promise<ServerResponse> {
+  const options = readDeleteOptions(context);
+  const request = writeRequest(context, 'DeleteOptions', { dryRun: options.dryRun });
+  const { entries, metadata } = await listEntries(
+    registry,
+    context.info.namespace,
+    listOptions(context.request.query, false),
+  );
+  const names = entries.map(({ object }) => ({
+    namespace: object.metadata.namespace ?? '',
+    name: object.metadata.name ?? '',
+  }));
+  await deleteCollection(registry, names, options, request);
+  const { definition, view } = registry;
+  const head = { kind: definition.listKind, apiVersion: view.apiVersion, metadata };
+  return { code: 200, body: { kind: 'list', head, items: entries.map((entry) => entry.as(view)) } };
+}
