@@ -18,7 +18,6 @@ import {
   type Prng,
   type Runnable,
   rfc3339,
-  rfc3339Micro,
 } from '../../base/index.ts';
 import { currentCause, withCause } from '../cause.ts';
 import type { KubeClient } from '../kube-client.ts';
@@ -189,9 +188,4 @@ export class EventBroadcaster implements Runnable {
     const name = `${involvedName}.${nanos.toString(16)}`;
     return isDns1123Subdomain(name).length === 0 ? name : prng.uuid();
   }
-}
-
-/** MicroTime of now, for events.k8s.io/v1 fields. */
-export function eventTime(clock: Clock): string {
-  return rfc3339Micro(clock.now());
 }
