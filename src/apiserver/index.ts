@@ -1,12 +1,20 @@
 /**
  * apiserver: the Kubernetes API over a KV.
  */
+export { parseTokenFile } from './authn/token-file.ts';
+export type { AdvertisedAddress } from './bootstrap/objects.ts';
+export { gitVersion } from './discovery/version.ts';
+export type { FlowControlHook } from './filters/chain.ts';
+export type { HealthCheck } from './health/health.ts';
+export { HttpsDoor, type HttpsDoorDeps, type HttpsDoorOptions, ListenError } from './http/https-door.ts';
 export {
   type InProcessIdentity,
   type InProcessRequest,
   type InProcessTransport,
   inProcessHandler,
 } from './in-process.ts';
+export type { OpenApiDocuments } from './openapi/openapi.ts';
+export { type BuiltParts, newServerParts, type ServerPartsOptions, type ServiceAccountKeys } from './parts.ts';
 export { ApiServer, type ApiServerDeps, type ApiServerOptions } from './server.ts';
 export type {
   AdmissionAttributes,

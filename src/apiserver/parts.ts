@@ -1,0 +1,187 @@
+import type { Clock } from '../base/index.ts';
+import { admissionChain } from './admission/chain.ts';
+import { allPlugins, selectPlugins } from './admission/plugins.ts';
+import { ServiceAllocator, type ServiceAllocatorOptions } from './allocators/service-allocator.ts';
+import { RequestAuthenticator } from './authn/authenticator.ts';
+import { ServiceAccountTokenAuthenticator, type TokenKeys } from './authn/service-account-tokens.ts';
+import { NodeAuthorizer } from './authz/node-authorizer.ts';
+import { mastersAuthorizer, unionAuthorizer } from './authz/union.ts';
+import { ensureBootstrap } from './bootstrap/ensure-bootstrap.ts';
+import type { AdvertisedAddress } from './bootstrap/objects.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { json, NonResourceRouter } from './discovery/router.ts';
+import { installVersion } from './discovery/version.ts';
+import { buildChain, type FlowControlHook } from './filters/chain.ts';
+import { HealthChecks } from './health/health.ts';
+import { RequestMetrics } from './health/metrics.ts';
+import { OpenApi, type OpenApiDocuments } from './openapi/openapi.ts';
+import { RbacAuthorizer } from './rbac/rbac-authorizer.ts';
+import { reviewHandlers } from './tokens/reviews.ts';
+import { tokenRequest } from './tokens/token-request.ts';
+import type { Authorizer, KlabRoute, ServerCore, ServerParts, UserInfo, VirtualCreate } from './types.ts';
+
+/** Keys of service account tokens; `pki`'s TokenSigner and TokenVerifier. */
+export interface ServiceAccountKeys extends TokenKeys {
+  /** The document of `/openid/v1/jwks`. */
+  jwks?(): object;
+}
+
+export interface ServerPartsOptions extends ServiceAllocatorOptions {
+  /** klab's version, for `/version`. */
+  readonly version: string;
+  /** For sockets, tokens and request timeouts. */
+  readonly wallClock: Clock;
+  readonly serviceAccountKeys?: ServiceAccountKeys;
+  /** `--service-account-issuer`. Default https://kubernetes.default.svc.cluster.local. */
+  readonly issuer?: string;
+  /** `--api-audiences`. Default: the issuer. */
+  readonly audiences?: readonly string[];
+  /** Users of `--token-auth-file`; see parseTokenFile. */
+  readonly staticTokens?: ReadonlyMap<string, UserInfo>;
+  /** `--anonymous-auth`. Default true. */
+  readonly anonymous?: boolean;
+  readonly enableAdmissionPlugins?: readonly string[];
+  readonly disableAdmissionPlugins?: readonly string[];
+  /** host:port that clients reach; asked for when `/api` is read, since the port may be known late. */
+  serverAddress?(): string;
+  /** `--advertise-address`: the endpoint of the `kubernetes` service. Absent: no such service is made. */
+  advertise?(): AdvertisedAddress | undefined;
+  /** PEM of `--client-ca-file`, published for extension API servers. */
+  readonly clientCa?: string;
+  /** `--request-timeout` in ms. */
+  readonly requestTimeoutMs?: number;
+  /** Makes the OpenAPI documents; absent: `/openapi` is not served. */
+  openApi?(core: ServerCore): OpenApiDocuments;
+  readonly routes?: readonly KlabRoute[];
+  readonly flowControl?: FlowControlHook;
+  /** A text every client is warned with now, e.g. that the clock is paused. */
+  notice?(): string | undefined;
+}
+
+/** The parts, with what the composition root may still want of them. */
+export interface BuiltParts extends ServerParts {
+  readonly authorizer: Authorizer;
+  readonly health: HealthChecks;
+  readonly metrics: RequestMetrics;
+  /** More routes below /klab/v1/ may be added at any time. */
+  readonly router: NonResourceRouter;
+}
+
+/** Everything around the registry, wired: what `ApiServer` asks its factory for. */
+export function newServerParts(core: ServerCore, options: ServerPartsOptions): BuiltParts {
+  const { reader, clock, log } = core;
+  const prng = core.prng.fork('apiserver-parts');
+  const issuer = options.issuer ?? 'https://kubernetes.default.svc.cluster.local';
+  const audiences = options.audiences ?? [issuer];
+  const wallNow = () => options.wallClock.now();
+
+  const rbac = new RbacAuthorizer(reader);
+  const authorizer = unionAuthorizer([mastersAuthorizer, new NodeAuthorizer(reader), rbac]);
+  const keys = options.serviceAccountKeys;
+  const authenticator = new RequestAuthenticator(
+    {
+      ...(options.staticTokens ? { staticTokens: options.staticTokens } : {}),
+      ...(keys
+        ? {
+            serviceAccounts: new ServiceAccountTokenAuthenticator(
+              { keys, reader, wallNow, clusterNow: () => clock.now() },
+              { issuer, audiences },
+            ),
+          }
+        : {}),
+    },
+    { anonymous: options.anonymous ?? true },
+  );
+
+  const virtual = new Map<string, VirtualCreate>(reviewHandlers({ authenticator, authorizer, rbac, audiences }));
+  if (keys) virtual.set('serviceaccounts/token', tokenRequest({ keys, reader, prng, wallNow }, { issuer, audiences }));
+
+  const plugins = allPlugins({ reader, clock, prng, waitForCache: () => core.waitForCache() });
+  const selected = selectPlugins(plugins, {
+    enable: options.enableAdmissionPlugins ?? [],
+    disable: options.disableAdmissionPlugins ?? [],
+  });
+  const services = new ServiceAllocator({ reader, prng }, options);
+
+  const health = new HealthChecks();
+  const metrics = new RequestMetrics();
+  const router = new NonResourceRouter();
+  new Discovery(core.served, () => options.serverAddress?.() ?? '127.0.0.1:6443').install(router);
+  if (options.openApi) new OpenApi(options.openApi(core), core.served).install(router);
+  installVersion(router, options.version);
+  if (keys) installIssuerDiscovery(router, issuer, keys);
+  health.install(router);
+  metrics.install(router);
+  for (const route of options.routes ?? []) router.route(route);
+
+  let bootstrapped = false;
+  health.add('log', () => {});
+  health.add('etcd', async () => void (await core.kv.status()));
+  health.add('informer-sync', () => requireTrue(bootstrapped), ['readyz']);
+  for (const hook of [
+    'rbac/bootstrap-roles',
+    'scheduling/bootstrap-system-priority-classes',
+    'start-kubernetes-service-cidr-controller',
+  ]) {
+    health.add(`poststarthook/${hook}`, () => requireTrue(bootstrapped));
+  }
+
+  return {
+    admission: admissionChain(selected),
+    hooks: new Map([['services', services]]),
+    virtual,
+    authorizer,
+    health,
+    metrics,
+    router,
+    chain: (resources) =>
+      buildChain(
+        {
+          authenticator,
+          authorizer,
+          resources,
+          nonResource: router.handle,
+          clock,
+          wallClock: options.wallClock,
+          log,
+          audit: metrics,
+          ...(options.flowControl ? { flowControl: options.flowControl } : {}),
+          ...(options.notice ? { notice: options.notice } : {}),
+        },
+        options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs },
+      ),
+    async poststart(signal) {
+      services.rebuild();
+      const advertise = options.advertise?.();
+      await ensureBootstrap(
+        core,
+        {
+          serviceCidr: services.serviceCidr,
+          kubernetesServiceIp: services.firstIp,
+          ...(advertise ? { advertise } : {}),
+          ...(options.clientCa === undefined ? {} : { clientCa: options.clientCa }),
+        },
+        signal,
+      );
+      bootstrapped = true;
+    },
+  };
+}
+
+function requireTrue(value: boolean): void {
+  if (!value) throw new Error('not finished');
+}
+
+/** Upstream: pkg/serviceaccount/openidmetadata.go. */
+function installIssuerDiscovery(router: NonResourceRouter, issuer: string, keys: ServiceAccountKeys): void {
+  router.exact('/.well-known/openid-configuration', () => {
+    return json({
+      issuer,
+      jwks_uri: `${issuer.replace(/\/+$/, '')}/openid/v1/jwks`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
+    });
+  });
+  if (keys.jwks) router.exact('/openid/v1/jwks', () => json(keys.jwks!()));
+}
