@@ -24,6 +24,7 @@ export class MemoryBackend implements Backend {
   #appliedTerm = 0;
   /** Newest revision ever written: rows may be pruned. */
   #revision = 1;
+  #bytes = 0;
   readonly #floors = new Map<string, number>();
 
   load(): BackendState {
@@ -42,7 +43,13 @@ export class MemoryBackend implements Backend {
     };
   }
 
+  /** Bytes of keys and values held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   append(row: Row): void {
+    this.#bytes += row.key.length + row.value.length;
     this.#log.push(row);
     this.#revision = row.main;
     const name = keyString(row.key);
@@ -131,7 +138,10 @@ export class MemoryBackend implements Backend {
       if (prefixes && !prefixes.some((p) => name.startsWith(p))) continue;
       const rows = this.#byKey.get(name)!;
       const at = rows.indexOf(row);
-      for (const old of rows.splice(0, row.tombstone ? at + 1 : at)) gone.add(old);
+      for (const old of rows.splice(0, row.tombstone ? at + 1 : at)) {
+        gone.add(old);
+        this.#bytes -= old.key.length + old.value.length;
+      }
       if (rows.length === 0) this.#byKey.delete(name);
     }
     this.#floors.set(policy.name, last);
@@ -152,6 +162,7 @@ export class MemoryBackend implements Backend {
 
   import(dump: BackendDump): void {
     this.#log = [];
+    this.#bytes = 0;
     this.#byKey = new Map();
     for (const row of dump.rows) this.append(row);
     this.#revision = dump.revision;

@@ -63,6 +63,7 @@ export class WatchHub {
 
   /** The member has applied up to `revision`; `changes` are all since the last call. */
   advance(changes: readonly RevisionChanges[], revision: number, compactRevision: number): void {
+    const before = this.#revision;
     this.#compactRevision = compactRevision;
     this.#revision = revision;
     if (changes.length === 0 || this.#watchers.size === 0) return;
@@ -81,12 +82,15 @@ export class WatchHub {
       current = main;
       for (change of list) this.#synced.stab(change.name, visit);
     }
-    for (const [watcher, events] of touched) watcher.deliver(events, revision);
+    for (const [watcher, events] of touched) watcher.deliver(events, revision, before);
   }
 
   /** A snapshot replaced the state: nobody was told what happened between, so everybody reads it from the store. */
   jump(revision: number, compactRevision: number): void {
-    for (const watcher of this.#watchers) this.unsync(watcher);
+    for (const watcher of this.#watchers) {
+      if (watcher.synced) watcher.completeUpTo(this.#revision);
+      this.unsync(watcher);
+    }
     this.#revision = revision;
     this.#compactRevision = compactRevision;
     for (const watcher of this.#watchers) watcher.wake();
@@ -177,14 +181,20 @@ export class Watcher implements AsyncIterable<WatchAnswer> {
     return this.#prevKv ? change.withPrevious : change.event;
   }
 
-  deliver(events: readonly Event[], revision: number): void {
+  /** Events up to `revision` of a watcher that was complete up to `before`. */
+  deliver(events: readonly Event[], revision: number, before: number): void {
     if (this.#queue.length >= maxQueued) {
+      this.completeUpTo(before);
       this.#hub.unsync(this);
       return;
     }
     this.nextRevision = revision + 1;
     this.#queue.push({ revision, events });
     this.wake();
+  }
+
+  completeUpTo(revision: number): void {
+    this.nextRevision = Math.max(this.nextRevision, revision + 1);
   }
 
   requestProgress(): void {

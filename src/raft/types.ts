@@ -128,9 +128,9 @@ export class RaftError extends Error {
 /** The reading half: what Raft asks of its storage. All answers are synchronous. */
 export interface Storage {
   initialState(): { readonly hardState: HardState; readonly confState: ConfState; readonly applied: number };
-  /** Entries in [lo, hi), cut after `maxBytes` but never empty. Throws RaftError Compacted or Unavailable. */
+  /** Entries in [lo, hi), cut after `maxBytes` but never empty. Throws an error with code Compacted or Unavailable. */
   entries(lo: number, hi: number, maxBytes: number): readonly Entry[];
-  /** Term of an entry in [firstIndex−1, lastIndex]. Throws RaftError Compacted or Unavailable. */
+  /** Term of an entry in [firstIndex−1, lastIndex]. Throws an error with code Compacted or Unavailable. */
   term(index: number): number;
   firstIndex(): number;
   lastIndex(): number;
@@ -159,7 +159,10 @@ export interface LogStore extends Storage {
 export interface EntryCodec {
   encode(entry: Entry): EncodedEntry;
   /** `loadValue` resolves a value kept elsewhere; undefined when it is gone. */
-  decode(encoded: EncodedEntry, loadValue: (id: number) => Uint8Array | undefined): { data: unknown; size: number };
+  decode(
+    encoded: EncodedEntry,
+    loadValue: (revision: number, sub: number) => Uint8Array | undefined,
+  ): { data: unknown; size: number };
 }
 
 export interface EncodedEntry {

@@ -1,0 +1,286 @@
+import type Sqlite from 'better-sqlite3';
+import type {
+  Backend,
+  BackendDump,
+  BackendState,
+  ChangesQuery,
+  HistoryQuery,
+  LatestRow,
+  LeaseRow,
+  PrunePolicy,
+  Row,
+  RowProvenance,
+} from '../mvcc/index.ts';
+import { Actors } from './actors.ts';
+import type { Database } from './database.ts';
+import { mainOf, rowId, subOf } from './row-id.ts';
+
+const columns = 'id, key, create_rev, version, lease, tombstone, time, actor, cause, value';
+type Columns = [
+  id: number,
+  key: Buffer,
+  createRev: number,
+  version: number,
+  lease: number,
+  tombstone: number,
+  time: number,
+  actor: number | null,
+  cause: string | null,
+  value: Buffer | null,
+];
+
+const noBytes = Buffer.alloc(0);
+
+interface StoreState {
+  revision: number;
+  compact_rev: number;
+  applied_idx: number;
+  applied_term: number;
+}
+
+/** mvcc's backend in tables kv, latest, lease and store_state. Every write opens the connection's transaction. */
+export class SqliteBackend implements Backend {
+  readonly #database: Database;
+  readonly #actors: Actors;
+  readonly #sql: ReturnType<typeof prepareAll>;
+  #state: StoreState;
+  #stateChanged = false;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#actors = new Actors(database);
+    this.#sql = prepareAll(database.db);
+    this.#state = this.#sql.state.get() as StoreState;
+  }
+
+  load(): BackendState {
+    this.#state = this.#sql.state.get() as StoreState;
+    const { revision, compact_rev, applied_idx, applied_term } = this.#state;
+    return {
+      revision,
+      compactRevision: compact_rev,
+      appliedIndex: applied_idx,
+      appliedTerm: applied_term,
+      latest: this.#latest(),
+      leases: this.#sql.leases.all() as LeaseRow[],
+    };
+  }
+
+  *#latest(): Generator<LatestRow> {
+    for (const [key, id, createRevision, version, lease] of this.#sql.latest.iterate() as Iterable<
+      [Buffer, number, number, number, number]
+    >) {
+      yield { key, main: mainOf(id), sub: subOf(id), createRevision, version, lease };
+    }
+  }
+
+  append(row: Row): void {
+    this.#database.write();
+    const id = rowId(row.main, row.sub);
+    const actor = row.provenance ? this.#actors.idOf(row.provenance.actor, row.provenance.agent ?? '') : null;
+    const cause = row.provenance?.cause ? JSON.stringify(row.provenance.cause) : null;
+    const { key, createRevision, version, lease } = row;
+    const value = row.tombstone ? null : row.value;
+    this.#sql.append.run(id, key, createRevision, version, lease, row.tombstone ? 1 : 0, row.time, actor, cause, value);
+    if (row.tombstone) this.#sql.dropLatest.run(key);
+    else if (version === 1) this.#sql.insertLatest.run(key, id, createRevision, version, lease);
+    else this.#sql.updateLatest.run(id, version, lease, key);
+    this.#state.revision = row.main;
+    this.#stateChanged = true;
+  }
+
+  setCompactRevision(revision: number): void {
+    this.#database.write();
+    this.#state.compact_rev = revision;
+    this.#stateChanged = true;
+  }
+
+  setApplied(index: number, term: number): void {
+    this.#database.write();
+    this.#state.applied_idx = index;
+    this.#state.applied_term = term;
+    this.#stateChanged = true;
+  }
+
+  /** Writes what is kept back until the end of a transaction. */
+  flush(): void {
+    if (!this.#stateChanged) return;
+    const { revision, compact_rev, applied_idx, applied_term } = this.#state;
+    this.#sql.setState.run(revision, compact_rev, applied_idx, applied_term);
+    this.#stateChanged = false;
+  }
+
+  /** After a rollback: forgets what was not committed. */
+  reload(): void {
+    this.#state = this.#sql.state.get() as StoreState;
+    this.#stateChanged = false;
+    this.#actors.forget();
+  }
+
+  putLease(lease: LeaseRow): void {
+    this.#database.write();
+    this.#sql.putLease.run(lease.id, lease.ttl);
+  }
+
+  deleteLease(id: number): void {
+    this.#database.write();
+    this.#sql.deleteLease.run(id);
+  }
+
+  value(main: number, sub: number): Uint8Array | undefined {
+    const found = this.#sql.value.get(rowId(main, sub)) as { value: Buffer | null } | undefined;
+    return found && (found.value ?? noBytes);
+  }
+
+  rangeAt(start: Uint8Array, end: Uint8Array | undefined, revision: number, limit: number): readonly Row[] {
+    const out: Row[] = [];
+    for (const row of this.#liveAt(start, end, revision)) {
+      out.push(this.#row(row));
+      if (out.length >= limit) break;
+    }
+    return out;
+  }
+
+  countAt(start: Uint8Array, end: Uint8Array | undefined, revision: number): number {
+    let count = 0;
+    for (const _ of this.#liveAt(start, end, revision)) count++;
+    return count;
+  }
+
+  /** Skips from key to key, however many revisions each has. */
+  *#liveAt(start: Uint8Array, end: Uint8Array | undefined, revision: number): Generator<Columns> {
+    const below = rowId(revision + 1, 0);
+    let key = this.#sql.firstKey.get(start) as Buffer | undefined;
+    while (key && (end === undefined || Buffer.compare(key, end) < 0)) {
+      const row = this.#sql.newestBelow.get(key, below) as Columns | undefined;
+      if (row && row[5] === 0) yield row;
+      key = this.#sql.nextKey.get(key) as Buffer | undefined;
+    }
+  }
+
+  history(key: Uint8Array, query: HistoryQuery): readonly Row[] {
+    const below = query.before === undefined ? Number.MAX_SAFE_INTEGER : rowId(query.before, 0);
+    return (this.#sql.history.all(key, below, query.limit ?? -1) as Columns[]).map((row) => this.#row(row));
+  }
+
+  changes(query: ChangesQuery): readonly Row[] {
+    const { start = noBytes, end } = query;
+    const below = rowId(query.to + 1, 0);
+    const read = (from: number, to: number, limit: number) =>
+      (end === undefined
+        ? this.#sql.changesFrom.all(from, to, start, limit)
+        : this.#sql.changesIn.all(from, to, start, end, limit)) as Columns[];
+    const rows = read(rowId(query.from + 1, 0), below, query.limit ?? -1);
+    if (query.limit !== undefined && rows.length === query.limit) {
+      // Complete the last revision.
+      const last = rows.at(-1)![0];
+      rows.push(...read(last + 1, Math.min(below, rowId(mainOf(last) + 1, 0)), -1));
+    }
+    return rows.map((row) => this.#row(row));
+  }
+
+  previous(key: Uint8Array, main: number): Row | undefined {
+    const row = this.#sql.newestBelow.get(key, rowId(main, 0)) as Columns | undefined;
+    return row && this.#row(row);
+  }
+
+  prune(policy: PrunePolicy, limit: number): boolean {
+    const floor = (this.#sql.floor.get(policy.name) as number | undefined) ?? 0;
+    const rows = this.#sql.pruneScan.all(floor, rowId(policy.upTo + 1, 0), limit) as [number, Buffer, number, number][];
+    let last = floor;
+    let done = 0;
+    for (const [id, key, tombstone, time] of rows) {
+      if (time >= policy.olderThan) break;
+      done++;
+      last = id + 1;
+      if (policy.prefixes && !policy.prefixes.some((p) => startsWith(key, p))) continue;
+      this.#database.write();
+      this.#sql.dropBelow.run(key, tombstone === 1 ? id + 1 : id);
+    }
+    if (last !== floor) {
+      this.#database.write();
+      this.#sql.setFloor.run(policy.name, last);
+    }
+    return done === limit;
+  }
+
+  export(): BackendDump {
+    const state = this.load();
+    return { ...state, rows: this.changes({ from: 0, to: state.revision }) };
+  }
+
+  import(dump: BackendDump): void {
+    this.#database.write();
+    for (const table of ['kv', 'latest', 'lease', 'prune_floor']) this.#database.db.exec(`DELETE FROM ${table}`);
+    for (const row of dump.rows) this.append(row);
+    for (const lease of dump.leases) this.putLease(lease);
+    const { revision, compactRevision, appliedIndex, appliedTerm } = dump;
+    this.#state = { revision, compact_rev: compactRevision, applied_idx: appliedIndex, applied_term: appliedTerm };
+    this.#stateChanged = true;
+  }
+
+  #row(c: Columns): Row {
+    const [id, key, createRevision, version, lease, tombstone, time, actor, cause, value] = c;
+    let provenance: RowProvenance | undefined;
+    if (actor !== null) {
+      const { name, agent } = this.#actors.byId(actor);
+      provenance = {
+        actor: name,
+        ...(agent === '' ? {} : { agent }),
+        ...(cause === null ? {} : { cause: JSON.parse(cause) as RowProvenance['cause'] }),
+      };
+    }
+    const dead = tombstone === 1;
+    const main = mainOf(id);
+    const sub = subOf(id);
+    return {
+      key,
+      value: value ?? noBytes,
+      main,
+      sub,
+      createRevision,
+      version,
+      lease,
+      tombstone: dead,
+      time,
+      provenance,
+    };
+  }
+}
+
+function startsWith(key: Buffer, prefix: Uint8Array): boolean {
+  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+}
+
+function prepareAll(db: Sqlite.Database) {
+  return {
+    state: db.prepare('SELECT revision, compact_rev, applied_idx, applied_term FROM store_state'),
+    setState: db.prepare('UPDATE store_state SET revision = ?, compact_rev = ?, applied_idx = ?, applied_term = ?'),
+    latest: db.prepare('SELECT key, id, create_rev, version, lease FROM latest ORDER BY key').raw(),
+    leases: db.prepare('SELECT id, ttl FROM lease ORDER BY id'),
+    putLease: db.prepare('INSERT INTO lease (id, ttl) VALUES (?, ?)'),
+    deleteLease: db.prepare('DELETE FROM lease WHERE id = ?'),
+    append: db.prepare(`INSERT INTO kv (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    insertLatest: db.prepare('INSERT INTO latest (key, id, create_rev, version, lease) VALUES (?, ?, ?, ?, ?)'),
+    updateLatest: db.prepare('UPDATE latest SET id = ?, version = ?, lease = ? WHERE key = ?'),
+    dropLatest: db.prepare('DELETE FROM latest WHERE key = ?'),
+    value: db.prepare('SELECT value FROM kv WHERE id = ?'),
+    firstKey: db.prepare('SELECT key FROM kv WHERE key >= ? ORDER BY key LIMIT 1').pluck(),
+    nextKey: db.prepare('SELECT key FROM kv WHERE key > ? ORDER BY key LIMIT 1').pluck(),
+    newestBelow: db.prepare(`SELECT ${columns} FROM kv WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1`).raw(),
+    history: db.prepare(`SELECT ${columns} FROM kv WHERE key = ? AND id < ? ORDER BY id DESC LIMIT ?`).raw(),
+    // The unary plus keeps the planner on the rowid: a prefix may hold the whole database, a span of revisions seldom.
+    changesFrom: db
+      .prepare(`SELECT ${columns} FROM kv WHERE id >= ? AND id < ? AND +key >= ? ORDER BY id LIMIT ?`)
+      .raw(),
+    changesIn: db
+      .prepare(`SELECT ${columns} FROM kv WHERE id >= ? AND id < ? AND +key >= ? AND +key < ? ORDER BY id LIMIT ?`)
+      .raw(),
+    floor: db.prepare('SELECT id FROM prune_floor WHERE policy = ?').pluck(),
+    setFloor: db.prepare(
+      'INSERT INTO prune_floor (policy, id) VALUES (?, ?) ON CONFLICT (policy) DO UPDATE SET id = excluded.id',
+    ),
+    pruneScan: db.prepare('SELECT id, key, tombstone, time FROM kv WHERE id >= ? AND id < ? ORDER BY id LIMIT ?').raw(),
+    dropBelow: db.prepare('DELETE FROM kv WHERE key = ? AND id < ?'),
+  };
+}

@@ -1,0 +1,114 @@
+import { statSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { StorageError, storageError } from './errors.ts';
+import { applicationId, migrations } from './schema.ts';
+
+export interface DatabaseOptions {
+  /** Pages at most; for tests of a full disk. Default unlimited. */
+  readonly maxPages?: number;
+}
+
+/**
+ * One connection with klab's settings: WAL, `synchronous=FULL` (a commit is on disk when it returns), no automatic
+ * checkpoints, schema migrated. Transactions are opened by the first write and ended by the owner.
+ */
+export class Database {
+  readonly path: string;
+  readonly db: Sqlite.Database;
+  readonly #begin: Sqlite.Statement;
+  readonly #commit: Sqlite.Statement;
+  readonly #rollback: Sqlite.Statement;
+
+  /** Throws StorageError NewerSchema, NotADatabase, Corrupt, IO, Busy. `path` may be `:memory:`. */
+  constructor(path: string, options: DatabaseOptions = {}) {
+    this.path = path;
+    try {
+      this.db = new Sqlite(path, { timeout: 2000 });
+    } catch (error) {
+      throw storageError(error, path);
+    }
+    try {
+      this.#prepare(options);
+      this.#begin = this.db.prepare('BEGIN IMMEDIATE');
+      this.#commit = this.db.prepare('COMMIT');
+      this.#rollback = this.db.prepare('ROLLBACK');
+    } catch (error) {
+      this.db.close();
+      throw storageError(error, path);
+    }
+  }
+
+  #prepare(options: DatabaseOptions): void {
+    const { db } = this;
+    const version = db.pragma('user_version', { simple: true }) as number;
+    const tables = db.prepare('SELECT count(*) FROM sqlite_master').pluck().get() as number;
+    const owner = db.pragma('application_id', { simple: true }) as number;
+    if (tables > 0 && owner !== applicationId) {
+      throw new StorageError('NotADatabase', `the file is not a klab database: ${this.path}`);
+    }
+    if (version > migrations.length) {
+      throw new StorageError(
+        'NewerSchema',
+        `${this.path} was written by a newer klab (schema ${version}, this one knows ${migrations.length}): ` +
+          'use that version, or start over with `klab down --purge`',
+      );
+    }
+    if (tables === 0) {
+      db.pragma('auto_vacuum = INCREMENTAL');
+      db.pragma('journal_mode = WAL');
+    } else if (db.pragma('journal_mode', { simple: true }) !== 'wal') {
+      db.pragma('journal_mode = WAL');
+    }
+    db.pragma('synchronous = FULL');
+    db.pragma('wal_autocheckpoint = 0');
+    db.pragma('cache_size = -16384');
+    db.pragma('temp_store = MEMORY');
+    if (options.maxPages) db.pragma(`max_page_count = ${options.maxPages}`);
+    for (let v = version; v < migrations.length; v++) {
+      db.transaction(() => {
+        db.exec(migrations[v]!);
+        db.pragma(`user_version = ${v + 1}`);
+        db.pragma(`application_id = ${applicationId}`);
+      }).immediate();
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.db.inTransaction;
+  }
+
+  /** Opens a transaction unless one is open. */
+  write(): void {
+    if (!this.db.inTransaction) this.#begin.run();
+  }
+
+  /** Ends the transaction, if one is open; when it returns, what was written is on disk. */
+  commit(): void {
+    if (this.db.inTransaction) this.#commit.run();
+  }
+
+  rollback(): void {
+    if (this.db.inTransaction) this.#rollback.run();
+  }
+
+  pragma(name: string): number {
+    return this.db.pragma(name, { simple: true }) as number;
+  }
+
+  /** Bytes of the file's pages, and of those that hold data. */
+  size(): { total: number; inUse: number } {
+    const pageSize = this.pragma('page_size');
+    const pages = this.pragma('page_count');
+    return { total: pages * pageSize, inUse: (pages - this.pragma('freelist_count')) * pageSize };
+  }
+
+  /** Bytes of the write-ahead log. */
+  walSize(): number {
+    if (this.path === ':memory:') return 0;
+    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}

@@ -1,0 +1,161 @@
+import type Sqlite from 'better-sqlite3';
+import type { Database } from './database.ts';
+
+export interface SideEntry {
+  readonly seq: number;
+  /** Cluster-clock ms. */
+  readonly time: number;
+  /** What was appended: the object, or the bytes. */
+  readonly value: unknown;
+}
+
+/** Keys whose last number is kept in memory. */
+const maxNumbered = 10_000;
+
+interface SideRow {
+  seq: number;
+  time: number;
+  json: string | null;
+  data: Buffer | null;
+}
+
+interface Pending {
+  readonly kind: string;
+  readonly key: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly json: string | null;
+  readonly data: Uint8Array | null;
+  written: boolean;
+}
+
+/**
+ * Sequences of JSON objects or bytes by (kind, key): what other parts keep beside the store, e.g. the scheduler's
+ * decisions. Not replicated and no revision. Appends are written with the store's next commit, which `onPending` asks
+ * for; reads see them at once.
+ */
+export class SideTable {
+  readonly #database: Database;
+  readonly #sql: ReturnType<typeof prepareAll>;
+  #pending: Pending[] = [];
+  readonly #lastSeq = new Map<string, number>();
+  /** Called when there is something to commit. Set by whoever drives the database. */
+  onPending: () => void = () => {};
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#sql = prepareAll(database.db);
+  }
+
+  /** Appends an object (as JSON) or bytes; returns its sequence number, which counts up from 1 within (kind, key). */
+  append(kind: string, key: string, time: number, value: unknown): number {
+    const id = `${kind}\0${key}`;
+    if (this.#lastSeq.size >= maxNumbered && !this.#lastSeq.has(id)) {
+      this.flush();
+      this.#lastSeq.clear();
+    }
+    const seq = (this.#lastSeq.get(id) ?? (this.#sql.lastSeq.get(kind, key) as number | null) ?? 0) + 1;
+    this.#lastSeq.set(id, seq);
+    const bytes = value instanceof Uint8Array;
+    this.#pending.push({
+      kind,
+      key,
+      seq,
+      time,
+      json: bytes ? null : JSON.stringify(value),
+      data: bytes ? value : null,
+      written: false,
+    });
+    if (this.#pending.length === 1) this.onPending();
+    return seq;
+  }
+
+  get(kind: string, key: string, seq: number): SideEntry | undefined {
+    this.flush();
+    const row = this.#sql.get.get(kind, key, seq) as SideRow | undefined;
+    return row && entry(row);
+  }
+
+  /** Newest first. */
+  list(kind: string, key: string, options: { limit?: number; before?: number } = {}): SideEntry[] {
+    this.flush();
+    const { limit = -1, before = Number.MAX_SAFE_INTEGER } = options;
+    return (this.#sql.list.all(kind, key, before, limit) as SideRow[]).map(entry);
+  }
+
+  /** Keys of a kind with a prefix, in order. */
+  keys(kind: string, prefix = '', limit = 1000): string[] {
+    this.flush();
+    return this.#sql.keys.all(kind, prefix, `${prefix}\u{10ffff}`, limit) as string[];
+  }
+
+  /**
+   * Removes entries of a kind written before `before`, and all but the newest `keep` of every key; at most `limit`
+   * (default 1000). Returns how many. A key whose entries are all gone counts from 1 again.
+   */
+  prune(kind: string, options: { before?: number; keep?: number; limit?: number }): number {
+    this.flush();
+    this.#database.write();
+    const limit = options.limit ?? 1000;
+    let removed = 0;
+    if (options.before !== undefined) removed += this.#sql.pruneBefore.run(kind, options.before, limit).changes;
+    if (options.keep !== undefined && removed < limit) {
+      removed += this.#sql.pruneKeep.run(kind, options.keep, limit - removed).changes;
+    }
+    this.#lastSeq.clear();
+    this.onPending();
+    return removed;
+  }
+
+  /** Writes what is pending into the open transaction. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    for (const p of this.#pending) {
+      if (p.written) continue;
+      this.#database.write();
+      this.#sql.put.run(p.kind, p.key, p.seq, p.time, p.json, p.data);
+      p.written = true;
+    }
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  committed(): void {
+    this.#pending = [];
+  }
+
+  /** What was written is gone: it is pending again. */
+  rolledBack(): void {
+    for (const p of this.#pending) p.written = false;
+  }
+}
+
+function entry({ seq, time, json, data }: SideRow): SideEntry {
+  return { seq, time, value: json === null ? data : JSON.parse(json) };
+}
+
+function prepareAll(db: Sqlite.Database) {
+  return {
+    put: db.prepare('INSERT INTO side (kind, key, seq, time, json, data) VALUES (?, ?, ?, ?, ?, ?)'),
+    get: db.prepare('SELECT seq, time, json, data FROM side WHERE kind = ? AND key = ? AND seq = ?'),
+    list: db.prepare(
+      'SELECT seq, time, json, data FROM side WHERE kind = ? AND key = ? AND seq < ? ORDER BY seq DESC LIMIT ?',
+    ),
+    keys: db
+      .prepare('SELECT DISTINCT key FROM side WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?')
+      .pluck(),
+    lastSeq: db.prepare('SELECT max(seq) FROM side WHERE kind = ? AND key = ?').pluck(),
+    pruneBefore: db.prepare(
+      'DELETE FROM side WHERE rowid IN (SELECT rowid FROM side WHERE kind = ? AND time < ? ORDER BY time LIMIT ?)',
+    ),
+    pruneKeep: db.prepare(
+      `DELETE FROM side WHERE rowid IN (
+         SELECT s.rowid FROM side s
+         JOIN (SELECT kind, key, max(seq) AS last FROM side WHERE kind = ? GROUP BY key) m
+           ON m.kind = s.kind AND m.key = s.key
+         WHERE s.seq <= m.last - ? LIMIT ?)`,
+    ),
+  };
+}
