@@ -53,7 +53,13 @@ export interface Strategy {
   /** Restores what this request may not change; bumps generation is generic when `generation` below is 'spec'. */
   prepareForUpdate?(object: KubeObject, old: Readonly<KubeObject>, context: StrategyContext): void;
   validate?(object: Readonly<KubeObject>, errors: FieldErrorList): void;
-  validateUpdate?(object: Readonly<KubeObject>, old: Readonly<KubeObject>, errors: FieldErrorList): void;
+  /** `subresource`: what is written through, empty for the object itself. */
+  validateUpdate?(
+    object: Readonly<KubeObject>,
+    old: Readonly<KubeObject>,
+    errors: FieldErrorList,
+    subresource?: string,
+  ): void;
   /** Validation of a write through `/status`. Default: none beyond the schema. */
   validateStatusUpdate?(object: Readonly<KubeObject>, old: Readonly<KubeObject>, errors: FieldErrorList): void;
   /** Sent as Warning headers. */

@@ -3,6 +3,7 @@ import type { ResourceDefinition, Verb } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row, storedVerbs } from '../../row.ts';
 import type { Event, Namespace, Node, Pod, ReplicationController, Secret, Service } from '../../types.ts';
 import { podPrinter } from './pod/printer.ts';
+import { podStrategy } from './pod/strategy.ts';
 import {
   componentStatusPrinter,
   configMapPrinter,
@@ -130,6 +131,7 @@ const inputs: readonly RowInput[] = [
       { name: 'resize', kind: 'Pod', verbs: 'get patch update', handler: 'resize' },
       'status',
     ],
+    strategy: podStrategy,
     printer: podPrinter,
     acted: true,
     selectableFields(object) {
