@@ -10,6 +10,7 @@ export type FormatErrorCode =
   | 'InvalidYaml'
   | 'InvalidTyped'
   | 'InvalidPatch'
+  | 'UnprocessablePatch'
   | 'InvalidFieldsV1'
   | 'InvalidJsonPath';
 

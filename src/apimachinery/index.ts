@@ -88,6 +88,7 @@ export {
   formatJson,
   stringifyJson,
 } from './json-encode.ts';
+export { applyJsonPatch } from './json-patch.ts';
 export {
   deepCopy,
   deepEqual,
@@ -98,6 +99,11 @@ export {
   setOwn,
   withIn,
 } from './json-value.ts';
+export {
+  applyMergePatch,
+  createMergePatch,
+  createThreeWayMergePatch,
+} from './merge-patch.ts';
 export {
   fieldImmutableMessage,
   type LabelSelectorValidationOptions,
@@ -166,13 +172,6 @@ export {
 } from './object-meta.ts';
 export {
   type ApplyRequest,
-  applyJsonPatch,
-  applyMergePatch,
-  applyStrategicMergePatch,
-  createMergePatch,
-  createThreeWayMergePatch,
-  createThreeWayStrategicMergePatch,
-  createTwoWayStrategicMergePatch,
   decodeFieldsV1,
   encodeFieldsV1,
   FieldManager,
@@ -231,6 +230,12 @@ export {
   selectorFromLabelSelector,
   selectorFromSet,
 } from './selector.ts';
+export {
+  createThreeWayStrategicMergePatch,
+  createTwoWayStrategicMergePatch,
+  type ThreeWayOptions,
+} from './strategic-merge-diff.ts';
+export { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 export type {
   GroupResource,
   GroupVersion,

@@ -6,50 +6,6 @@ function pending(name: string): never {
   throw new Error(`${name}: lands soon`);
 }
 
-// --- patches: pure, share what they do not change -----------------------------------------------------------------
-/** RFC 6902. @throws FormatError (InvalidPatch) with upstream's text. */
-export function applyJsonPatch<T>(_document: T, _patch: unknown): T {
-  return pending('applyJsonPatch');
-}
-/** RFC 7386. */
-export function applyMergePatch<T>(_document: T, _patch: unknown): T {
-  return pending('applyMergePatch');
-}
-export function createMergePatch(_original: unknown, _modified: unknown): Record<string, unknown> {
-  return pending('createMergePatch');
-}
-/** Client-side apply of kinds without schema: deletions from original→modified, the rest from current→modified. */
-export function createThreeWayMergePatch(
-  _original: unknown,
-  _modified: unknown,
-  _current: unknown,
-): Record<string, unknown> {
-  return pending('createThreeWayMergePatch');
-}
-/** @throws FormatError (InvalidPatch). */
-export function applyStrategicMergePatch<T>(_document: T, _patch: unknown, _schema: Schema, _schemas: SchemaSet): T {
-  return pending('applyStrategicMergePatch');
-}
-export function createTwoWayStrategicMergePatch(
-  _original: unknown,
-  _modified: unknown,
-  _schema: Schema,
-  _schemas: SchemaSet,
-): Record<string, unknown> {
-  return pending('createTwoWayStrategicMergePatch');
-}
-/** What `kubectl apply` sends. @throws FormatError (InvalidPatch) on conflict unless `overwrite`. */
-export function createThreeWayStrategicMergePatch(
-  _original: unknown,
-  _modified: unknown,
-  _current: unknown,
-  _schema: Schema,
-  _schemas: SchemaSet,
-  _options?: { readonly overwrite?: boolean },
-): Record<string, unknown> {
-  return pending('createThreeWayStrategicMergePatch');
-}
-
 // --- server-side apply ---------------------------------------------------------------------------------------------
 /** One step of a field path: `f:name`, `k:{…}`, `v:…`, `i:0`. */
 export type PathElement =
