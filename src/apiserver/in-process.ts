@@ -40,7 +40,10 @@ const neverAborted = new AbortController().signal;
 const noWarnings: readonly string[] = Object.freeze([]);
 
 /** A transport that calls `server` as `identity`, with authentication done and no bytes made. */
-export function inProcessHandler(server: { readonly handle: Dispatch }, identity: InProcessIdentity): InProcessTransport {
+export function inProcessHandler(
+  server: { readonly handle: Dispatch },
+  identity: InProcessIdentity,
+): InProcessTransport {
   const { user } = identity;
   const actor = identity.actor ?? `user:${user.name}`;
   const send = async (request: InProcessRequest, watch = false) => {

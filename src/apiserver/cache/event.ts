@@ -23,7 +23,8 @@ class SharedEvent implements EncodedWatchEvent {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= Buffer.concat([openings[this.event.type], this.#served.encoded(), closing]));
+    this.#encoded ??= Buffer.concat([openings[this.event.type], this.#served.encoded(), closing]);
+    return this.#encoded;
   }
 }
 
@@ -37,7 +38,8 @@ export class PlainEvent implements EncodedWatchEvent {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= toJson(this.event));
+    this.#encoded ??= toJson(this.event);
+    return this.#encoded;
   }
 }
 
@@ -84,7 +86,8 @@ export class CacheEvent {
   /** The one event of this type and version, whoever asks. DELETED shows the state before under this revision. */
   as(type: ChangeType, view: View): EncodedWatchEvent {
     for (const form of this.#forms) if (form.type === type && form.view === view) return form.event;
-    const state = type === 'DELETED' ? (this.#last ??= this.prev!.at(this.revision)) : this.entry!;
+    if (type === 'DELETED') this.#last ??= this.prev!.at(this.revision);
+    const state = type === 'DELETED' ? this.#last! : this.entry!;
     const event = new SharedEvent(type, state.as(view));
     this.#forms.push({ type, view, event });
     return event;

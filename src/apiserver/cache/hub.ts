@@ -131,12 +131,16 @@ export class CacheHub {
   }
 
   #readRevision(): Promise<number> {
-    if (!this.#reading) return (this.#reading = this.#readOnce());
+    if (!this.#reading) {
+      this.#reading = this.#readOnce();
+      return this.#reading;
+    }
     this.#nextReading ??= this.#reading
       .catch(() => 0)
       .then(() => {
         this.#nextReading = undefined;
-        return (this.#reading = this.#readOnce());
+        this.#reading = this.#readOnce();
+        return this.#reading;
       });
     return this.#nextReading;
   }

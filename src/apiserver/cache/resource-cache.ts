@@ -207,7 +207,10 @@ export class ResourceCache {
       if (!watcher.bookmarks) continue;
       const { view } = watcher.selection;
       let event = events.get(view);
-      if (!event) events.set(view, (event = bookmarkEvent(view, revision)));
+      if (!event) {
+        event = bookmarkEvent(view, revision);
+        events.set(view, event);
+      }
       watcher.bookmark(revision, event);
     }
   }
@@ -224,7 +227,10 @@ export class ResourceCache {
   #watchersOf(selection: Selection): Set<CacheWatcher> | undefined {
     if (selection.indexed === undefined) return undefined;
     let set = this.#indexedWatchers.get(selection.indexed);
-    if (!set) this.#indexedWatchers.set(selection.indexed, (set = new Set()));
+    if (!set) {
+      set = new Set();
+      this.#indexedWatchers.set(selection.indexed, set);
+    }
     return set;
   }
 
@@ -279,7 +285,10 @@ export class ResourceCache {
     }
     if (now !== undefined) {
       let bucket = indexed.get(now);
-      if (!bucket) indexed.set(now, (bucket = new Map()));
+      if (!bucket) {
+        bucket = new Map();
+        indexed.set(now, bucket);
+      }
       bucket.set(entry!.key, entry!);
     }
   }

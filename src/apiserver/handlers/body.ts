@@ -21,7 +21,9 @@ export function readBodyValue(request: ServerRequest, encoding?: 'json' | 'yaml'
     return as === 'yaml' ? fromYaml(body.bytes) : decodeJson(body.bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw newBadRequest(as === 'yaml' ? `error decoding YAML: ${error.message}` : `error decoding JSON: ${error.message}`);
+    throw newBadRequest(
+      as === 'yaml' ? `error decoding YAML: ${error.message}` : `error decoding JSON: ${error.message}`,
+    );
   }
 }
 

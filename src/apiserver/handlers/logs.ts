@@ -1,5 +1,12 @@
 /** `pods/<name>/log`. Upstream: pkg/registry/core/pod/{strategy.go (LogLocation),rest/log.go}. */
-import { FieldErrorList, FieldPath, type KubeObject, newBadRequest, newInvalid, newServiceUnavailable } from '../../apimachinery/index.ts';
+import {
+  FieldErrorList,
+  FieldPath,
+  type KubeObject,
+  newBadRequest,
+  newInvalid,
+  newServiceUnavailable,
+} from '../../apimachinery/index.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import type { LogOptions, NodeDialer, RequestContext, ServerResponse } from '../types.ts';
 import { boolParameter, intParameter } from './options.ts';
@@ -19,12 +26,7 @@ export async function podLogHandler(
   if (node === '') return { code: 200, body: { kind: 'stream', contentType: 'text/plain', chunks: nothing() } };
   if (!nodes) throw newServiceUnavailable('this API server has no way to reach nodes');
   const { namespace = '', name = '', uid = '' } = pod.metadata;
-  const chunks = await nodes.containerLogs(
-    node,
-    { namespace, name, uid },
-    { ...options, container },
-    request.signal,
-  );
+  const chunks = await nodes.containerLogs(node, { namespace, name, uid }, { ...options, container }, request.signal);
   return { code: 200, body: { kind: 'stream', contentType: 'text/plain', chunks } };
 }
 

@@ -99,7 +99,8 @@ function checkMatch(asked: {
         errors.forbidden(matchPath, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
       }
       if (token !== '') errors.forbidden(matchPath, 'resourceVersionMatch is forbidden when continue is provided');
-      if (match !== 'Exact' && match !== 'NotOlderThan') errors.notSupported(matchPath, match, ['Exact', 'NotOlderThan']);
+      if (match !== 'Exact' && match !== 'NotOlderThan')
+        errors.notSupported(matchPath, match, ['Exact', 'NotOlderThan']);
       if (match === 'Exact' && version === '0') {
         errors.forbidden(matchPath, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
       }

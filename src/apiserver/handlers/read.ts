@@ -57,10 +57,15 @@ export function respondWith(
   if (form === 'object') return objectResponse(code, served);
   if (form === 'partial') return { code, body: { kind: 'object', object: partialMetadata(served.object) } };
   const { resourceVersion = '' } = served.object.metadata;
-  const table = tableOf(registry.definition, [served.object], { resourceVersion }, {
-    include: includeObject(context.request.query),
-    now: registry.deps.clock.now(),
-  });
+  const table = tableOf(
+    registry.definition,
+    [served.object],
+    { resourceVersion },
+    {
+      include: includeObject(context.request.query),
+      now: registry.deps.clock.now(),
+    },
+  );
   return { code, body: { kind: 'object', object: table } };
 }
 

@@ -11,13 +11,7 @@ import { getHandler, listHandler } from './read.ts';
 import { bindingHandler, plain, subresourceHandler } from './subresources.ts';
 import { negotiateForm } from './transform.ts';
 import { watchHandler } from './watch.ts';
-import {
-  createHandler,
-  deleteCollectionHandler,
-  deleteHandler,
-  patchHandler,
-  updateHandler,
-} from './write.ts';
+import { createHandler, deleteCollectionHandler, deleteHandler, patchHandler, updateHandler } from './write.ts';
 
 export interface ResourceHandlerDeps {
   /** The registry that serves this version of this resource. */

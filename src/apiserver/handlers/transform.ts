@@ -81,8 +81,7 @@ export function tableOf(
     columnDefinitions: options.noHeaders ? [] : printer.columns.map(columnDefinition),
     rows: objects.map((object) => ({
       cells: printer.cells(object, context),
-      object:
-        options.include === 'None' ? null : options.include === 'Object' ? object : partialMetadata(object),
+      object: options.include === 'None' ? null : options.include === 'Object' ? object : partialMetadata(object),
     })),
   };
 }

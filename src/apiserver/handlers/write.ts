@@ -1,7 +1,7 @@
 /** create, update, patch, delete, deletecollection. Upstream: apiserver/pkg/endpoints/handlers. */
 import {
-  type KubeObject,
   isObject,
+  type KubeObject,
   newBadRequest,
   newUnsupportedMediaType,
   type Status,

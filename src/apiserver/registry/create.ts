@@ -1,11 +1,21 @@
 /** Upstream: registry/rest/create.go, registry/generic/registry/store.go (Create). */
-import { FieldErrorList, FieldPath, type KubeObject, nameIsDnsSubdomain, newBadRequest, newGenerateNameConflict, StatusError, validateObjectMeta } from '../../apimachinery/index.ts';
+import {
+  FieldErrorList,
+  FieldPath,
+  type KubeObject,
+  nameIsDnsSubdomain,
+  newBadRequest,
+  newGenerateNameConflict,
+  StatusError,
+  validateObjectMeta,
+} from '../../apimachinery/index.ts';
 import { rfc3339 } from '../../base/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
 import { isStorageError } from '../storage/errors.ts';
 import type { Finish } from '../types.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
+import { prepareNamespaceForCreate } from './namespaces.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -129,6 +139,7 @@ export function prepareForCreate(
     now,
     subresource: request.subresource,
   });
+  if (registry.key === 'namespaces') prepareNamespaceForCreate(object);
 }
 
 function validateForCreate(registry: ResourceRegistry, object: KubeObject, request: WriteRequest): void {

@@ -3,7 +3,7 @@ import { apiVersionOf, type ResourceDefinition } from '../../api/index.ts';
 import {
   applySchemaDefaults,
   decodeTyped,
-  FieldErrorList,
+  type FieldErrorList,
   FieldPath,
   FormatError,
   isObject,

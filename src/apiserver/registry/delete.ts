@@ -2,10 +2,10 @@
 import {
   deepCopy,
   deepEqual,
+  isNotFound,
   type KubeObject,
   newConflict,
   StatusError,
-  isNotFound,
 } from '../../apimachinery/index.ts';
 import { parseTime, rfc3339 } from '../../base/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
@@ -39,9 +39,7 @@ export async function deleteObject(
   const { name } = request;
   const key = registry.keyOf(request.namespace, name);
   const admit = async (current: StoredEntry) => {
-    await deps.admission.validate(
-      registry.attributes('DELETE', request, name, undefined, registry.served(current)),
-    );
+    await deps.admission.validate(registry.attributes('DELETE', request, name, undefined, registry.served(current)));
   };
   try {
     const current = registry.cache.get(key) ?? (await deps.store.get(key));
@@ -239,8 +237,7 @@ function setCollectionFinalizers(
     foreground = asked === 'Foreground';
   } else {
     foreground = finalizers.includes(foregroundFinalizer);
-    orphan =
-      finalizers.includes(orphanFinalizer) || (!foreground && orphansByDefault.has(registry.key));
+    orphan = finalizers.includes(orphanFinalizer) || (!foreground && orphansByDefault.has(registry.key));
   }
   const next = finalizers.filter((finalizer) => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
   if (orphan) next.push(orphanFinalizer);

@@ -14,7 +14,7 @@ import {
 import { decodeObject, schemaOf, strictText } from './decode.ts';
 import type { ResourceRegistry } from './registry.ts';
 import type { WriteRequest } from './request.ts';
-import { type UpdateResult, type UpdatedObject, updateObject } from './update.ts';
+import { type UpdatedObject, type UpdateResult, updateObject } from './update.ts';
 
 export type PatchType =
   | 'application/json-patch+json'
@@ -191,4 +191,3 @@ function uidMismatch(registry: ResourceRegistry, name: string, uid: string): Sta
     },
   ]);
 }
-

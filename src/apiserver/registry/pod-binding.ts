@@ -1,11 +1,5 @@
 /** Upstream: pkg/registry/core/pod/storage/storage.go (BindingREST), pkg/api/v1/pod (UpdatePodCondition). */
-import {
-  deepEqual,
-  FieldErrorList,
-  FieldPath,
-  type KubeObject,
-  newConflict,
-} from '../../apimachinery/index.ts';
+import { deepEqual, FieldErrorList, FieldPath, type KubeObject, newConflict } from '../../apimachinery/index.ts';
 import { rfc3339 } from '../../base/index.ts';
 import { throwIfInvalid } from './decode.ts';
 import { interpretStorageError } from './errors.ts';

@@ -15,13 +15,7 @@ import type { ResourceCache } from '../cache/resource-cache.ts';
 import type { StoredEntry, View } from '../storage/entry.ts';
 import { objectKeyIn } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import type {
-  AdmissionAttributes,
-  AdmissionChain,
-  AdmissionOperation,
-  RegistryHooks,
-  ResourceKey,
-} from '../types.ts';
+import type { AdmissionAttributes, AdmissionChain, AdmissionOperation, RegistryHooks, ResourceKey } from '../types.ts';
 import { type ExpectedKind, expectedKind, schemaOf } from './decode.ts';
 import { groupResource, type WriteRequest } from './request.ts';
 
@@ -52,7 +46,12 @@ export class ResourceRegistry {
   readonly #mainOptions: FieldManagerOptions;
   readonly #statusOptions: FieldManagerOptions;
 
-  constructor(deps: RegistryDeps, definition: ResourceDefinition, cache: ResourceCache, options: ResourceRegistryOptions = {}) {
+  constructor(
+    deps: RegistryDeps,
+    definition: ResourceDefinition,
+    cache: ResourceCache,
+    options: ResourceRegistryOptions = {},
+  ) {
     this.deps = deps;
     this.definition = definition;
     this.cache = cache;

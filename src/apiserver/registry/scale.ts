@@ -1,8 +1,10 @@
 /** The scale subresource of any resource that names its paths. Upstream: registry/apps/deployment/storage (ScaleREST). */
+
+import type { ScaleSubresource } from '../../api/index.ts';
 import {
-  type KubeObject,
   getIn,
   isObject,
+  type KubeObject,
   newConflict,
   newInvalid,
   optimisticLockMessage,
@@ -10,7 +12,6 @@ import {
   selectorFromSet,
   withIn,
 } from '../../apimachinery/index.ts';
-import type { ScaleSubresource } from '../../api/index.ts';
 import type { ExpectedKind } from './decode.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest } from './request.ts';
@@ -73,7 +74,10 @@ export async function updateScale(
         const wanted = next(scaleOf(current, scale));
         validateScale(registry, wanted, request.name);
         const { resourceVersion, uid } = wanted.metadata;
-        const stale = resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion;
+        const stale =
+          resourceVersion !== undefined &&
+          resourceVersion !== '' &&
+          resourceVersion !== current.metadata.resourceVersion;
         if (stale || (uid !== undefined && uid !== '' && uid !== current.metadata.uid)) {
           throw newConflict(groupResource(registry.definition), request.name, optimisticLockMessage);
         }

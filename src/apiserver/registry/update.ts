@@ -18,6 +18,7 @@ import type { Finish } from '../types.ts';
 import { createObject, ensureNamespace } from './create.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
+import { prepareNamespaceForUpdate } from './namespaces.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -60,7 +61,8 @@ export async function updateObject(
         finish = undefined;
         removed = undefined;
         if (!current) {
-          if (!updated.createIfAbsent && definition.strategy.allowCreateOnUpdate !== true) throw registry.notFound(name);
+          if (!updated.createIfAbsent && definition.strategy.allowCreateOnUpdate !== true)
+            throw registry.notFound(name);
           // Creation has its own rules; its result is handed out as this update's.
           const object = await updated.next(undefined);
           created = await createObject(registry, object, request, { fieldsTracked: true });
@@ -159,6 +161,7 @@ export function prepareForUpdate(
     now: deps.clock.now(),
     subresource: request.subresource,
   });
+  if (registry.key === 'namespaces') prepareNamespaceForUpdate(object, old, request.subresource);
   if (definition.strategy.generation === 'spec' && request.subresource !== 'status' && specDiffers(object, old)) {
     metadata.generation = (before.generation ?? 0) + 1;
   }

@@ -93,7 +93,8 @@ class Converted implements Served {
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= toJson(this.object));
+    this.#encoded ??= toJson(this.object);
+    return this.#encoded;
   }
 }
 
@@ -125,11 +126,13 @@ export class StoredEntry implements Served {
 
   /** @throws DecodeError */
   get object(): Readonly<KubeObject> {
-    return (this.#object ??= deepFreeze(decode(this.key, this.value, this.revision)));
+    this.#object ??= deepFreeze(decode(this.key, this.value, this.revision));
+    return this.#object;
   }
 
   encoded(): Uint8Array {
-    return (this.#encoded ??= spliced(this.value, this.revision) ?? toJson(this.object));
+    this.#encoded ??= spliced(this.value, this.revision) ?? toJson(this.object);
+    return this.#encoded;
   }
 
   as(view: View): Served {
