@@ -1,0 +1,108 @@
+/** Nodes and the pods on them, with pods assumed there before the API says so. Upstream: scheduler/backend/cache. */
+import type { Node, Pod } from '../api/index.ts';
+import { NodeInfo, type PodInfo, podInfoOf } from './framework/node-info.ts';
+import type { Snapshot } from './framework/types.ts';
+
+const zoneLabel = 'topology.kubernetes.io/zone';
+const regionLabel = 'topology.kubernetes.io/region';
+
+export class SchedulerCache implements Snapshot {
+  readonly #nodes = new Map<string, NodeInfo>();
+  readonly #podNode = new Map<string, string>();
+  readonly #assumed = new Set<string>();
+  #ordered: NodeInfo[] | undefined;
+
+  /** Nodes with an object, round-robin over zones so that a sample of them spans all. */
+  get nodes(): readonly NodeInfo[] {
+    this.#ordered ??= this.#inZoneOrder();
+    return this.#ordered;
+  }
+
+  get(name: string): NodeInfo | undefined {
+    const info = this.#nodes.get(name);
+    return info?.node ? info : undefined;
+  }
+
+  #inZoneOrder(): NodeInfo[] {
+    const zones = new Map<string, NodeInfo[]>();
+    for (const info of this.#nodes.values()) {
+      if (!info.node) continue;
+      const zone = `${info.labels[regionLabel] ?? ''}:\u0000:${info.labels[zoneLabel] ?? ''}`;
+      const members = zones.get(zone);
+      if (members) members.push(info);
+      else zones.set(zone, [info]);
+    }
+    const lists = [...zones.values()];
+    const out: NodeInfo[] = [];
+    for (let i = 0; lists.some((list) => i < list.length); i++) {
+      for (const list of lists) if (i < list.length) out.push(list[i]!);
+    }
+    return out;
+  }
+
+  #nodeInfo(name: string): NodeInfo {
+    let info = this.#nodes.get(name);
+    if (!info) {
+      info = new NodeInfo(name);
+      this.#nodes.set(name, info);
+    }
+    return info;
+  }
+
+  setNode(node: Readonly<Node>): void {
+    const info = this.#nodeInfo(node.metadata.name!);
+    const placed = (labels: Readonly<Record<string, string>>) => `${labels[regionLabel]}/${labels[zoneLabel]}`;
+    const before = info.node && placed(info.labels);
+    info.setNode(node);
+    if (before !== placed(info.labels)) this.#ordered = undefined;
+  }
+
+  /** The node's pods are still counted, should it come back. */
+  removeNode(name: string): void {
+    const info = this.#nodes.get(name);
+    if (!info) return;
+    info.setNode(undefined);
+    if (info.pods.size === 0) this.#nodes.delete(name);
+    this.#ordered = undefined;
+  }
+
+  /** A bound pod as the API has it; ends its being assumed. */
+  setPod(pod: Readonly<Pod>): void {
+    const uid = pod.metadata.uid!;
+    const node = pod.spec!.nodeName!;
+    this.removePod(uid);
+    this.#nodeInfo(node).addPod(podInfoOf(pod));
+    this.#podNode.set(uid, node);
+  }
+
+  removePod(uid: string): void {
+    const node = this.#podNode.get(uid);
+    if (node === undefined) return;
+    const info = this.#nodes.get(node);
+    info?.removePod(uid);
+    if (info && !info.node && info.pods.size === 0) this.#nodes.delete(node);
+    this.#podNode.delete(uid);
+    this.#assumed.delete(uid);
+  }
+
+  /** Counts a pod on a node from the moment of the decision, while its binding is under way. */
+  assume(info: PodInfo, node: string): void {
+    this.#nodeInfo(node).addPod(info);
+    this.#podNode.set(info.uid, node);
+    this.#assumed.add(info.uid);
+  }
+
+  /** The binding failed. */
+  forget(uid: string): void {
+    if (this.#assumed.has(uid)) this.removePod(uid);
+  }
+
+  isAssumed(uid: string): boolean {
+    return this.#assumed.has(uid);
+  }
+
+  /** Node a pod is counted on. */
+  nodeOf(uid: string): string | undefined {
+    return this.#podNode.get(uid);
+  }
+}

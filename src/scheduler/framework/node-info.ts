@@ -1,0 +1,120 @@
+/** What the scheduler knows of a node: its object and the sums over its pods. Upstream: scheduler/framework/types.go. */
+import type { Node, Pod } from '../../api/index.ts';
+import { addResources, emptyResources, podRequests, type Resources, resourcesOf } from './resources.ts';
+
+/** A pod with what scheduling asks of it again and again. */
+export interface PodInfo {
+  readonly pod: Readonly<Pod>;
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly requests: Resources;
+  readonly nonZeroRequests: Resources;
+  readonly priority: number;
+  readonly terminating: boolean;
+  readonly hasAffinity: boolean;
+  readonly hasRequiredAntiAffinity: boolean;
+}
+
+export function podKey(pod: Readonly<Pod>): string {
+  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+}
+
+export function podInfoOf(pod: Readonly<Pod>): PodInfo {
+  const affinity = pod.spec?.affinity;
+  return {
+    pod,
+    key: podKey(pod),
+    uid: pod.metadata.uid ?? '',
+    namespace: pod.metadata.namespace ?? '',
+    labels: pod.metadata.labels ?? {},
+    requests: podRequests(pod),
+    nonZeroRequests: podRequests(pod, true),
+    priority: pod.spec?.priority ?? 0,
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+    hasAffinity: affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined,
+    hasRequiredAntiAffinity:
+      (affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0,
+  };
+}
+
+export interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/** Host ports a pod takes. */
+export function hostPortsOf(pod: Readonly<Pod>): HostPort[] {
+  const out: HostPort[] = [];
+  const spec = pod.spec;
+  const sidecars = (spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  for (const container of [...(spec?.containers ?? []), ...sidecars]) {
+    for (const port of container.ports ?? []) {
+      if (!port.hostPort) continue;
+      out.push({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort });
+    }
+  }
+  return out;
+}
+
+/** `0.0.0.0` clashes with every address. */
+export function portsConflict(a: HostPort, b: HostPort): boolean {
+  if (a.port !== b.port || a.protocol !== b.protocol) return false;
+  return a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0';
+}
+
+export class NodeInfo {
+  readonly name: string;
+  node: Readonly<Node> | undefined;
+  allocatable: Resources = emptyResources();
+  readonly requested: Resources = emptyResources();
+  readonly nonZeroRequested: Resources = emptyResources();
+  /** By uid, in order of arrival. */
+  readonly pods = new Map<string, PodInfo>();
+  readonly podsWithAffinity = new Map<string, PodInfo>();
+  readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>();
+  readonly usedPorts = new Map<string, HostPort[]>();
+  /** Image name → size in bytes. */
+  images = new Map<string, number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.node?.metadata.labels ?? {};
+  }
+
+  setNode(node: Readonly<Node> | undefined): void {
+    this.node = node;
+    this.allocatable = resourcesOf(node?.status?.allocatable as Record<string, string> | undefined);
+    this.images = new Map();
+    for (const image of node?.status?.images ?? []) {
+      for (const name of image.names ?? []) this.images.set(name, image.sizeBytes ?? 0);
+    }
+  }
+
+  addPod(info: PodInfo): void {
+    this.pods.set(info.uid, info);
+    if (info.hasAffinity) this.podsWithAffinity.set(info.uid, info);
+    if (info.hasRequiredAntiAffinity) this.podsWithRequiredAntiAffinity.set(info.uid, info);
+    addResources(this.requested, info.requests);
+    addResources(this.nonZeroRequested, info.nonZeroRequests);
+    const ports = hostPortsOf(info.pod);
+    if (ports.length > 0) this.usedPorts.set(info.uid, ports);
+  }
+
+  removePod(uid: string): void {
+    const info = this.pods.get(uid);
+    if (!info) return;
+    this.pods.delete(uid);
+    this.podsWithAffinity.delete(uid);
+    this.podsWithRequiredAntiAffinity.delete(uid);
+    this.usedPorts.delete(uid);
+    addResources(this.requested, info.requests, -1);
+    addResources(this.nonZeroRequested, info.nonZeroRequests, -1);
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * scheduler: queue, cache, framework and plugins of kube-scheduler, with every attempt recorded and explained.
+ * Upstream counterpart: pkg/scheduler (1.36).
+ */
+export { SchedulerCache } from './cache.ts';
+export { fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
+export type { Decision, NodeDecision, PluginScore, PluginVerdict } from './decision/record.ts';
+export { type DecisionSink, DecisionStore, type DecisionStoreOptions } from './decision/store.ts';
+export { type ExplainOptions, type ExplainTable, type Explanation, explainDecision } from './explain.ts';
+export { type PodInfo, podInfoOf } from './framework/node-info.ts';
+export type { Plugin, QueuedPod } from './framework/types.ts';
+export { defaultProfile, type Profile } from './profile.ts';
+export { type QueueLengths, SchedulingQueue } from './queue.ts';
+export { Scheduler, type SchedulerDeps, type SchedulerOptions } from './scheduler.ts';

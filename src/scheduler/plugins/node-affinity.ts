@@ -1,0 +1,122 @@
+/** Node selector and node affinity. Upstream: scheduler/framework/plugins/nodeaffinity, component-helpers/scheduling/corev1/nodeaffinity. */
+import type { Pod } from '../../api/index.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { maxNodeScore, type Plugin } from '../framework/types.ts';
+import { normalizeDefault } from './normalize.ts';
+
+interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+interface Term {
+  readonly matchExpressions?: readonly Requirement[];
+  readonly matchFields?: readonly Requirement[];
+}
+
+function requirementMatches(requirement: Requirement, value: string | undefined): boolean {
+  const values = requirement.values ?? [];
+  switch (requirement.operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+    case 'Lt': {
+      if (value === undefined || !/^-?\d+$/.test(value) || !/^-?\d+$/.test(values[0] ?? '')) return false;
+      return requirement.operator === 'Gt' ? BigInt(value) > BigInt(values[0]!) : BigInt(value) < BigInt(values[0]!);
+    }
+    default:
+      return false;
+  }
+}
+
+/** An empty term matches nothing. */
+export function termMatches(term: Term, node: NodeInfo): boolean {
+  const { matchExpressions = [], matchFields = [] } = term;
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
+  return (
+    matchExpressions.every((requirement) => requirementMatches(requirement, node.labels[requirement.key])) &&
+    matchFields.every((field) => field.key === 'metadata.name' && requirementMatches(field, node.name))
+  );
+}
+
+/** The hard part of a pod's node selection. Upstream: GetRequiredNodeAffinity. */
+export function matchesNodeSelection(pod: Readonly<Pod>, node: NodeInfo): boolean {
+  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) if (node.labels[key] !== value) return false;
+  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (!required) return true;
+  return ((required.nodeSelectorTerms ?? []) as Term[]).some((term) => termMatches(term, node));
+}
+
+function unmet(pod: Readonly<Pod>, node: NodeInfo): string {
+  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) {
+    if (node.labels[key] !== value)
+      return `nodeSelector ${key}=${value}, the node has ${node.labels[key] ?? 'no such label'}`;
+  }
+  return 'no term of requiredDuringSchedulingIgnoredDuringExecution matches its labels';
+}
+
+/** Node names that a pod's affinity pins it to through metadata.name (DaemonSets), undefined when it does not. */
+function pinnedNames(pod: Readonly<Pod>): Set<string> | undefined {
+  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  if (!terms || terms.length === 0) return undefined;
+  const names = new Set<string>();
+  for (const term of terms as Term[]) {
+    const pins = (term.matchFields ?? []).filter((field) => field.key === 'metadata.name' && field.operator === 'In');
+    if (pins.length === 0) return undefined;
+    let allowed: readonly string[] | undefined;
+    for (const pin of pins) {
+      const values = pin.values ?? [];
+      allowed = allowed ? allowed.filter((name) => values.includes(name)) : values;
+    }
+    for (const name of allowed!) names.add(name);
+  }
+  return names;
+}
+
+interface Preferred {
+  readonly weight: number;
+  readonly preference: Term;
+}
+
+export const nodeAffinity: Plugin = {
+  name: 'NodeAffinity',
+  events: [{ resource: 'nodes', actions: ['add', 'update'] }],
+  preFilter(_state, { pod }) {
+    const { nodeSelector, affinity } = pod.spec ?? {};
+    if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) return { skip: true };
+    const names = pinnedNames(pod);
+    if (names && names.size === 0) {
+      return { code: 'UnschedulableAndUnresolvable', reasons: ['pod affinity terms conflict'] };
+    }
+    return names ? { nodeNames: names } : undefined;
+  },
+  filter(_state, { pod }, node) {
+    if (matchesNodeSelection(pod, node)) return undefined;
+    return {
+      code: 'UnschedulableAndUnresolvable',
+      reasons: ["node(s) didn't match Pod's node affinity/selector"],
+      detail: unmet(pod, node),
+    };
+  },
+  preScore(state, { pod }) {
+    const preferred = pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
+    if (!preferred || preferred.length === 0) return 'skip';
+    state.set('NodeAffinity', preferred);
+    return undefined;
+  },
+  score(state, _pod, node) {
+    let sum = 0;
+    for (const { weight, preference } of state.get<Preferred[]>('NodeAffinity') ?? []) {
+      if (weight !== 0 && termMatches(preference, node)) sum += weight;
+    }
+    return sum;
+  },
+  normalizeScores: (_state, _pod, scores) => normalizeDefault(scores, maxNodeScore, false),
+};

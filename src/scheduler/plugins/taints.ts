@@ -1,0 +1,79 @@
+/** Taints and tolerations. Upstream: scheduler/framework/plugins/tainttoleration, component-helpers/scheduling/corev1. */
+import type { Pod } from '../../api/index.ts';
+import { maxNodeScore, type Plugin } from '../framework/types.ts';
+import { normalizeDefault } from './normalize.ts';
+
+type Toleration = NonNullable<NonNullable<Pod['spec']>['tolerations']>[number];
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
+function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (toleration.key && toleration.key !== taint.key) return false;
+  switch (toleration.operator ?? 'Equal') {
+    case 'Exists':
+      return true;
+    case 'Equal':
+      return toleration.key !== undefined && toleration.key !== '' && (toleration.value ?? '') === (taint.value ?? '');
+    case 'Gt':
+    case 'Lt': {
+      const [mine, theirs] = [Number(toleration.value), Number(taint.value)];
+      if (!Number.isInteger(mine) || !Number.isInteger(theirs)) return false;
+      return toleration.operator === 'Gt' ? theirs > mine : theirs < mine;
+    }
+    default:
+      return false;
+  }
+}
+
+export function toleratesTaint(tolerations: readonly Toleration[], taint: Taint): boolean {
+  return tolerations.some((toleration) => tolerates(toleration, taint));
+}
+
+function taintText(taint: Taint): string {
+  return taint.value ? `${taint.key}=${taint.value}:${taint.effect}` : `${taint.key}:${taint.effect}`;
+}
+
+export const taintToleration: Plugin = {
+  name: 'TaintToleration',
+  events: [
+    { resource: 'nodes', actions: ['add', 'update'] },
+    { resource: 'pods', actions: ['update'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
+  ],
+  filter(_state, { pod }, node) {
+    const taints = (node.node?.spec?.taints ?? []) as Taint[];
+    if (taints.length === 0) return undefined;
+    const tolerations = pod.spec?.tolerations ?? [];
+    const hard = taints.find(
+      (taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !toleratesTaint(tolerations, taint),
+    );
+    if (!hard) return undefined;
+    return {
+      code: 'UnschedulableAndUnresolvable',
+      reasons: ['node(s) had untolerated taint(s)'],
+      detail: `taint ${taintText(hard)}`,
+    };
+  },
+  preScore(state, { pod }, nodes) {
+    const soft = (taint: Taint) => taint.effect === 'PreferNoSchedule';
+    if (!nodes.some((node) => ((node.node?.spec?.taints ?? []) as Taint[]).some(soft))) return 'skip';
+    const tolerations = (pod.spec?.tolerations ?? []).filter(
+      (toleration) => !toleration.effect || toleration.effect === 'PreferNoSchedule',
+    );
+    state.set('TaintToleration', tolerations);
+    return undefined;
+  },
+  score(state, _pod, node) {
+    const tolerations = state.get<Toleration[]>('TaintToleration') ?? [];
+    let count = 0;
+    for (const taint of (node.node?.spec?.taints ?? []) as Taint[]) {
+      if (taint.effect === 'PreferNoSchedule' && !toleratesTaint(tolerations, taint)) count++;
+    }
+    return count;
+  },
+  normalizeScores: (_state, _pod, scores) => normalizeDefault(scores, maxNodeScore, true),
+};

@@ -1,0 +1,57 @@
+/** The plugins of a profile, in upstream's order, with weights. Adding a plugin is a file and a line in this table. */
+import type { KubeClient } from '../client/index.ts';
+import type { Plugin } from './framework/types.ts';
+import { imageLocality } from './plugins/image-locality.ts';
+import { interPodAffinity, type NamespaceSource } from './plugins/inter-pod-affinity.ts';
+import { nodeAffinity } from './plugins/node-affinity.ts';
+import { balancedAllocation, nodeResourcesFit } from './plugins/node-resources.ts';
+import { podTopologySpread, type SpreadSources } from './plugins/pod-topology-spread.ts';
+import {
+  defaultBinder,
+  nodeName,
+  nodePorts,
+  nodeUnschedulable,
+  prioritySort,
+  schedulingGates,
+} from './plugins/simple.ts';
+import { taintToleration } from './plugins/taints.ts';
+import { type ClaimSource, volumeBinding } from './plugins/volume-binding.ts';
+
+export interface PluginDeps {
+  readonly client: KubeClient;
+  readonly spread: SpreadSources;
+  readonly namespaces: NamespaceSource;
+  readonly claims: ClaimSource;
+}
+
+export interface ProfilePlugin {
+  readonly plugin: Plugin;
+  /** Of its score; 0 when it does not score. */
+  readonly weight: number;
+}
+
+export interface Profile {
+  readonly schedulerName: string;
+  readonly plugins: readonly ProfilePlugin[];
+}
+
+/** Upstream: scheduler/apis/config/v1/default_plugins.go (1.36), without those the parity table names. */
+export function defaultProfile(deps: PluginDeps): Profile {
+  const table: [Plugin, weight: number][] = [
+    [schedulingGates, 0],
+    [prioritySort, 0],
+    [nodeUnschedulable, 0],
+    [nodeName, 0],
+    [taintToleration, 3],
+    [nodeAffinity, 2],
+    [nodePorts, 0],
+    [nodeResourcesFit, 1],
+    [volumeBinding(deps.claims), 0],
+    [podTopologySpread(deps.spread), 2],
+    [interPodAffinity(deps.namespaces), 2],
+    [balancedAllocation, 1],
+    [imageLocality, 1],
+    [defaultBinder(deps.client), 0],
+  ];
+  return { schedulerName: 'default-scheduler', plugins: table.map(([plugin, weight]) => ({ plugin, weight })) };
+}

@@ -1,0 +1,86 @@
+import type { Node, Pod } from '../../src/api/index.ts';
+import { Prng } from '../../src/base/index.ts';
+import { defaultProfile, podInfoOf, SchedulerCache, SchedulingCycle } from '../../src/scheduler/index.ts';
+
+export interface NodeSpec {
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly pods?: string;
+  readonly labels?: Record<string, string>;
+  readonly taints?: { key: string; value?: string; effect: string }[];
+  readonly unschedulable?: boolean;
+  readonly images?: { names: string[]; sizeBytes: number }[];
+}
+
+export function makeNode(name: string, spec: NodeSpec = {}): Node {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, uid: `node-${name}`, labels: { 'kubernetes.io/hostname': name, ...spec.labels } },
+    spec: { taints: spec.taints as never, unschedulable: spec.unschedulable },
+    status: {
+      allocatable: { cpu: spec.cpu ?? '4', memory: spec.memory ?? '8Gi', pods: spec.pods ?? '110' },
+      images: spec.images,
+    },
+  } as Node;
+}
+
+let serial = 0;
+
+export function makePod(name: string, spec: Record<string, unknown> = {}, metadata: Record<string, unknown> = {}): Pod {
+  const { requests, ports, image, ...rest } = spec;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default', uid: `uid-${name}-${serial++}`, ...metadata },
+    spec: {
+      schedulerName: 'default-scheduler',
+      containers: [
+        {
+          name: 'c',
+          image: (image as string) ?? 'app:1',
+          resources: { requests: requests as never },
+          ports: ports as never,
+        },
+      ],
+      ...rest,
+    },
+  } as Pod;
+}
+
+/** A cycle over fixed nodes and pods, without any API. */
+export function cycleOver(
+  nodes: Node[],
+  placed: [Pod, string][] = [],
+  options: { services?: any[]; claims?: any; namespaces?: any[]; seed?: string } = {},
+) {
+  const cache = new SchedulerCache();
+  for (const node of nodes) cache.setNode(node);
+  for (const [pod, node] of placed) cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } } as Pod);
+  const profile = defaultProfile({
+    client: undefined as never,
+    claims: { get: (ns, name) => options.claims?.[`${ns}/${name}`] },
+    namespaces: { list: () => options.namespaces ?? [] },
+    spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
+  });
+  const cycle = new SchedulingCycle(profile, new Prng(options.seed ?? 'test'));
+  return {
+    cache,
+    run(pod: Pod) {
+      const outcome = cycle.run(podInfoOf(pod), cache);
+      const decision = outcome.builder.finish({
+        pod: { namespace: 'default', name: pod.metadata.name!, uid: pod.metadata.uid! },
+        attempt: 1,
+        scheduler: 'default-scheduler',
+        queuedAt: 0,
+        startedAt: 5,
+        finishedAt: 6,
+        result: outcome.node ? 'Scheduled' : 'Unschedulable',
+        message: outcome.message,
+        ...(outcome.node && { node: outcome.node }),
+        ...(outcome.tiedWith && { tiedWith: outcome.tiedWith }),
+      });
+      return { ...outcome, decision };
+    },
+  };
+}
