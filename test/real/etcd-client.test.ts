@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { wallClock } from '../../src/base/index.ts';
-import { RemoteKV } from '../../src/etcd/index.ts';
+import { RemoteKV, serveEtcd } from '../../src/etcd/index.ts';
 import { ensureClusterPki } from '../../src/pki/index.ts';
 import { kvConformance } from '../etcd/kv-conformance.ts';
+import { etcdProxy } from '../helpers/etcd-proxy.ts';
 import { clientTls, etcdInstalled, mustHave, startRealEtcd } from '../helpers/real-etcd.ts';
 
 const installed = mustHave('etcd', etcdInstalled);
@@ -23,6 +24,22 @@ describe.skipIf(!installed)('a real etcd', () => {
         kv.close();
         await etcd.stop();
         rmSync(dir, { recursive: true, force: true });
+      },
+    };
+  });
+
+  kvConformance('RemoteKV on our door before RemoteKV on a real etcd', async () => {
+    const etcd = await startRealEtcd();
+    const behind = new RemoteKV({ endpoints: [etcd.url] });
+    const door = await serveEtcd(await etcdProxy(behind));
+    const kv = new RemoteKV({ endpoints: [door.url] });
+    return {
+      kv,
+      close: async () => {
+        kv.close();
+        await door.close();
+        behind.close();
+        await etcd.stop();
       },
     };
   });
