@@ -59,6 +59,8 @@ export class ApiServer implements ServedResources {
   /** `<group>/<version>/<plural>`. */
   readonly #registries = new Map<string, ResourceRegistry>();
   readonly #byResource = new Map<ResourceKey, ResourceRegistry[]>();
+  readonly #prng: Prng;
+  readonly #watchPrng: Prng;
   #definitions: readonly ResourceDefinition[] = [];
   #version = 0;
   #parts!: ServerParts;
@@ -69,6 +71,8 @@ export class ApiServer implements ServedResources {
   private constructor(deps: ApiServerDeps, options: ApiServerOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#prng = deps.prng.fork('registry');
+    this.#watchPrng = deps.prng.fork('watch-timeouts');
     this.#store = new ObjectStore({ kv: deps.kv, leases: new LeasePool(deps) });
     this.#hub = new CacheHub({ store: this.#store, clock: deps.clock, log: deps.log.child('cache') });
     this.reader = new CacheReader((resource) => this.#byResource.get(resource)?.[0]?.cache);
@@ -177,19 +181,21 @@ export class ApiServer implements ServedResources {
   }
 
   #install(definition: ResourceDefinition): void {
-    const { clock, prng } = this.#deps;
+    const { clock } = this.#deps;
     const index = indexes[definition.etcdPrefix];
     const cache = this.#hub.cache(definition.etcdPrefix, index ? { index } : {});
     const deps: RegistryDeps = {
       store: this.#store,
       hub: this.#hub,
       clock,
-      prng,
+      prng: this.#prng,
+      watchPrng: this.#watchPrng,
       schemas: this.#options.schemas,
       admission: {
         admit: (attributes) => this.#parts.admission.admit(attributes),
         validate: (attributes) => this.#parts.admission.validate(attributes),
       },
+      authorizer: { authorize: (attributes) => this.#parts.authorizer?.authorize(attributes) ?? anyone },
       hooks: (resource) => this.#parts.hooks.get(resource),
     };
     const ttlSeconds = definition.etcdPrefix === 'events' ? (this.#options.eventTtlSeconds ?? 3600) : undefined;
@@ -207,6 +213,8 @@ export class ApiServer implements ServedResources {
     this.#version++;
   }
 }
+
+const anyone = { decision: 'allow', reason: '' } as const;
 
 function registryKey(group: string, version: string, plural: string): string {
   return `${group}/${version}/${plural}`;

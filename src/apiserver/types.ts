@@ -152,6 +152,8 @@ export interface ServerCore {
  */
 export interface ServerParts {
   readonly admission: AdmissionChain;
+  /** Asked again when a PUT or an apply turns out to create. Absent: everybody may. */
+  readonly authorizer?: Authorizer;
   readonly hooks: ReadonlyMap<ResourceKey, RegistryHooks>;
   readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
   chain(resources: Handler): Dispatch;

@@ -74,8 +74,8 @@ function endInTime(
   timeoutSeconds: number | undefined,
   signal: AbortSignal,
 ): void {
-  const { clock, hub, prng } = registry.deps;
-  const seconds = timeoutSeconds || minRequestTimeoutSeconds * (1 + prng.float());
+  const { clock, hub, watchPrng } = registry.deps;
+  const seconds = timeoutSeconds || minRequestTimeoutSeconds * (1 + watchPrng.float());
   const timers: Timer[] = [clock.schedule(seconds * 1000, () => watcher.stop())];
   if (watcher.bookmarks && seconds * 1000 > lastBookmarkMs) {
     timers.push(clock.schedule(seconds * 1000 - lastBookmarkMs, () => watcher.bookmark(hub.revision)));

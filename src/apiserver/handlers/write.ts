@@ -11,7 +11,7 @@ import { checkTypeMeta, decodeObject } from '../registry/decode.ts';
 import { deleteCollection, deleteObject } from '../registry/delete.ts';
 import { applyObject, type PatchType, patchFunction, patchObject, patchTypesOf } from '../registry/patch.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
-import type { WriteRequest } from '../registry/request.ts';
+import { checkName, type WriteRequest } from '../registry/request.ts';
 import { updateObject } from '../registry/update.ts';
 import type { RequestContext, ServerResponse } from '../types.ts';
 import { type Body, readBodyValue, requireObject } from './body.ts';
@@ -57,15 +57,6 @@ export async function updateHandler(registry: ResourceRegistry, context: Request
   return respondWith(context, registry, result.created ? 201 : 200, result.entry);
 }
 
-function checkName(object: KubeObject, name: string): void {
-  object.metadata.name ||= name;
-  if (object.metadata.name !== name) {
-    throw newBadRequest(
-      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
-    );
-  }
-}
-
 /** The patch type of a request. @throws StatusError 415 */
 export function patchTypeOf(registry: ResourceRegistry, context: RequestContext): PatchType {
   const type = (context.request.headers['content-type'] ?? '').split(';', 1)[0]!.trim();
@@ -104,6 +95,7 @@ const returnsDeletedObject: ReadonlySet<string> = new Set([
   'resourcequotas',
   'serviceaccounts',
   'services',
+  'storageclasses.storage.k8s.io',
 ]);
 
 function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {

@@ -81,6 +81,8 @@ export function decodeObject(
     readonly duplicates?: readonly string[];
     /** How strict problems are worded; default: as for create and update. */
     readonly strict?: StrictProblem;
+    /** How a value of a wrong type is worded; default: as for create and update. */
+    readonly malformed?: (why: string) => Error;
   },
 ): KubeObject {
   const object = checkTypeMeta(value, expected);
@@ -93,7 +95,9 @@ export function decodeObject(
           ? decodeTyped(object, schema, schemas, { kind: expected.kind })
           : pruneUnknownFields(object, schema, schemas, { isResourceRoot: true });
     } catch (error) {
-      if (error instanceof FormatError) throw cannotBeHandled(expected, error.message);
+      if (error instanceof FormatError) {
+        throw options.malformed?.(error.message) ?? cannotBeHandled(expected, error.message);
+      }
       throw error;
     }
     if (typeof expected.schema !== 'string') applySchemaDefaults(object, schema, schemas);

@@ -7,13 +7,15 @@ import {
   FormatError,
   type KubeObject,
   newBadRequest,
+  newConflict,
   newInvalid,
   newUnsupportedMediaType,
   StatusError,
+  stringifyJson,
 } from '../../apimachinery/index.ts';
 import { decodeObject, schemaOf, strictText } from './decode.ts';
 import type { ResourceRegistry } from './registry.ts';
-import type { WriteRequest } from './request.ts';
+import { checkName, groupResource, type WriteRequest, warn } from './request.ts';
 import { type UpdatedObject, type UpdateResult, updateObject } from './update.ts';
 
 export type PatchType =
@@ -76,14 +78,26 @@ function wrap(apply: ApplyPatch): ApplyPatch {
   };
 }
 
-/** JSON patch operations that fail on this object (a failed test, a path that does not exist) are 422, the rest 400. */
+/** Patches that can be read but not carried out (a failed test, a path that does not exist) are 422. */
 function patchError(error: FormatError): StatusError {
-  if (/^(error decoding patch|json: cannot unmarshal|Error decoding|invalid patch|jsonpatch: )/i.test(error.message)) {
-    return newBadRequest(error.message);
-  }
-  return newInvalid({ group: '', kind: '' }, '', [
-    { type: 'FieldValueInvalid', field: 'patch', badValue: '', detail: error.message },
-  ]);
+  if (error.code !== 'UnprocessablePatch') return newBadRequest(error.message);
+  // Upstream's client error for a bare 422; the reason for the failure is lost there too.
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: 'the server rejected our request due to an error in our request',
+    reason: 'Invalid',
+    details: {},
+    code: 422,
+  });
+}
+
+/** What is wrong with the object that a patch makes. */
+function patchInvalid(patched: unknown, detail: string): StatusError {
+  const badValue = stringifyJson(patched);
+  return newInvalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', badValue, detail }]);
 }
 
 /** JSON, merge and strategic merge patches. */
@@ -119,11 +133,10 @@ function decodePatched(registry: ResourceRegistry, patched: KubeObject, request:
   const object = decodeObject(deepCopy(patched), registry.expected, registry.deps.schemas, {
     validation: request.fieldValidation,
     warnings: request.warnings,
-    strict: (problems) =>
-      newInvalid({ group: '', kind: '' }, '', [
-        { type: 'FieldValueInvalid', field: 'patch', badValue: patched, detail: strictText(problems) },
-      ]),
+    strict: (problems) => patchInvalid(patched, strictText(problems)),
+    malformed: (why) => patchInvalid(patched, why),
   });
+  checkName(object, request.name);
   registry.definition.strategy.applyDefaults?.(object);
   return object;
 }
@@ -139,7 +152,7 @@ export async function applyObject(
   if (configuration.metadata.managedFields !== undefined && configuration.metadata.managedFields.length > 0) {
     throw newBadRequest('metadata.managedFields must be nil');
   }
-  checkConfiguration(registry, configuration, options.duplicates ?? [], request);
+  checkDuplicates(options.duplicates ?? [], request);
   const updated: UpdatedObject = {
     unconditional: true,
     // Apply creates what is not there, on the object itself, not on its subresources.
@@ -148,7 +161,11 @@ export async function applyObject(
       if (!current && request.subresource !== '') throw registry.notFound(request.name);
       const { uid } = configuration.metadata;
       if (!current && uid !== undefined && uid !== '') {
-        throw uidMismatch(registry, request.name, uid);
+        throw newConflict(
+          groupResource(definition),
+          request.name,
+          `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+        );
       }
       const object = registry.fields.apply({
         live: current,
@@ -158,7 +175,10 @@ export async function applyObject(
         now: deps.clock.now(),
         options: registry.managedBy(request),
       });
-      const next = deepCopy(object) as KubeObject;
+      const next = decodeObject(deepCopy(object), registry.expected, deps.schemas, {
+        validation: 'Ignore',
+        warnings: request.warnings,
+      });
       definition.strategy.applyDefaults?.(next);
       return next;
     },
@@ -166,28 +186,11 @@ export async function applyObject(
   return withRetries(() => updateObject(registry, updated, request));
 }
 
-/** Types and field names of what is applied; unknown and duplicate fields as fieldValidation says. */
-function checkConfiguration(
-  registry: ResourceRegistry,
-  configuration: KubeObject,
-  duplicates: readonly string[],
-  request: WriteRequest,
-): void {
-  decodeObject(deepCopy(configuration), registry.expected, registry.deps.schemas, {
-    validation: request.fieldValidation,
-    warnings: request.warnings,
-    duplicates,
-    strict: (problems) => newBadRequest(strictText(problems)),
-  });
-}
-
-function uidMismatch(registry: ResourceRegistry, name: string, uid: string): StatusError {
-  return newInvalid(registry.definition, name, [
-    {
-      type: 'FieldValueInvalid',
-      field: 'metadata.uid',
-      badValue: uid,
-      detail: 'uid mismatch: the provided object specified uid, and no existing object was found',
-    },
-  ]);
+/** Keys given twice in the YAML; unknown fields are the field manager's to refuse. */
+function checkDuplicates(duplicates: readonly string[], request: WriteRequest): void {
+  if (duplicates.length === 0 || request.fieldValidation === 'Ignore') return;
+  if (request.fieldValidation === 'Strict') {
+    throw newBadRequest(`error strict decoding YAML: ${duplicates.join(', ')}`);
+  }
+  for (const duplicate of duplicates) warn(request.warnings, duplicate);
 }

@@ -10,12 +10,20 @@ import {
   type SchemaSet,
 } from '../../apimachinery/index.ts';
 import type { Clock, Prng } from '../../base/index.ts';
+import { forbidden } from '../authz/forbidden.ts';
 import type { CacheHub } from '../cache/hub.ts';
 import type { ResourceCache } from '../cache/resource-cache.ts';
 import type { StoredEntry, View } from '../storage/entry.ts';
 import { objectKeyIn } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import type { AdmissionAttributes, AdmissionChain, AdmissionOperation, RegistryHooks, ResourceKey } from '../types.ts';
+import type {
+  AdmissionAttributes,
+  AdmissionChain,
+  AdmissionOperation,
+  Authorizer,
+  RegistryHooks,
+  ResourceKey,
+} from '../types.ts';
 import { type ExpectedKind, expectedKind, schemaOf } from './decode.ts';
 import { groupResource, type WriteRequest } from './request.ts';
 
@@ -23,9 +31,14 @@ export interface RegistryDeps {
   readonly store: ObjectStore;
   readonly hub: CacheHub;
   readonly clock: Clock;
+  /** Names and uids. */
   readonly prng: Prng;
+  /** Spreads the ends of watches; apart, so that watching changes no uid. */
+  readonly watchPrng: Prng;
   readonly schemas: SchemaSet;
   readonly admission: AdmissionChain;
+  /** Asked for `create` when an update or apply creates. Absent: everybody may. */
+  readonly authorizer?: Authorizer | undefined;
   hooks(resource: ResourceKey): RegistryHooks | undefined;
 }
 
@@ -144,6 +157,25 @@ export class ResourceRegistry {
       dryRun: request.dryRun,
       warnings: request.warnings,
     };
+  }
+
+  /** PUT and apply that create need the right to create. @throws StatusError 403 */
+  authorizeCreate(request: WriteRequest): void {
+    const { definition, deps } = this;
+    const attributes = {
+      user: request.user,
+      verb: 'create',
+      resourceRequest: true,
+      namespace: request.namespace,
+      apiGroup: definition.group,
+      apiVersion: definition.version,
+      resource: definition.plural,
+      subresource: request.subresource,
+      name: request.name,
+      path: '',
+    };
+    const answer = deps.authorizer?.authorize(attributes);
+    if (answer && answer.decision !== 'allow') throw forbidden(attributes, answer.reason);
   }
 
   #fromStorage(object: Readonly<KubeObject>): KubeObject {

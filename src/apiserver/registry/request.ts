@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '../../api/index.ts';
+import { type KubeObject, newBadRequest } from '../../apimachinery/index.ts';
 import type { Provenance } from '../../etcd/index.ts';
 import type { UserInfo } from '../types.ts';
 
@@ -36,4 +37,14 @@ export function groupResource(definition: ResourceDefinition): { group: string; 
 /** Adds a warning once. */
 export function warn(warnings: string[], text: string): void {
   if (text !== '' && !warnings.includes(text)) warnings.push(text);
+}
+
+/** The name in the object must be that of the URL; fills it in. @throws StatusError 400 */
+export function checkName(object: KubeObject, name: string): void {
+  object.metadata.name ||= name;
+  if (object.metadata.name !== name) {
+    throw newBadRequest(
+      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
 }

@@ -63,6 +63,7 @@ export async function updateObject(
         if (!current) {
           if (!updated.createIfAbsent && definition.strategy.allowCreateOnUpdate !== true)
             throw registry.notFound(name);
+          registry.authorizeCreate(request);
           // Creation has its own rules; its result is handed out as this update's.
           const object = await updated.next(undefined);
           created = await createObject(registry, object, request, { fieldsTracked: true });
