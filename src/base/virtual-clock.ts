@@ -63,19 +63,31 @@ export interface VirtualClockOptions {
   readonly turnsPerTimer?: number;
 }
 
+/** Virtual time as a function of real time: `sinceVirtual` + (now − `sinceReal`) × `factor`. */
+interface Driver {
+  readonly factor: number;
+  readonly sinceReal: number;
+  readonly sinceVirtual: number;
+}
+
 /**
- * A clock that moves only when told to: `advance`, `step`, `advanceUntil`, or a real-time driver (`speed`).
- * Timers fire in order of (time, time of registration); after each, microtasks and one macrotask turn pass, so the
- * same seed gives the same history.
+ * A clock that moves when told to: `advance`, `step`, `advanceUntil`, or by itself at a speed against real time
+ * (`setSpeed`; 1 is real time). Timers fire in order of (time, time of registration); after each, microtasks and one
+ * macrotask turn pass, so that, while nobody drives it, the same seed gives the same history.
  */
 export class VirtualClock extends BaseClock {
   readonly #timers = new TimerHeap();
   readonly #startMs: number;
   readonly #turnsPerTimer: number;
   #elapsedMs = 0;
+  /** Highest time anybody has been told: never told less. */
+  #told = 0;
   #seq = 0;
-  #advancing = false;
-  #driver: { factor: number; stop: () => void } | undefined;
+  /** Moves of the clock come one after the other. */
+  #moving: Promise<unknown> = Promise.resolve();
+  #moves = 0;
+  #driver: Driver | undefined;
+  #alarm: Timer | undefined;
 
   constructor(options: VirtualClockOptions = {}) {
     super();
@@ -84,16 +96,24 @@ export class VirtualClock extends BaseClock {
   }
 
   now(): number {
-    return this.#startMs + this.#elapsedMs;
+    return this.#startMs + this.monotonic();
   }
 
   monotonic(): number {
-    return this.#elapsedMs;
+    const driven = this.#driver && this.#drivenMs(this.#driver);
+    const now = driven === undefined ? this.#elapsedMs : Math.max(this.#elapsedMs, driven);
+    if (now > this.#told) this.#told = now;
+    return this.#told;
+  }
+
+  #drivenMs({ factor, sinceReal, sinceVirtual }: Driver): number {
+    return sinceVirtual + (realClock.monotonic() - sinceReal) * factor;
   }
 
   schedule(ms: number, fn: () => void): Timer {
-    const entry: Entry = { at: this.#elapsedMs + Math.max(0, ms), seq: this.#seq++, fn, cancelled: false };
+    const entry: Entry = { at: this.monotonic() + Math.max(0, ms), seq: this.#seq++, fn, cancelled: false };
     this.#timers.push(entry);
+    if (this.#driver && this.#timers.peek() === entry) this.#setAlarm();
     return {
       cancel: () => {
         entry.cancelled = true;
@@ -101,7 +121,7 @@ export class VirtualClock extends BaseClock {
     };
   }
 
-  /** Speed against real time while a driver runs; 0 when paused (only `advance` and `step` move time). */
+  /** Speed against real time; 0 when paused (only `advance` and `step` move time). */
   get speed(): number {
     return this.#driver?.factor ?? 0;
   }
@@ -109,39 +129,27 @@ export class VirtualClock extends BaseClock {
   /** Milliseconds until the next timer, or undefined when nothing waits. */
   get nextTimerInMs(): number | undefined {
     const next = this.#timers.peek();
-    return next && next.at - this.#elapsedMs;
+    return next && Math.max(0, next.at - this.monotonic());
   }
 
   /** Moves time forward by `ms`, firing what falls due on the way. */
-  async advance(ms: number): Promise<void> {
+  advance(ms: number): Promise<void> {
     assert(ms >= 0 && Number.isFinite(ms), 'a clock only moves forward');
-    assert(!this.#advancing, 'advance() called while the clock is already advancing');
-    this.#advancing = true;
-    try {
-      const end = this.#elapsedMs + ms;
+    return this.#move(async () => {
       await this.#settle();
-      for (let next = this.#timers.peek(); next && next.at <= end; next = this.#timers.peek()) {
-        await this.#fire(next);
-      }
-      this.#elapsedMs = Math.max(this.#elapsedMs, end);
-    } finally {
-      this.#advancing = false;
-    }
+      await this.#fireUntil(this.monotonic() + ms);
+    });
   }
 
   /** Fires the next timer, moving time to it. Returns false when nothing waits. */
-  async step(): Promise<boolean> {
-    assert(!this.#advancing, 'step() called while the clock is already advancing');
-    this.#advancing = true;
-    try {
+  step(): Promise<boolean> {
+    return this.#move(async () => {
       await this.#settle();
       const next = this.#timers.peek();
       if (!next) return false;
       await this.#fire(next);
       return true;
-    } finally {
-      this.#advancing = false;
-    }
+    });
   }
 
   /**
@@ -149,7 +157,7 @@ export class VirtualClock extends BaseClock {
    * The way tests wait: no fixed sleeps.
    */
   async advanceUntil(done: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
-    const end = this.#elapsedMs + limitMs;
+    const end = this.monotonic() + limitMs;
     await this.#settle();
     while (!(await done())) {
       const next = this.#timers.peek();
@@ -168,38 +176,56 @@ export class VirtualClock extends BaseClock {
     return true;
   }
 
-  /** Runs virtual time at `factor` × real time until `pause()`; 0 pauses. */
+  /** Lets time run by itself at `factor` × real time; 0 pauses it. */
   setSpeed(factor: number): void {
     assert(factor >= 0 && Number.isFinite(factor), 'speed must be zero or more');
-    this.#driver?.stop();
-    this.#driver = undefined;
-    if (factor === 0) return;
-    let stopped = false;
-    let timer: Timer | undefined;
-    let last = realClock.monotonic();
-    const tick = async () => {
-      if (stopped) return;
-      const now = realClock.monotonic();
-      const due = (now - last) * factor;
-      last = now;
-      if (!this.#advancing) await this.advance(due);
-      if (stopped) return;
-      const next = this.nextTimerInMs;
-      const waitMs = Math.min(50, Math.max(1, next === undefined ? 50 : next / factor));
-      timer = realClock.schedule(waitMs, () => void tick());
-    };
-    this.#driver = {
-      factor,
-      stop: () => {
-        stopped = true;
-        timer?.cancel();
-      },
-    };
-    void tick();
+    this.#elapsedMs = this.monotonic();
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.#driver =
+      factor === 0 ? undefined : { factor, sinceReal: realClock.monotonic(), sinceVirtual: this.#elapsedMs };
+    this.#setAlarm();
   }
 
   pause(): void {
     this.setSpeed(0);
+  }
+
+  /** Arms the real timer that fires what falls due while the clock is driven. */
+  #setAlarm(): void {
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    const next = this.#timers.peek();
+    const driver = this.#driver;
+    if (!next || !driver || this.#moves > 0) return;
+    const waitMs = Math.max(0, (next.at - this.#drivenMs(driver)) / driver.factor);
+    this.#alarm = realClock.schedule(waitMs, () => {
+      this.#alarm = undefined;
+      void this.#move(async () => {
+        if (this.#driver) await this.#fireUntil(this.monotonic());
+      });
+    });
+  }
+
+  /** Runs one move after those before it; the driver goes on from where it ends. */
+  #move<T>(work: () => Promise<T>): Promise<T> {
+    this.#moves++;
+    const result = this.#moving.then(work).finally(() => {
+      this.#moves--;
+      const driver = this.#driver;
+      // What was skipped over by `advance` must not be lived through again.
+      if (driver && this.#elapsedMs > this.#drivenMs(driver)) {
+        this.#driver = { ...driver, sinceReal: realClock.monotonic(), sinceVirtual: this.#elapsedMs };
+      }
+      this.#setAlarm();
+    });
+    this.#moving = result.catch(() => {});
+    return result;
+  }
+
+  async #fireUntil(end: number): Promise<void> {
+    for (let next = this.#timers.peek(); next && next.at <= end; next = this.#timers.peek()) await this.#fire(next);
+    this.#elapsedMs = Math.max(this.#elapsedMs, end);
   }
 
   async #fire(entry: Entry): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '../../src/base/index.ts';
+import { realClock, VirtualClock } from '../../src/base/index.ts';
 
 describe('VirtualClock', () => {
   it('fires timers in order of time, then of registration', async () => {
@@ -78,5 +78,25 @@ describe('VirtualClock', () => {
     expect(clock.now()).toBe(5000);
     expect(await clock.advanceUntil(() => count === 500, 10_000)).toBe(false);
     stop.abort();
+  });
+
+  it('driven, it keeps pace with real time, can be moved ahead, and stands still when paused', async () => {
+    const clock = new VirtualClock({ startMs: 0 });
+    const fired: number[] = [];
+    clock.setSpeed(1000);
+    await new Promise<void>((resolve) => {
+      clock.schedule(500, () => fired.push(clock.now()));
+      clock.schedule(2000, () => resolve());
+    });
+    expect(fired).toHaveLength(1);
+    expect(fired[0]).toBeGreaterThanOrEqual(500);
+    const before = clock.now();
+    expect(before).toBeGreaterThanOrEqual(2000);
+    await clock.advance(3_600_000);
+    expect(clock.now()).toBeGreaterThanOrEqual(before + 3_600_000);
+    clock.pause();
+    const stopped = clock.now();
+    await realClock.sleep(5);
+    expect(clock.now()).toBe(stopped);
   });
 });
