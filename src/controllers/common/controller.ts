@@ -42,6 +42,8 @@ export interface ControllerSettings {
   readonly terminatedPodGCThreshold?: number;
   /** `--max-endpoints-per-slice`. Default 100. */
   readonly maxEndpointsPerSlice?: number;
+  /** `--endpoint-updates-batch-period` and `--endpointslice-updates-batch-period`. Default 0. */
+  readonly endpointUpdatesBatchPeriodMs?: number;
 }
 
 export interface ControllerContext {
