@@ -41,6 +41,8 @@ export class ServerCall {
       }
       const onClose = () => {
         timer?.cancel();
+        // Answered and done: nobody waits, and an error with its stack is not free.
+        if (this.http.writableEnded && this.http.rstCode === 0) return;
         abort.abort(new GrpcError(grpcCode.cancelled, 'context canceled'));
       };
       if (this.http.destroyed) onClose();

@@ -212,13 +212,13 @@ export class GrpcServer {
 
   /** One per connection: certificates are parsed once. */
   #peerOf(stream: ServerHttp2Stream): Peer {
-    const session = stream.session!;
+    const session = stream.session ?? stream;
     let peer = this.#peers.get(session);
     if (!peer) {
-      const { socket } = session;
+      const socket = stream.session?.socket;
       // A proxy: it answers for the TLS socket, but `in` does not see its methods.
-      const certificate = (socket as Partial<TLSSocket>).getPeerX509Certificate?.();
-      peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, certificate };
+      const certificate = (socket as Partial<TLSSocket> | undefined)?.getPeerX509Certificate?.();
+      peer = { address: socket?.remoteAddress ?? '', port: socket?.remotePort ?? 0, certificate };
       this.#peers.set(session, peer);
     }
     return peer;

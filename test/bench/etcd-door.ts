@@ -1,0 +1,129 @@
+/**
+ * Durable puts over gRPC: our etcd door on SQLite, and Debian's etcd in the same run where it is installed. The client
+ * is the same code, servers run in processes of their own, everything over TLS with client certificates.
+ * Run alone: `node test/bench/etcd-door.ts`.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { wallClock } from '../../src/base/index.ts';
+import { RemoteKV } from '../../src/etcd/index.ts';
+import { type ClusterPki, ensureClusterPki } from '../../src/pki/index.ts';
+import { clientTls, etcdInstalled, startRealEtcd } from '../helpers/real-etcd.ts';
+
+/** One line of the table. `ratio` above 1 means klab is better. */
+export interface Row {
+  readonly name: string;
+  readonly unit: string;
+  readonly klab: number;
+  readonly peer?: number;
+  readonly peerName?: string;
+  readonly ratio?: number;
+}
+
+const inFlight = [1, 32, 256];
+const secondsEach = 3;
+const valueBytes = 1024;
+
+interface Measured {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export async function bench(): Promise<Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-bench-'));
+  const pki = ensureClusterPki(join(dir, 'pki'), { hosts: [], now: wallClock.now() });
+  try {
+    const ours = await startOurs(dir);
+    const klab = await measureAll(ours.url, pki).finally(ours.stop);
+    if (!etcdInstalled) return rows(klab);
+    const real = await startRealEtcd(pki);
+    const peer = await measureAll(real.url, pki).finally(real.stop);
+    return rows(klab, peer);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function measureAll(url: string, pki: ClusterPki): Promise<Measured[]> {
+  const kv = new RemoteKV({ endpoints: [url], tls: clientTls(pki) });
+  try {
+    await measure(kv, 32, 1);
+    const out: Measured[] = [];
+    for (const n of inFlight) out.push(await measure(kv, n, secondsEach));
+    return out;
+  } finally {
+    kv.close();
+  }
+}
+
+/** Puts of 1 KiB over a thousand keys, `n` at a time. */
+async function measure(kv: RemoteKV, n: number, seconds: number): Promise<Measured> {
+  const value = new Uint8Array(valueBytes).fill(120);
+  const keys = Array.from({ length: 1000 }, (_, i) => Buffer.from(`/registry/pods/default/web-${i}`));
+  const latencies: number[] = [];
+  const start = wallClock.monotonic();
+  const end = start + seconds * 1000;
+  let i = 0;
+  const writer = async () => {
+    for (let now = wallClock.monotonic(); now < end; ) {
+      await kv.put({ key: keys[i++ % keys.length]!, value });
+      const after = wallClock.monotonic();
+      latencies.push(after - now);
+      now = after;
+    }
+  };
+  await Promise.all(Array.from({ length: n }, writer));
+  const took = (wallClock.monotonic() - start) / 1000;
+  latencies.sort((a, b) => a - b);
+  const quantile = (q: number) => latencies[Math.floor(latencies.length * q)] ?? 0;
+  return { perSecond: latencies.length / took, p50: quantile(0.5), p99: quantile(0.99) };
+}
+
+function rows(klab: readonly Measured[], peer?: readonly Measured[]): Row[] {
+  const row = (name: string, unit: string, of: (m: Measured) => number, i: number, moreIsBetter: boolean): Row => {
+    const mine = of(klab[i]!);
+    if (!peer) return { name, unit, klab: mine };
+    const theirs = of(peer[i]!);
+    return {
+      name,
+      unit,
+      klab: mine,
+      peer: theirs,
+      peerName: 'etcd',
+      ratio: moreIsBetter ? mine / theirs : theirs / mine,
+    };
+  };
+  return [
+    ...inFlight.map((n, i) => row(`etcd door: durable puts, ${n} in flight`, '1/s', (m) => m.perSecond, i, true)),
+    row('etcd door: serial put, p50', 'ms', (m) => m.p50, 0, false),
+    row('etcd door: serial put, p99', 'ms', (m) => m.p99, 0, false),
+  ];
+}
+
+/** Our member with its door, in a process of its own. */
+async function startOurs(dir: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const script = new URL('./etcd-door-server.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, dir], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (line: Buffer) => resolve(line.toString().trim()));
+    child.once('exit', (code) => reject(new Error(`the server of the benchmark ended with code ${code}`)));
+  });
+  return {
+    url,
+    stop: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+if (import.meta.main) {
+  for (const { name, unit, klab, peer, ratio } of await bench()) {
+    const against = peer === undefined ? '' : `  etcd ${peer.toFixed(2)}  ratio ${ratio!.toFixed(2)}`;
+    console.log(`${name.padEnd(40)} ${klab.toFixed(2)} ${unit}${against}`);
+  }
+}
