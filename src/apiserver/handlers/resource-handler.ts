@@ -33,7 +33,8 @@ export async function handleResource(deps: ResourceHandlerDeps, context: Request
     return subresourceHandler(registry, subresource, context, deps);
   }
   if (definition.virtual) return virtualHandler(deps, registry, context);
-  if (!serves(definition, info.verb)) throw newMethodNotSupported(groupResource(definition), info.verb);
+  if (!serves(definition, info.verb) || spansNamespaces(registry, context))
+    throw newMethodNotSupported(groupResource(definition), info.verb);
   switch (info.verb) {
     case 'get':
       return getHandler(registry, context);
@@ -61,6 +62,11 @@ function pathExists({ definition }: ResourceRegistry, { info }: RequestContext):
   if (!definition.namespaced) return info.namespace === '' || definition.plural === 'namespaces';
   const collection = info.verb === 'list' || info.verb === 'watch' || info.name === '';
   return collection || info.namespace !== '';
+}
+
+/** Creating and deleting collections happens in one namespace; reading may span all. */
+function spansNamespaces({ definition }: ResourceRegistry, { info }: RequestContext): boolean {
+  return definition.namespaced && info.namespace === '' && (info.verb === 'create' || info.verb === 'deletecollection');
 }
 
 function serves(definition: ResourceDefinition, verb: string): boolean {

@@ -18,7 +18,7 @@ const lastBookmarkMs = 2000;
 
 export async function watchHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
   const { info, request } = context;
-  const options = listOptions(request.query, true);
+  const options = namedByPath(listOptions(request.query, true), info.name);
   const form = negotiateForm(context, registry.definition, 'watch');
   const include = form === 'table' ? includeObject(request.query) : 'None';
   const events = await openWatch(registry, info.namespace, options, request.signal);
@@ -26,6 +26,14 @@ export async function watchHandler(registry: ResourceRegistry, context: RequestC
   const { clock } = registry.deps;
   const transformed = transformEvents(events, form, registry.definition, { include, now: () => clock.now() });
   return { code: 200, body: { kind: 'watch', events: transformed } };
+}
+
+/** The old `/api/v1/watch/…/<name>` paths name the object outside the selector. */
+function namedByPath(options: ListOptions, name: string): ListOptions {
+  if (name === '' || options.fieldSelector.includes('metadata.name')) return options;
+  const byName = `metadata.name=${name}`;
+  const { fieldSelector } = options;
+  return { ...options, fieldSelector: fieldSelector === '' ? byName : `${fieldSelector},${byName}` };
 }
 
 /** @throws StatusError for options that make no sense; revisions that are gone are an ERROR event, as upstream. */
