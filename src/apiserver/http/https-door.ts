@@ -71,6 +71,7 @@ export class HttpsDoor {
   readonly #certificates = new WeakMap<object, { certificate: Certificate | undefined }>();
   /** Audit IDs are outside the promise of repeatable histories, as all of HTTP. */
   readonly #prng = Prng.random();
+  readonly #cas: readonly string[];
   #stopping = false;
 
   constructor(deps: HttpsDoorDeps, options: HttpsDoorOptions) {
@@ -87,6 +88,7 @@ export class HttpsDoor {
       stallMs: options.stallMs ?? 60_000,
       maxRequestBodyBytes: options.maxRequestBodyBytes ?? maxRequestBodyBytes,
     };
+    this.#cas = splitPem(options.clientCa ?? '');
     this.#server = createSecureServer(
       {
         allowHTTP1: true,
@@ -266,23 +268,30 @@ export class HttpsDoor {
     const key: object = session ?? incoming.socket;
     const known = this.#certificates.get(key);
     if (known) return known.certificate;
-    const certificate = identityOf((session?.socket ?? incoming.socket) as TLSSocket);
+    const socket = (session?.socket ?? incoming.socket) as TLSSocket;
+    // Without a client CA certificates say nothing, as upstream without --client-ca-file.
+    const certificate = this.#cas.length === 0 ? undefined : identityOf(socket, this.#cas, this.#wallClock.now());
     this.#certificates.set(key, { certificate });
     return certificate;
   }
 }
 
-function identityOf(socket: TLSSocket): Certificate | undefined {
+/** Who the peer of a connection is. A certificate that proves nothing comes with the reason, in Go's words. */
+function identityOf(socket: TLSSocket, cas: readonly string[], now: number): Certificate | undefined {
   const peer = socket.getPeerX509Certificate();
   if (!peer) return undefined;
-  const nobody = { commonName: '', organizations: [] };
-  if (!socket.authorized) return { ...nobody, error: `x509: ${String(socket.authorizationError)}` };
   try {
-    return verifyClientCertificate(peer);
+    if (socket.authorized) return verifyClientCertificate(peer);
+    verifyClientCertificate(peer, { cas, now });
+    return { commonName: '', organizations: [], error: `x509: ${String(socket.authorizationError)}` };
   } catch (error) {
-    if (error instanceof PkiError) return { ...nobody, error: error.message };
+    if (error instanceof PkiError) return { commonName: '', organizations: [], error: error.message };
     throw error;
   }
+}
+
+function splitPem(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
 function isLoopback(address: string): boolean {

@@ -4,6 +4,7 @@ import { ServiceAccountTokenAuthenticator } from '../../../src/apiserver/authn/s
 import { parseTokenFile } from '../../../src/apiserver/authn/token-file.ts';
 import { splitServiceAccountUsername } from '../../../src/apiserver/authn/user.ts';
 import type { ServerRequest } from '../../../src/apiserver/index.ts';
+import { rfc3339 } from '../../../src/base/index.ts';
 import { createServiceAccountKey, TokenSigner, TokenVerifier } from '../../../src/pki/index.ts';
 import { FakeReader } from '../fake-reader.ts';
 
@@ -136,7 +137,7 @@ describe('authentication', () => {
   it('lets a pod being deleted use its token for a minute more, by the cluster clock', () => {
     const reader = new FakeReader()
       .set('serviceaccounts', account())
-      .set('pods', pod({ deletionTimestamp: new Date(now * 1000).toISOString() }));
+      .set('pods', pod({ deletionTimestamp: rfc3339(now * 1000) }));
     const { authenticator, clock } = setup(reader);
     const bound = token({}, { pod: { name: 'p', uid: 'pod-uid' } });
     clock.cluster = (now + 59) * 1000;
