@@ -1,7 +1,12 @@
 /**
  * etcd: members (raft + mvcc), the KV interface that everything above is written against, the v3 API and its door.
  */
+
+export { maxRequestBytes, maxTxnOps } from './check.ts';
 export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';
+export { EtcdCluster, type EtcdClusterOptions } from './cluster.ts';
+export { type EtcdErrorName, etcdError } from './errors.ts';
+export { etcdVersion } from './etcd-member.ts';
 export {
   type CallOptions,
   type Cause,
@@ -40,6 +45,7 @@ export {
   type WatchResponse,
   type WatchStream,
 } from './kv.ts';
+export type { HistoryBounds } from './maintenance.ts';
 export { type EtcdDoor, type EtcdDoorOptions, serveEtcd } from './server/door.ts';
 export type {
   AlarmMember,
@@ -55,3 +61,5 @@ export type {
   RaftLogEntry,
   RaftStatus,
 } from './server-api.ts';
+export { type ClusterStorage, memoryStorage } from './storage.ts';
+export type { LinkRule, Transport } from './transport.ts';

@@ -24,6 +24,8 @@ export class Lessor {
   readonly #minTtl: number;
   /** Revocations that some member may not have applied yet. */
   #revoked: { lease: Lease; at: number }[] = [];
+  /** Counts grants and promotions: what can bring an expiry forward. */
+  version = 0;
 
   /** `minTtl` in seconds: a shorter one would run out during an election. */
   constructor(minTtl: number) {
@@ -70,6 +72,7 @@ export class Lessor {
       expiry: Number.POSITIVE_INFINITY,
     };
     this.#leases.set(id, lease);
+    this.version++;
     return lease;
   }
 
@@ -114,6 +117,12 @@ export class Lessor {
   /** A new leader gives every lease its full time again, and `extendMs` for the time the election took. */
   promote(nowMs: number, extendMs: number): void {
     for (const lease of this.#leases.values()) lease.expiry = nowMs + lease.ttl * 1000 + extendMs;
+    this.version++;
+  }
+
+  /** Starts the time of leases granted since `promote`. */
+  startNew(nowMs: number): void {
+    for (const lease of this.#leases.values()) if (lease.expiry === Number.POSITIVE_INFINITY) this.renew(lease, nowMs);
   }
 
   demote(): void {

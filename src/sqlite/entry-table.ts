@@ -38,7 +38,7 @@ export class EntryTable {
     this.#sql = prepareAll(database.db);
   }
 
-  useCodec(codec: EntryCodec): void {
+  setCodec(codec: EntryCodec): void {
     this.#codec = codec;
   }
 

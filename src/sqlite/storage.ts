@@ -43,8 +43,8 @@ export class SqliteStorage {
     return this.#database.path;
   }
 
-  useCodec(codec: EntryCodec): void {
-    this.#entries.useCodec(codec);
+  setCodec(codec: EntryCodec): void {
+    this.#entries.setCodec(codec);
   }
 
   /** The log of a member (1, 2, …); `initial` is its configuration when it is new. */
@@ -87,13 +87,13 @@ export class SqliteStorage {
     this.#guard(() => {
       this.side.flush();
       if (!this.#database.inTransaction) return;
+      this.#dropEntries();
       this.backend.flush();
       for (const log of this.#logs.values()) log.flush();
       this.#entries.flush();
       this.#database.commit();
     });
     this.side.committed();
-    this.#dropEntries();
     this.#checkpointer.committed();
   }
 
@@ -106,13 +106,12 @@ export class SqliteStorage {
     for (const log of this.#logs.values()) log.reload();
   }
 
-  /** Entries that all logs have compacted away go with the next commit. */
+  /** Entries that all logs have compacted away. */
   #dropEntries(): void {
     let lowest = Number.POSITIVE_INFINITY;
     for (const log of this.#logs.values()) lowest = Math.min(lowest, log.firstIndex() - 1);
     if (this.#logs.size === 0 || lowest <= this.#dropped) return;
     this.#dropped = lowest;
-    this.#database.write();
     this.#entries.dropUpTo(lowest);
   }
 

@@ -1,0 +1,495 @@
+import {
+  assert,
+  type Clock,
+  deferTurn,
+  type Logger,
+  type Prng,
+  StoppedError,
+  silentLogger,
+  TaskGroup,
+  type Timer,
+} from '../base/index.ts';
+import { MemoryBackend } from '../mvcc/index.ts';
+import type { Entry, Message } from '../raft/index.ts';
+import { proposalCodec } from './codec.ts';
+import { etcdError } from './errors.ts';
+import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
+import { clusterIdentity } from './identity.ts';
+import { EtcdError } from './kv.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { compactIndex, type HistoryBounds, hashHistory, pruneHistory } from './maintenance.ts';
+import { Member, type MemberHost } from './member.ts';
+import type { Proposal, ProposedRequest } from './proposal.ts';
+import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
+import { type AlarmRow, type Cursor, StateMachine } from './state-machine.ts';
+import type { ClusterStorage } from './storage.ts';
+import { Transport } from './transport.ts';
+
+export interface EtcdClusterOptions extends HistoryBounds {
+  /** Where it lives: `openStorage({ path })` of the sqlite room, or `memoryStorage()`. Closed with the cluster. */
+  readonly storage: ClusterStorage;
+  /** The cluster clock: ticks, leases, times of revisions. */
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log?: Logger;
+  /** 1, 3 or 5. Default: what the storage was made with, else 1. Another number than that is refused. */
+  readonly members?: number;
+  /**
+   * `shared` (default): history is stored once, members are cursors. `own`: every member has its own memory backend,
+   * so that a divergence could be seen; only with memory storage.
+   */
+  readonly stores?: 'shared' | 'own';
+  /** etcd's `--heartbeat-interval`, ms. Default 100. */
+  readonly heartbeatMs?: number;
+  /** etcd's `--election-timeout`, ms. Default 1000. */
+  readonly electionMs?: number;
+  /** etcd's `--quota-backend-bytes`. Default 2 GiB. */
+  readonly quotaBytes?: number;
+  /** Applied entries a log keeps for members that lag. Default 5000. */
+  readonly catchUpEntries?: number;
+  /** Bytes of values kept in memory. Default 64 MiB. */
+  readonly valueCacheBytes?: number;
+  /** How often watches with progressNotify are told the revision, ms. Default 10 minutes. */
+  readonly progressNotifyMs?: number;
+  /** Called once when the storage fails for good; the cluster has stopped then. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/** Steps of one turn; more means that messages go round in circles. */
+const maxSteps = 100_000;
+/** How often history is held to its bounds, ms. */
+const pruneEveryMs = 30_000;
+/** Log entries compacted away at once. */
+const compactStep = 500;
+/** Commits between two looks at the database's size for the quota. */
+const commitsPerQuotaCheck = 32;
+
+/**
+ * The members of an etcd cluster in one process. A turn of the loop takes what has come in, runs every member to a
+ * fixpoint over messages without delay, commits once, and only then lets anything out: answers, delayed messages,
+ * watch events. So an acknowledgement means: on disk.
+ */
+export class EtcdCluster implements MemberHost, MemberApiHost {
+  readonly members: Member[] = [];
+  readonly clusterId: bigint;
+  readonly electionTicks: number;
+  readonly requestTimeoutMs: number;
+  /** Faults of the network between members. */
+  readonly transport: Transport;
+  readonly #options: EtcdClusterOptions;
+  readonly #storage: ClusterStorage;
+  readonly #clock: Clock;
+  readonly #prng: Prng;
+  readonly #log: Logger;
+  readonly #apis: EtcdMember[] = [];
+  readonly #machines: StateMachine[] = [];
+  readonly #keepers: LeaseKeeper[] = [];
+  readonly #tasks = new TaskGroup();
+  readonly #heartbeatMs: number;
+  #incarnation = 0;
+  #proposals = 0;
+  #scheduled = false;
+  #closed = false;
+  #failure: unknown;
+  #commits = 0;
+  #overQuota = false;
+  #leaderWaits: { target: Member; done: () => void; fail: (error: unknown) => void; timer: Timer }[] = [];
+  #compacting: Promise<void> = Promise.resolve();
+
+  /** Opens or makes a cluster; with one member, or with storage that has a quorum's logs, it leads when this resolves. */
+  static async open(options: EtcdClusterOptions): Promise<EtcdCluster> {
+    const cluster = new EtcdCluster(options);
+    cluster.#start();
+    return cluster;
+  }
+
+  private constructor(options: EtcdClusterOptions) {
+    const { storage, clock, prng } = options;
+    assert(options.members === undefined || [1, 3, 5].includes(options.members), 'a cluster has 1, 3 or 5 members');
+    this.#options = options;
+    this.#storage = storage;
+    this.#clock = clock;
+    this.#prng = prng.fork('etcd');
+    this.#log = options.log ?? silentLogger;
+    this.#heartbeatMs = options.heartbeatMs ?? 100;
+    const electionMs = options.electionMs ?? 1000;
+    this.electionTicks = Math.ceil(electionMs / this.#heartbeatMs);
+    this.requestTimeoutMs = 5000 + 2 * electionMs;
+    this.transport = new Transport(
+      { clock, prng: this.#prng.fork('network') },
+      {
+        deliver: (message) => this.members[message.to - 1]?.deliver(message),
+        unreachable: (from, to) => this.members[from - 1]?.unreachable(to),
+        wake: () => this.wake(),
+      },
+    );
+    storage.setCodec(proposalCodec);
+    const identity = clusterIdentity(storage, this.#prng.fork('identity'), options.members);
+    this.clusterId = identity.clusterId;
+    this.#incarnation = Number(storage.getMeta('incarnation') ?? 0) + 1;
+    storage.setMeta('incarnation', String(this.#incarnation));
+    const conf = { voters: identity.members.map(({ index }) => index), learners: [] };
+    const logs = conf.voters.map((index) => storage.log(index, conf));
+    const shared = options.stores !== 'own' ? this.#machine(storage.backend, electionMs) : undefined;
+    identity.members.forEach((member, i) => {
+      const log = logs[i]!;
+      const machine = shared ?? this.#machine(new MemoryBackend(), electionMs);
+      this.members.push(new Member(this, member, log, machine, this.#cursor(machine, log, logs)));
+    });
+    for (const member of this.members) this.#apis.push(new EtcdMember(member, this));
+    storage.onPending = () => this.wake();
+    storage.commit();
+  }
+
+  #machine(backend: MemoryBackend | ClusterStorage['backend'], electionMs: number): StateMachine {
+    const alarms = JSON.parse(this.#storage.getMeta('alarms') ?? '[]') as AlarmRow[];
+    const save = (rows: readonly AlarmRow[]) => this.#storage.setMeta('alarms', JSON.stringify(rows));
+    const machine = new StateMachine(backend, alarms, save, {
+      valueCacheBytes: this.#options.valueCacheBytes,
+      // etcd: at least one and a half election timeouts.
+      minLeaseTtl: Math.ceil((1.5 * electionMs) / 1000),
+    });
+    this.#machines.push(machine);
+    this.#keepers.push(new LeaseKeeper(machine, this.#clock, electionMs));
+    return machine;
+  }
+
+  /** Where a member stands in the state machine after a restart: the revision its applied mark belongs to. */
+  #cursor(machine: StateMachine, log: Member['log'], logs: readonly Member['log'][]): Cursor {
+    const { store } = machine;
+    const { applied } = log.initialState();
+    const cursor = { index: applied, revision: store.revision, compactRevision: store.compactRevision };
+    for (let index = applied + 1; index <= store.appliedIndex; index++) {
+      const holder = logs.find((l) => index >= l.firstIndex() && index <= l.lastIndex());
+      const proposal = holder?.entries(index, index + 1, 1)[0]?.data as Proposal | undefined;
+      if (proposal?.request.kind === 'compact') cursor.compactRevision = 0;
+      if (proposal?.applied?.revision === undefined) continue;
+      cursor.revision = proposal.applied.revision - 1;
+      break;
+    }
+    return cursor;
+  }
+
+  #start(): void {
+    // Whoever has the longest log leads at once: nobody has to wait for a timeout on an ordinary start.
+    const last = (m: Member) => m.log.lastIndex();
+    const term = (m: Member) => m.log.term(last(m));
+    const best = this.members.reduce((a, b) =>
+      term(b) > term(a) || (term(b) === term(a) && last(b) > last(a)) ? b : a,
+    );
+    best.node!.campaign();
+    this.#turn();
+    if (!this.single) this.#tasks.spawn('etcd ticks', (signal) => this.#tick(signal));
+    this.#tasks.spawn('etcd history', (signal) => this.#prune(signal));
+    this.#tasks.spawn('etcd progress', async (signal) => {
+      for await (const _ of this.#clock.every(this.#options.progressNotifyMs ?? 600_000, signal)) {
+        for (const { hub } of this.members) hub.notifyProgress();
+      }
+    });
+  }
+
+  /** The API of a member, 0-based. */
+  member(i = 0): EtcdServerApi {
+    const api = this.#apis[i];
+    assert(api, `there is no etcd member ${i}`);
+    return api;
+  }
+
+  get size(): number {
+    return this.members.length;
+  }
+
+  get single(): boolean {
+    return this.members.length === 1;
+  }
+
+  /** Index of the member that leads, as the newest term has it; undefined when none does. */
+  leaderIndex(): number | undefined {
+    let best: Member | undefined;
+    for (const m of this.members) {
+      if (m.node?.role === 'leader' && m.node.term > (best?.node?.term ?? 0)) best = m;
+    }
+    return best && best.index - 1;
+  }
+
+  status(): readonly RaftStatus[] {
+    return this.#apis.map((api) => api.raftStatus());
+  }
+
+  /** A member's log, by default the leader's. */
+  raftLog(options: { member?: number; from?: number; to?: number; limit?: number } = {}): readonly RaftLogEntry[] {
+    return this.member(options.member ?? this.leaderIndex() ?? 0).raftLog(options);
+  }
+
+  /** The member loses its memory and stops; its clients see `Unavailable`. What it had on disk stays. */
+  crash(i: number): void {
+    this.members[i]?.crash(etcdError('Stopped'));
+  }
+
+  restart(i: number): void {
+    this.members[i]?.start();
+    this.wake();
+  }
+
+  /** The member stands still: no ticks, no messages taken, no answers. */
+  pause(i: number): void {
+    const member = this.members[i];
+    if (member) member.paused = true;
+  }
+
+  resume(i: number): void {
+    const member = this.members[i];
+    if (member) member.paused = false;
+    this.wake();
+  }
+
+  /** Starts an election at a member now. */
+  campaign(i: number): void {
+    this.members[i]?.node?.campaign();
+    this.wake();
+  }
+
+  /** Ends the cluster: whoever waits gets `Unavailable`, then the storage is closed. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop(etcdError('Stopped'));
+    await this.#tasks.stop(new StoppedError('etcd is closed'));
+    await this.#compacting;
+    if (this.#failure === undefined && this.#storage.dirty) this.#storage.commit();
+    await this.#storage.close();
+  }
+
+  #stop(error: EtcdError): void {
+    for (const keeper of this.#keepers) keeper.stop();
+    for (const wait of this.#leaderWaits) wait.fail(error);
+    for (const member of this.members) if (member.running) member.crash(error);
+  }
+
+  // What members and their APIs ask of the cluster.
+
+  wake(): void {
+    if (this.#scheduled || this.#closed || this.#failure !== undefined) return;
+    this.#scheduled = true;
+    deferTurn(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  send(message: Message): void {
+    this.transport.send(message);
+  }
+
+  connected(a: number, b: number): boolean {
+    return this.transport.connected(a, b);
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic();
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  random(n: number): number {
+    return this.#prng.int(n);
+  }
+
+  markApplied(entry: Entry): void {
+    this.#storage.markApplied(entry);
+  }
+
+  /** incarnation, counter, member: no entry of an earlier life has the same. */
+  nextProposalId(member: number): number {
+    return (this.#incarnation * 2 ** 30 + ++this.#proposals) * 8 + member;
+  }
+
+  /** A positive number of 52 bits. */
+  newLeaseId(): number {
+    return (this.#prng.uint32() % 2 ** 20) * 2 ** 32 + this.#prng.uint32() + 1;
+  }
+
+  sizes() {
+    return this.#storage.size();
+  }
+
+  checkQuota(member: Member, request: ProposedRequest): void {
+    if (!this.#overQuota || request.kind === 'alarm') return;
+    const raised = member.machine.alarms.some((row) => row.member === member.index && row.alarm === 'nospace');
+    if (!raised) {
+      this.#log.warn('the database exceeds its quota', { quotaBytes: this.#quota });
+      const alarm: ProposedRequest = { kind: 'alarm', action: 'activate', member: member.index, alarm: 'nospace' };
+      member.propose(alarm, { provenance: { actor: 'etcd:quota' } }).catch(() => {});
+    }
+    throw etcdError('NoSpace');
+  }
+
+  get #quota(): number {
+    return this.#options.quotaBytes ?? 2 * 1024 ** 3;
+  }
+
+  compactIndex(member: Member): Promise<void> {
+    const { store } = member.machine;
+    const { signal } = this.#tasks;
+    this.#compacting = this.#compacting.then(() => compactIndex(store, () => this.#lowest(member.machine), signal));
+    return this.#compacting;
+  }
+
+  hash(member: Member, revision: number): Promise<number> {
+    return hashHistory(member.machine.store, member.cursor.compactRevision, revision);
+  }
+
+  async defragment(): Promise<void> {
+    do {
+      if (this.#closed || !this.#commit()) return;
+      await new Promise<void>((resolve) => deferTurn(resolve));
+    } while (!this.#closed && this.#storage.shrink(512));
+    this.#checkSize();
+  }
+
+  moveLeader(member: Member, target: Member): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wait = {
+        target,
+        done: () => settle(resolve),
+        fail: (error: unknown) => settle(() => reject(error)),
+        timer: this.#clock.schedule(this.electionTicks * this.#heartbeatMs, () => {
+          wait.fail(new EtcdError('Unavailable', 'etcdserver: request timed out, leader transfer took too long'));
+        }),
+      };
+      const settle = (end: () => void) => {
+        wait.timer.cancel();
+        this.#leaderWaits = this.#leaderWaits.filter((w) => w !== wait);
+        end();
+      };
+      this.#leaderWaits.push(wait);
+      member.node!.transferLeader(target.index);
+      this.wake();
+    });
+  }
+
+  // Turns.
+
+  #turn(): void {
+    if (this.#closed || this.#failure !== undefined) return;
+    const checkpoints = this.members.map((m) => m.checkpoint());
+    try {
+      this.#toFixpoint();
+      this.#compactLogs();
+      this.#storage.commit();
+    } catch (error) {
+      this.#turnFailed(this.#storage.explain(error), checkpoints);
+      return;
+    }
+    this.#finish();
+  }
+
+  #toFixpoint(): void {
+    for (let steps = 0, busy = true; busy; steps++) {
+      assert(steps < maxSteps, 'a turn does not end');
+      busy = false;
+      for (const member of this.members) if (member.drive()) busy = true;
+    }
+  }
+
+  #finish(): void {
+    const published = new Map(this.#machines.map((machine) => [machine, machine.publish()]));
+    for (const member of this.members) if (member.running) member.finish(published.get(member.machine)!);
+    this.transport.release();
+    for (const [i, machine] of this.#machines.entries()) {
+      this.#keepers[i]!.update(this.members.filter((m) => m.machine === machine));
+    }
+    for (const wait of this.#leaderWaits) if (wait.target.node?.role === 'leader') wait.done();
+    if (++this.#commits % commitsPerQuotaCheck === 0) this.#checkSize();
+    for (const machine of this.#machines) machine.store.lessor.forgetRevoked(this.#lowestIndex(machine));
+    if (this.members.some((m) => m.backlog)) this.wake();
+  }
+
+  #turnFailed(error: unknown, checkpoints: ReturnType<Member['checkpoint']>[]): void {
+    const code = (error as { code?: unknown }).code;
+    const transient = code === 'NoSpace' || code === 'Busy';
+    if (!transient) {
+      this.#fail(error);
+      return;
+    }
+    this.#log.error('a commit failed; the requests in it were refused', { error: (error as Error).message });
+    try {
+      this.#storage.rollback();
+    } catch (fatal) {
+      this.#fail(fatal);
+      return;
+    }
+    for (const machine of this.#machines) machine.rollback();
+    this.transport.discard();
+    const refusal = code === 'NoSpace' ? etcdError('NoSpace') : new EtcdError('Unavailable', (error as Error).message);
+    this.members.forEach((m, i) => {
+      if (m.running) m.rollback(checkpoints[i]!, refusal);
+    });
+  }
+
+  /** Nothing is known about the last commit: stop before anybody is told anything. */
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.#log.error('the store has failed', { error: String(error) });
+    this.#stop(etcdError('Stopped'));
+    this.#tasks.abort(new StoppedError('the store has failed'));
+    this.#options.onFailure?.(error);
+  }
+
+  /** Commits what maintenance wrote; false when that failed and was taken back. */
+  #commit(): boolean {
+    try {
+      this.#storage.commit();
+      return true;
+    } catch (error) {
+      this.#turnFailed(
+        this.#storage.explain(error),
+        this.members.map((m) => m.checkpoint()),
+      );
+      return false;
+    }
+  }
+
+  #checkSize(): void {
+    this.#overQuota = this.#storage.size().total > this.#quota;
+  }
+
+  #compactLogs(): void {
+    const keep = this.#options.catchUpEntries ?? 5000;
+    for (const { log, cursor } of this.members) {
+      if (cursor.index - log.firstIndex() >= keep + Math.min(compactStep, keep)) log.compact(cursor.index - keep);
+    }
+  }
+
+  /** The lowest revision a member still reads at. */
+  #lowest(machine: StateMachine): number {
+    let lowest = machine.store.revision;
+    for (const m of this.members) if (m.machine === machine) lowest = Math.min(lowest, m.cursor.revision);
+    return lowest;
+  }
+
+  #lowestIndex(machine: StateMachine): number {
+    let lowest = machine.store.appliedIndex;
+    for (const m of this.members) if (m.machine === machine) lowest = Math.min(lowest, m.cursor.index);
+    return lowest;
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    for await (const _ of this.#clock.every(this.#heartbeatMs, signal)) {
+      for (const member of this.members) member.tick();
+      this.wake();
+    }
+  }
+
+  async #prune(signal: AbortSignal): Promise<void> {
+    for await (const now of this.#clock.every(pruneEveryMs, signal)) {
+      for (const machine of this.#machines) {
+        const lowest = () => this.#lowest(machine);
+        const commit = () => this.#commit();
+        await pruneHistory(this.#storage, machine.store, { bounds: this.#options, lowest, now, commit, signal });
+      }
+    }
+  }
+}

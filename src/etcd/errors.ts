@@ -1,0 +1,50 @@
+import { MvccError } from '../mvcc/index.ts';
+import { EtcdError, type EtcdErrorCode, errCompacted, errFutureRev, errNoSpace } from './kv.ts';
+
+/** etcd's errors by name. Upstream: etcd api/v3rpc/rpctypes/error.go. */
+const table = {
+  EmptyKey: ['InvalidArgument', 'etcdserver: key is not provided'],
+  KeyNotFound: ['InvalidArgument', 'etcdserver: key not found'],
+  ValueProvided: ['InvalidArgument', 'etcdserver: value is provided'],
+  LeaseProvided: ['InvalidArgument', 'etcdserver: lease is provided'],
+  TooManyOps: ['InvalidArgument', 'etcdserver: too many operations in txn request'],
+  DuplicateKey: ['InvalidArgument', 'etcdserver: duplicate key given in txn request'],
+  Compacted: ['OutOfRange', errCompacted],
+  FutureRev: ['OutOfRange', errFutureRev],
+  NoSpace: ['ResourceExhausted', errNoSpace],
+  LeaseNotFound: ['NotFound', 'etcdserver: requested lease not found'],
+  LeaseExist: ['FailedPrecondition', 'etcdserver: lease already exists'],
+  LeaseTTLTooLarge: ['OutOfRange', 'etcdserver: too large lease TTL'],
+  MemberNotFound: ['NotFound', 'etcdserver: member not found'],
+  RequestTooLarge: ['InvalidArgument', 'etcdserver: request is too large'],
+  TooManyRequests: ['ResourceExhausted', 'etcdserver: too many requests'],
+  NoLeader: ['Unavailable', 'etcdserver: no leader'],
+  NotLeader: ['FailedPrecondition', 'etcdserver: not leader'],
+  BadLeaderTransferee: ['FailedPrecondition', 'etcdserver: bad leader transferee'],
+  Stopped: ['Unavailable', 'etcdserver: server stopped'],
+  Timeout: ['Unavailable', 'etcdserver: request timed out'],
+  TimeoutDueToLeaderFail: ['Unavailable', 'etcdserver: request timed out, possibly due to previous leader failure'],
+  TimeoutDueToConnectionLost: ['Unavailable', 'etcdserver: request timed out, possibly due to connection lost'],
+} as const satisfies Record<string, readonly [EtcdErrorCode, string]>;
+
+export type EtcdErrorName = keyof typeof table;
+
+export function etcdError(name: EtcdErrorName): EtcdError {
+  const [code, message] = table[name];
+  return new EtcdError(code, message);
+}
+
+const fromMvcc: Record<MvccError['code'], EtcdErrorName> = {
+  Compacted: 'Compacted',
+  FutureRevision: 'FutureRev',
+  LeaseNotFound: 'LeaseNotFound',
+  LeaseExists: 'LeaseExist',
+  LeaseTTLTooLarge: 'LeaseTTLTooLarge',
+  KeyNotFound: 'KeyNotFound',
+  TooManyChanges: 'RequestTooLarge',
+};
+
+/** An error of the store in etcd's words; anything else is klab's own fault and passes. */
+export function asEtcdError(error: unknown): unknown {
+  return error instanceof MvccError ? etcdError(fromMvcc[error.code]) : error;
+}

@@ -1,0 +1,360 @@
+import { compacted, futureRevision, keyString, prefixEnd, type Row } from '../mvcc/index.ts';
+import { checkDelete, checkPut, checkRange, checkTxn } from './check.ts';
+import { summarize } from './codec.ts';
+import { asEtcdError, etcdError } from './errors.ts';
+import type {
+  CallOptions,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  HistoryEntry,
+  LeaseGrantResponse,
+  LeaseTimeToLiveResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  ResponseHeader,
+  TxnRequest,
+  TxnResponse,
+  WatchRequest,
+  WatchStream,
+} from './kv.ts';
+import type { Member } from './member.ts';
+import type { Proposal, ProposedRequest } from './proposal.ts';
+import { executeRange } from './range.ts';
+import type {
+  AlarmRequest,
+  AlarmResponse,
+  EtcdServerApi,
+  HashKVResponse,
+  HashResponse,
+  MemberInfo,
+  MemberListResponse,
+  MemberStatus,
+  RaftLogEntry,
+  RaftStatus,
+} from './server-api.ts';
+
+/** The etcd this one behaves as. */
+export const etcdVersion = '3.5.21';
+
+/** What the API of one member needs of the cluster. */
+export interface MemberApiHost {
+  readonly members: readonly Member[];
+  connected(a: number, b: number): boolean;
+  monotonic(): number;
+  newLeaseId(): number;
+  sizes(): { readonly total: number; readonly inUse: number };
+  compactIndex(member: Member): Promise<void>;
+  hash(member: Member, revision: number): Promise<number>;
+  defragment(): Promise<void>;
+  moveLeader(member: Member, target: Member): Promise<void>;
+}
+
+/** A member as its clients see it: KV, Watch, Lease, Cluster, Maintenance, and klab's history. */
+export class EtcdMember implements EtcdServerApi {
+  readonly #member: Member;
+  readonly #host: MemberApiHost;
+
+  constructor(member: Member, host: MemberApiHost) {
+    this.#member = member;
+    this.#host = host;
+  }
+
+  get clusterId(): bigint {
+    return this.#member.header().clusterId;
+  }
+
+  get memberId(): bigint {
+    return this.#member.id;
+  }
+
+  get name(): string {
+    return this.#member.name;
+  }
+
+  get running(): boolean {
+    return this.#member.running;
+  }
+
+  header(): ResponseHeader {
+    return this.#member.header();
+  }
+
+  async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
+    checkRange(request);
+    await this.#current(request.serializable, options);
+    const revision = this.#revision(request.revision ?? 0);
+    const { store } = this.#member.machine;
+    return executeRange(request, (range, how) => store.range(range, revision, how), this.#member.header());
+  }
+
+  async put(request: PutRequest, options?: CallOptions): Promise<PutResponse> {
+    checkPut(request);
+    return (await this.#member.propose({ kind: 'put', put: request }, options)) as PutResponse;
+  }
+
+  async deleteRange(request: DeleteRangeRequest, options?: CallOptions): Promise<DeleteRangeResponse> {
+    checkDelete(request);
+    const proposed: ProposedRequest = { kind: 'deleteRange', deleteRange: request };
+    return (await this.#member.propose(proposed, options)) as DeleteRangeResponse;
+  }
+
+  /** A transaction that only reads is not proposed: it reads at one revision of this member. */
+  async txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse> {
+    checkTxn(request);
+    return (await this.#member.propose({ kind: 'txn', txn: request }, options)) as TxnResponse;
+  }
+
+  async compact(revision: number, options?: CallOptions & { physical?: boolean }): Promise<ResponseHeader> {
+    const header = (await this.#member.propose({ kind: 'compact', revision }, options)) as ResponseHeader;
+    const done = this.#host.compactIndex(this.#member);
+    if (options?.physical) await done;
+    return header;
+  }
+
+  watch(request: WatchRequest): WatchStream {
+    if (!this.#member.running) throw etcdError('Stopped');
+    // etcd reads an empty key as the first one.
+    const key = request.key.length === 0 ? Uint8Array.of(0) : request.key;
+    return this.#member.hub.watch({ ...request, key });
+  }
+
+  async leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse> {
+    const id = request.id || this.#host.newLeaseId();
+    const proposed: ProposedRequest = { kind: 'leaseGrant', id, ttl: request.ttl };
+    return (await this.#member.propose(proposed, options)) as LeaseGrantResponse;
+  }
+
+  async leaseRevoke(id: number, options?: CallOptions): Promise<ResponseHeader> {
+    return (await this.#member.propose({ kind: 'leaseRevoke', id }, options)) as ResponseHeader;
+  }
+
+  /** Only the leader knows how long a lease has: other members ask it, as etcd's do. */
+  async leaseKeepAlive(id: number): Promise<LeaseGrantResponse> {
+    const { lessor } = this.#leader().machine.store;
+    const lease = lessor.get(id);
+    const now = this.#host.monotonic();
+    if (!lease || lease.expiry <= now) return { header: this.header(), id, ttl: 0 };
+    lessor.renew(lease, now);
+    return { header: this.header(), id, ttl: lease.ttl };
+  }
+
+  async leaseTimeToLive(id: number, withKeys = false): Promise<LeaseTimeToLiveResponse> {
+    const lease = this.#leader().machine.store.lessor.get(id);
+    const left = lease ? lease.expiry - this.#host.monotonic() : 0;
+    if (!lease || left <= 0) return { header: this.header(), id, ttl: -1, grantedTtl: 0, keys: [] };
+    const keys = withKeys ? [...lease.keys].sort().map((name) => Buffer.from(name, 'latin1')) : [];
+    const ttl = left === Number.POSITIVE_INFINITY ? lease.ttl : Math.floor(left / 1000);
+    return { header: this.header(), id, ttl, grantedTtl: lease.ttl, keys };
+  }
+
+  async leases(): Promise<readonly number[]> {
+    this.#running();
+    const { machine, cursor } = this.#member;
+    return machine.store.lessor.listAt(cursor.index).map(({ id }) => id);
+  }
+
+  async status(): Promise<MemberStatus> {
+    const node = this.#running();
+    const { total, inUse } = this.#host.sizes();
+    const status = node.status();
+    const leader = this.#member.leader;
+    const errors = this.#member.machine.alarms.map(
+      ({ member, alarm }) => `memberID:${this.#host.members[member - 1]?.id ?? 0n} alarm:${alarm.toUpperCase()} `,
+    );
+    if (!leader) errors.push('etcdserver: no leader');
+    return {
+      header: this.header(),
+      version: etcdVersion,
+      dbSize: total,
+      dbSizeInUse: inUse,
+      leader: leader?.id ?? 0n,
+      raftIndex: status.commit,
+      raftTerm: status.term,
+      raftAppliedIndex: this.#member.cursor.index,
+      errors,
+      isLearner: status.confState.learners.includes(this.#member.index),
+    };
+  }
+
+  async memberList(options?: CallOptions & { linearizable?: boolean }): Promise<MemberListResponse> {
+    if (options?.linearizable) await this.#current(false, options);
+    else this.#running();
+    const learners = this.#member.node!.status().confState.learners;
+    const members: MemberInfo[] = this.#host.members.map((m) => ({
+      id: m.id,
+      name: m.name,
+      peerUrls: [`inproc://${m.name}`],
+      clientUrls: m.clientUrls,
+      isLearner: learners.includes(m.index),
+    }));
+    return { header: this.header(), members };
+  }
+
+  setClientUrls(urls: readonly string[]): void {
+    this.#member.clientUrls = urls;
+  }
+
+  async alarm(request: AlarmRequest, options?: CallOptions): Promise<AlarmResponse> {
+    this.#running();
+    const { members } = this.#host;
+    const before = this.#member.machine.alarms;
+    if (request.action !== 'get') {
+      const member = request.memberId === 0n ? 0 : (members.find((m) => m.id === request.memberId)?.index ?? -1);
+      if (member < 0) throw etcdError('MemberNotFound');
+      const { action, alarm } = request;
+      await this.#member.propose({ kind: 'alarm', action, member, alarm }, options);
+    }
+    const now = this.#member.machine.alarms;
+    // Deactivation answers with what it removed.
+    const rows = request.action === 'deactivate' ? before.filter((row) => !now.includes(row)) : now;
+    const alarms = rows
+      .filter(({ alarm }) => request.alarm === 'none' || alarm === request.alarm)
+      .map(({ member, alarm }) => ({ memberId: members[member - 1]?.id ?? 0n, alarm }));
+    return { header: this.header(), alarms };
+  }
+
+  async hashKV(revision: number): Promise<HashKVResponse> {
+    this.#running();
+    const hashRevision = this.#revision(revision);
+    const { compactRevision } = this.#member.cursor;
+    const hash = await this.#host.hash(this.#member, hashRevision);
+    return { header: this.header(), hash, compactRevision, hashRevision };
+  }
+
+  async hash(): Promise<HashResponse> {
+    const { header, hash } = await this.hashKV(0);
+    return { header, hash };
+  }
+
+  async defragment(): Promise<ResponseHeader> {
+    this.#running();
+    await this.#host.defragment();
+    return this.header();
+  }
+
+  async moveLeader(targetId: bigint): Promise<ResponseHeader> {
+    const node = this.#running();
+    if (node.role !== 'leader') throw etcdError('NotLeader');
+    const target = this.#host.members.find((m) => m.id === targetId);
+    if (!target) throw etcdError('BadLeaderTransferee');
+    if (target !== this.#member) await this.#host.moveLeader(this.#member, target);
+    return this.header();
+  }
+
+  history(key: Uint8Array, options: { limit?: number; before?: number } = {}): readonly HistoryEntry[] {
+    const { machine, cursor } = this.#member;
+    const before = Math.min(options.before ?? Number.MAX_SAFE_INTEGER, cursor.revision + 1);
+    return machine.store.backend.history(key, { limit: options.limit, before }).map(historyEntry);
+  }
+
+  changes(range: { from: number; to: number; prefix?: Uint8Array; limit?: number }): readonly HistoryEntry[] {
+    const { machine, cursor } = this.#member;
+    const { from, prefix, limit } = range;
+    const to = Math.min(range.to, cursor.revision);
+    const end = prefix && prefixEnd(prefix);
+    return machine.store.backend.changes({ from, to, start: prefix, end, limit }).map(historyEntry);
+  }
+
+  raftStatus(): RaftStatus {
+    const member = this.#member;
+    const { members } = this.#host;
+    const idOf = (index: number) => members[index - 1]?.id ?? 0n;
+    const base = { id: member.id, name: member.name };
+    const status = member.node?.status();
+    if (!status) {
+      const { hardState, applied } = member.log.initialState();
+      const { term, vote, commit } = hardState;
+      const log = { firstIndex: member.log.firstIndex(), lastIndex: member.log.lastIndex() };
+      return { ...base, ...log, role: 'crashed', term, vote: idOf(vote), commit, applied, leader: 0n, progress: [] };
+    }
+    const { role, term, vote, commit, firstIndex, lastIndex, leader } = status;
+    const progress = status.progress.map(({ id, isLearner: _, ...rest }) => ({ id: idOf(id), ...rest }));
+    const applied = member.cursor.index;
+    const ids = { vote: idOf(vote), leader: idOf(leader) };
+    return { ...base, role, term, commit, applied, firstIndex, lastIndex, ...ids, progress };
+  }
+
+  raftLog(options: { from?: number; to?: number; limit?: number } = {}): readonly RaftLogEntry[] {
+    const { node, cursor } = this.#member;
+    if (!node) throw etcdError('Stopped');
+    const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = 1000 } = options;
+    return node.entries(from, to, limit).map(({ index, term, type, data, size }) => {
+      const state = { committed: index <= node.committed, applied: index <= cursor.index };
+      if (type === 'confChange') {
+        return {
+          index,
+          term,
+          size,
+          ...state,
+          type: 'confChange',
+          summary: `change of members ${JSON.stringify(data)}`,
+        };
+      }
+      const proposal = data as Proposal | undefined;
+      if (!proposal) return { index, term, size, ...state, type: 'empty', summary: `leader of term ${term} starts` };
+      const { request, provenance, applied } = proposal;
+      // klab calls every change of keys a transaction; the summary says which.
+      const kind = request.kind === 'put' || request.kind === 'deleteRange' ? 'txn' : request.kind;
+      const revisions = applied?.revision === undefined ? undefined : ([applied.revision, applied.revision] as const);
+      return {
+        index,
+        term,
+        size,
+        ...state,
+        type: kind,
+        revisions,
+        summary: summarize(request),
+        actor: provenance?.actor,
+      };
+    });
+  }
+
+  #running() {
+    const { node } = this.#member;
+    if (!node) throw etcdError('Stopped');
+    return node;
+  }
+
+  /** Waits until this member's cursor is current, unless the caller does with less. */
+  async #current(serializable: boolean | undefined, options: CallOptions | undefined): Promise<void> {
+    options?.signal?.throwIfAborted();
+    if (serializable) this.#running();
+    else {
+      const wait = this.#member.linearizable();
+      if (wait) await wait;
+    }
+  }
+
+  /** The revision to read at. */
+  #revision(requested: number): number {
+    const { revision, compactRevision } = this.#member.cursor;
+    if (requested > revision) throw asEtcdError(futureRevision());
+    if (requested > 0 && requested < compactRevision) throw asEtcdError(compacted());
+    return requested || revision;
+  }
+
+  /** The leader this member knows, when it can be asked. */
+  #leader(): Member {
+    this.#running();
+    const { leader } = this.#member;
+    if (!leader) throw etcdError('NoLeader');
+    const { connected } = this.#host;
+    const { index } = this.#member;
+    const there = leader === this.#member || (connected(index, leader.index) && connected(leader.index, index));
+    if (!leader.running || !there) throw etcdError('Timeout');
+    return leader;
+  }
+}
+
+function historyEntry(row: Row): HistoryEntry {
+  const { key, main: revision, version, createRevision, lease, provenance, time } = row;
+  const value = row.tombstone ? undefined : row.value;
+  return { key, revision, version, createRevision, lease, value, provenance, time };
+}
+
+/** For messages: a key as text. */
+export function keyText(key: Uint8Array): string {
+  return keyString(key);
+}

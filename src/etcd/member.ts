@@ -1,0 +1,424 @@
+import { assert, Deferred } from '../base/index.ts';
+import { type RevisionChanges, WatchHub } from '../mvcc/index.ts';
+import { type Entry, type LogStore, type Message, type NodeCheckpoint, RaftError, RawNode } from '../raft/index.ts';
+import type { Outcome } from './apply.ts';
+import { maxRequestBytes } from './check.ts';
+import { etcdError } from './errors.ts';
+import type { CallOptions, EtcdError, ResponseHeader } from './kv.ts';
+import { needsSpace, type Proposal, type ProposedRequest, requestSize } from './proposal.ts';
+import type { Cursor, StateDump, StateMachine } from './state-machine.ts';
+
+/** Entries and bytes one member proposes in a turn: the size of a commit. */
+const maxTurnEntries = 128;
+const maxTurnBytes = 1024 * 1024;
+/** Requests a member holds before it refuses more, as etcd's maxGapBetweenApplyAndCommitIndex. */
+const maxPending = 5000;
+/** Messages held for a member that does not run. */
+const maxInbox = 4096;
+
+interface Pending {
+  readonly proposal: Proposal;
+  readonly deferred: Deferred<unknown>;
+  readonly signal: AbortSignal | undefined;
+  /** Monotonic ms. */
+  readonly since: number;
+}
+
+interface PendingRead {
+  readonly deferred: Deferred;
+  readonly since: number;
+}
+
+interface ReadBatch {
+  readonly context: string;
+  readonly reads: PendingRead[];
+  readonly since: number;
+}
+
+/** What a member needs of the cluster it is part of. */
+export interface MemberHost {
+  readonly members: readonly Member[];
+  readonly single: boolean;
+  readonly clusterId: bigint;
+  readonly electionTicks: number;
+  readonly requestTimeoutMs: number;
+  wake(): void;
+  send(message: Message): void;
+  monotonic(): number;
+  now(): number;
+  random(n: number): number;
+  markApplied(entry: Entry): void;
+  nextProposalId(member: number): number;
+  /** Throws NoSpace when the quota does not allow the request. */
+  checkQuota(member: Member, request: ProposedRequest): void;
+  connected(a: number, b: number): boolean;
+}
+
+export interface MemberCheckpoint {
+  readonly node: NodeCheckpoint | undefined;
+  readonly cursor: Cursor;
+}
+
+/**
+ * One member: a Raft node, its log, a cursor in the state machine, its watchers, and the requests that wait.
+ * `drive` does a step of a turn; nothing it causes leaves before the cluster has committed and calls `finish`.
+ */
+export class Member {
+  readonly index: number;
+  readonly id: bigint;
+  readonly name: string;
+  readonly log: LogStore;
+  readonly machine: StateMachine;
+  readonly cursor: Cursor;
+  clientUrls: readonly string[] = [];
+  hub: WatchHub;
+  /** Undefined while crashed. */
+  node: RawNode | undefined;
+  paused = false;
+  /** Monotonic ms at which the leader known now was first known. */
+  leaderSince = 0;
+  readonly #host: MemberHost;
+  #inbox: Message[] = [];
+  #unreachable = new Set<number>();
+  #queue: Pending[] = [];
+  readonly #waiting = new Map<number, Pending>();
+  /** What other members did for requests of this one, until its own cursor gets there. */
+  readonly #stash = new Map<number, Outcome>();
+  #reads: PendingRead[] = [];
+  #batch: ReadBatch | undefined;
+  #confirmed: { index: number; reads: PendingRead[] }[] = [];
+  #readSeq = 0;
+  #leaderSeen = 0;
+  // This turn's:
+  #taken: Pending[] = [];
+  #takenBytes = 0;
+  #answers: { pending: Pending; outcome: Outcome }[] = [];
+  #jumped = false;
+
+  constructor(
+    host: MemberHost,
+    identity: { index: number; id: bigint; name: string },
+    log: LogStore,
+    machine: StateMachine,
+    cursor: Cursor,
+  ) {
+    this.#host = host;
+    this.index = identity.index;
+    this.id = identity.id;
+    this.name = identity.name;
+    this.log = log;
+    this.machine = machine;
+    this.cursor = cursor;
+    this.hub = new WatchHub(machine.store, cursor.revision, cursor.compactRevision);
+    this.start();
+  }
+
+  get running(): boolean {
+    return this.node !== undefined;
+  }
+
+  get leader(): Member | undefined {
+    const leader = this.node?.leader ?? 0;
+    return leader === 0 ? undefined : this.#host.members[leader - 1];
+  }
+
+  /** Starts, or starts again after a crash: from the log and the cursor, with nothing else remembered. */
+  start(): void {
+    assert(!this.node, `member ${this.name} runs already`);
+    const host = this.#host;
+    this.log.setSnapshotSource(() => this.#snapshotData());
+    this.node = new RawNode({
+      id: this.index,
+      storage: this.log,
+      random: (n) => host.random(n),
+      electionTick: host.electionTicks,
+    });
+    this.hub = new WatchHub(this.machine.store, this.cursor.revision, this.cursor.compactRevision);
+  }
+
+  /** Loses everything but log and cursor; whoever waits gets `error`. */
+  crash(error: EtcdError): void {
+    this.node = undefined;
+    this.#inbox = [];
+    this.#unreachable.clear();
+    this.#stash.clear();
+    for (const { deferred } of [...this.#queue, ...this.#waiting.values()]) deferred.reject(error);
+    const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
+    for (const { deferred } of reads) deferred.reject(error);
+    this.#queue = [];
+    this.#waiting.clear();
+    this.#reads = [];
+    this.#batch = undefined;
+    this.#confirmed = [];
+    this.hub.close(error);
+  }
+
+  header(revision: number = this.cursor.revision): ResponseHeader {
+    return { clusterId: this.#host.clusterId, memberId: this.id, revision, raftTerm: this.node?.term ?? 0 };
+  }
+
+  /** Proposes a request; resolves with its response once it is applied here and durable. */
+  propose(request: ProposedRequest, options: CallOptions | undefined): Promise<unknown> {
+    const host = this.#host;
+    try {
+      if (!this.node) throw etcdError('Stopped');
+      options?.signal?.throwIfAborted();
+      const size = requestSize(request);
+      if (size > maxRequestBytes) throw etcdError('RequestTooLarge');
+      if (this.#queue.length + this.#waiting.size >= maxPending) throw etcdError('TooManyRequests');
+      if (needsSpace(request)) host.checkQuota(this, request);
+      const proposal: Proposal = {
+        id: host.nextProposalId(this.index),
+        member: this.index,
+        time: host.now(),
+        provenance: options?.provenance,
+        request,
+        size,
+      };
+      const deferred = new Deferred<unknown>();
+      this.#queue.push({ proposal, deferred, signal: options?.signal, since: host.monotonic() });
+      host.wake();
+      return deferred.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Resolves when a read at this member's cursor sees all that was acknowledged before the call. */
+  linearizable(): Promise<void> | undefined {
+    if (!this.node) return Promise.reject(etcdError('Stopped'));
+    // Alone, and nothing is between what is applied and what is committed: turns are synchronous.
+    if (this.#host.single && this.node.role === 'leader') return undefined;
+    const deferred = new Deferred();
+    this.#reads.push({ deferred, since: this.#host.monotonic() });
+    this.#host.wake();
+    return deferred.promise;
+  }
+
+  deliver(message: Message): void {
+    if (this.node && this.#inbox.length < maxInbox) this.#inbox.push(message);
+  }
+
+  /** A message to `to` could not leave. */
+  unreachable(to: number): void {
+    this.#unreachable.add(to);
+  }
+
+  tick(): void {
+    if (!this.node || this.paused) return;
+    this.node.tick();
+    this.#expire();
+  }
+
+  #expire(): void {
+    const { requestTimeoutMs } = this.#host;
+    const now = this.#host.monotonic();
+    const late = (p: { since: number }) => now - p.since >= requestTimeoutMs;
+    const over = (p: Pending) => {
+      if (p.signal?.aborted) p.deferred.reject(p.signal.reason);
+      else if (late(p)) p.deferred.reject(this.#timeout(p.since));
+      else return false;
+      return true;
+    };
+    if (this.#queue.length > 0) this.#queue = this.#queue.filter((p) => !over(p));
+    for (const [id, p] of this.#waiting) if (over(p)) this.#waiting.delete(id);
+    const current = (r: PendingRead) => {
+      if (late(r)) r.deferred.reject(this.#timeout(r.since));
+      return !late(r);
+    };
+    if (this.#reads.length > 0) this.#reads = this.#reads.filter(current);
+    // An answer may have been lost: ask again, as etcd does every 500 ms.
+    if (this.#batch && now - this.#batch.since >= 500) {
+      this.#reads.unshift(...this.#batch.reads.filter(current));
+      this.#batch = undefined;
+    }
+  }
+
+  #timeout(since: number): EtcdError {
+    const { leader } = this;
+    if (leader && since < this.leaderSince) return etcdError('TimeoutDueToLeaderFail');
+    const reaches = (m: Member) => m === this || (m.running && this.#host.connected(this.index, m.index));
+    const quorum = this.#host.members.filter(reaches).length > this.#host.members.length / 2;
+    return etcdError((leader ? reaches(leader) : quorum) ? 'Timeout' : 'TimeoutDueToConnectionLost');
+  }
+
+  checkpoint(): MemberCheckpoint {
+    this.#taken = [];
+    this.#takenBytes = 0;
+    this.#answers = [];
+    this.#jumped = false;
+    return { node: this.node?.checkpoint(), cursor: { ...this.cursor } };
+  }
+
+  /** The turn's commit failed: it did not happen, and its requests get `error`. Reads try again. */
+  rollback(checkpoint: MemberCheckpoint, error: unknown): void {
+    if (checkpoint.node) this.node!.rollback(checkpoint.node);
+    Object.assign(this.cursor, checkpoint.cursor);
+    this.#inbox = [];
+    for (const { proposal } of this.#taken) {
+      this.#waiting.delete(proposal.id);
+      this.#stash.delete(proposal.id);
+    }
+    // Proposed in an earlier turn: still in the log, and answered when it is applied after all.
+    for (const { pending } of this.#answers) {
+      if (!this.#taken.includes(pending)) this.#waiting.set(pending.proposal.id, pending);
+    }
+    for (const { deferred } of this.#taken) deferred.reject(error);
+    if (this.#batch) this.#reads.unshift(...this.#batch.reads);
+    this.#batch = undefined;
+  }
+
+  /** One step of a turn. Returns whether anything happened. */
+  drive(): boolean {
+    const { node } = this;
+    if (!node || this.paused) return false;
+    const fed = this.#feed(node);
+    if (!node.hasReady()) return fed;
+    const ready = node.ready();
+    if (ready.softState && ready.softState.leader !== this.#leaderSeen) {
+      this.#leaderSeen = ready.softState.leader;
+      this.leaderSince = this.#host.monotonic();
+    }
+    if (ready.snapshot) this.log.applySnapshot(ready.snapshot);
+    this.log.append(ready.entries);
+    if (ready.hardState) this.log.setHardState(ready.hardState);
+    for (const message of ready.messages) this.#host.send(message);
+    if (ready.snapshot) this.#restore(ready.snapshot.data as { cursor: Cursor; dump?: StateDump });
+    for (const entry of ready.committedEntries) this.#apply(node, entry);
+    if (ready.committedEntries.length > 0) this.log.setApplied(this.cursor.index);
+    for (const { index, context } of ready.readStates) {
+      if (this.#batch?.context !== context) continue;
+      this.#confirmed.push({ index, reads: this.#batch.reads });
+      this.#batch = undefined;
+    }
+    node.advance(ready);
+    return true;
+  }
+
+  #feed(node: RawNode): boolean {
+    let fed = false;
+    for (const to of this.#unreachable) node.reportUnreachable(to);
+    this.#unreachable.clear();
+    if (this.#inbox.length > 0) {
+      const inbox = this.#inbox;
+      this.#inbox = [];
+      fed = true;
+      for (const message of inbox) {
+        try {
+          node.step(message);
+        } catch (error) {
+          // A proposal forwarded to a node that does not lead, or a stranger's answer: lost, as on any network.
+          if (!(error instanceof RaftError)) throw error;
+        }
+      }
+    }
+    if (this.#queue.length > 0 && node.acceptsProposals && this.#propose(node)) fed = true;
+    if (this.#reads.length > 0 && !this.#batch && node.leader !== 0) {
+      const context = `${this.index}/${this.#host.nextProposalId(this.index)}/${++this.#readSeq}`;
+      this.#batch = { context, reads: this.#reads, since: this.#host.monotonic() };
+      this.#reads = [];
+      node.readIndex(context);
+      fed = true;
+    }
+    return fed;
+  }
+
+  #propose(node: RawNode): boolean {
+    let n = 0;
+    while (n < this.#queue.length && this.#taken.length + n < maxTurnEntries) {
+      const { size } = this.#queue[n]!.proposal;
+      if (this.#taken.length + n > 0 && this.#takenBytes + size > maxTurnBytes) break;
+      this.#takenBytes += size;
+      n++;
+    }
+    if (n === 0) return false;
+    const batch = this.#queue.slice(0, n);
+    try {
+      node.propose(batch.map(({ proposal }) => ({ data: proposal, size: proposal.size })));
+    } catch (error) {
+      if (error instanceof RaftError && error.code === 'ProposalDropped') return false;
+      throw error;
+    }
+    this.#queue = this.#queue.slice(n);
+    for (const pending of batch) {
+      this.#taken.push(pending);
+      this.#waiting.set(pending.proposal.id, pending);
+    }
+    return true;
+  }
+
+  /** Requests left for the next turn. */
+  get backlog(): boolean {
+    return !!this.node && !this.paused && this.#queue.length > 0 && this.node.acceptsProposals;
+  }
+
+  #apply(node: RawNode, entry: Entry): void {
+    const { members } = this.#host;
+    const outcome = this.machine.apply(entry, this.cursor, (member, revision) =>
+      (members[member - 1] ?? this).header(revision),
+    );
+    if (entry.type === 'confChange') {
+      this.log.setConfState(node.applyConfChange(entry.data as Parameters<RawNode['applyConfChange']>[0]));
+      return;
+    }
+    const proposal = entry.data as Proposal | undefined;
+    if (!proposal) return;
+    if (outcome) this.#host.markApplied(entry);
+    if (proposal.member === this.index) this.#answer(proposal.id, outcome);
+    else if (outcome) members[proposal.member - 1]?.stashOutcome(proposal.id, outcome, this.machine);
+  }
+
+  /** Another member has executed a request of this one. */
+  stashOutcome(id: number, outcome: Outcome, machine: StateMachine): void {
+    if (machine === this.machine && this.#waiting.has(id)) this.#stash.set(id, outcome);
+  }
+
+  #answer(id: number, executed: Outcome | undefined): void {
+    const outcome = executed ?? this.#stash.get(id);
+    this.#stash.delete(id);
+    const pending = this.#waiting.get(id);
+    if (!pending || !outcome) return;
+    this.#waiting.delete(id);
+    this.#answers.push({ pending, outcome });
+  }
+
+  #snapshotData(): { cursor: Cursor; dump?: StateDump } {
+    const shared = this.#host.members.some((m) => m !== this && m.machine === this.machine);
+    return shared ? { cursor: { ...this.cursor } } : { cursor: { ...this.cursor }, dump: this.machine.dump() };
+  }
+
+  #restore(data: { cursor: Cursor; dump?: StateDump }): void {
+    if (data.dump) this.machine.restore(data.dump);
+    Object.assign(this.cursor, data.cursor);
+    this.#jumped = true;
+  }
+
+  /** The turn is durable: tells watchers, then answers. `published` is what the member's state machine published. */
+  finish(published: readonly RevisionChanges[]): void {
+    const { revision, compactRevision, index } = this.cursor;
+    if (this.#jumped) this.hub.jump(revision, compactRevision);
+    else if (revision !== this.hub.revision || compactRevision > 0) {
+      this.hub.advance(this.#changesFor(published), revision, compactRevision);
+    }
+    for (const { pending, outcome } of this.#answers) {
+      if (outcome.error) pending.deferred.reject(outcome.error);
+      else pending.deferred.resolve(outcome.response);
+    }
+    this.#answers = [];
+    if (this.#confirmed.length > 0) {
+      const ready = this.#confirmed.filter((c) => c.index <= index);
+      this.#confirmed = this.#confirmed.filter((c) => c.index > index);
+      for (const { reads } of ready) for (const { deferred } of reads) deferred.resolve();
+    }
+  }
+
+  #changesFor(published: readonly RevisionChanges[]): readonly RevisionChanges[] {
+    const { revision } = this.cursor;
+    const before = this.hub.revision;
+    if (revision === before || this.hub.size === 0) return [];
+    const first = published[0];
+    if (first?.revision === before + 1 && published.at(-1)!.revision === revision) return published;
+    const all = { start: '', end: undefined, single: false };
+    return this.machine.store.changesBetween(before, revision, all, Number.MAX_SAFE_INTEGER).changes;
+  }
+}

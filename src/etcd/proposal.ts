@@ -1,0 +1,97 @@
+import type { Compare, DeleteRangeRequest, Provenance, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
+import type { AlarmType } from './server-api.ts';
+
+export type ProposedRequest =
+  | { readonly kind: 'put'; readonly put: PutRequest }
+  | { readonly kind: 'deleteRange'; readonly deleteRange: DeleteRangeRequest }
+  | { readonly kind: 'txn'; readonly txn: TxnRequest }
+  | { readonly kind: 'compact'; readonly revision: number }
+  | { readonly kind: 'leaseGrant'; readonly id: number; readonly ttl: number }
+  | { readonly kind: 'leaseRevoke'; readonly id: number }
+  | {
+      readonly kind: 'alarm';
+      readonly action: 'activate' | 'deactivate';
+      /** Node ID (1, 2, …); 0 = every member. */
+      readonly member: number;
+      readonly alarm: AlarmType;
+    };
+
+/** What a Raft entry of klab's etcd holds. */
+export interface Proposal {
+  /** Unique over all members and restarts. */
+  readonly id: number;
+  /** Node ID of the member a client spoke to. */
+  readonly member: number;
+  /** Cluster-clock ms at which it was proposed: the time of the revisions it makes, on every member. */
+  readonly time: number;
+  readonly provenance?: Provenance;
+  readonly request: ProposedRequest;
+  readonly size: number;
+  /** Set when the entry was first applied. */
+  applied?: Applied;
+}
+
+export interface Applied {
+  /** First and last revision made; equal, as one entry makes one at most; absent when none. */
+  readonly revision?: number;
+  /** Puts that were executed, in order, with the `sub` of the revision each made. */
+  readonly puts: readonly { readonly put: PutRequest; readonly sub: number }[];
+}
+
+/** Bytes beside keys and values, per operation: what etcd's own encoding takes, about. */
+const opOverhead = 16;
+
+export function requestSize(request: ProposedRequest): number {
+  switch (request.kind) {
+    case 'put':
+      return putSize(request.put);
+    case 'deleteRange':
+      return keySize(request.deleteRange);
+    case 'txn':
+      return txnSize(request.txn);
+    default:
+      return opOverhead;
+  }
+}
+
+function keySize(request: DeleteRangeRequest | RangeRequest): number {
+  return opOverhead + request.key.length + (request.rangeEnd?.length ?? 0);
+}
+
+function putSize(put: PutRequest): number {
+  return opOverhead + put.key.length + put.value.length;
+}
+
+function txnSize(txn: TxnRequest): number {
+  let size = opOverhead;
+  for (const compare of txn.compare) size += compareSize(compare);
+  for (const op of txn.success) size += opSize(op);
+  for (const op of txn.failure) size += opSize(op);
+  return size;
+}
+
+function compareSize(compare: Compare): number {
+  return (
+    opOverhead +
+    compare.key.length +
+    (compare.rangeEnd?.length ?? 0) +
+    (compare.target === 'value' ? compare.value.length : 0)
+  );
+}
+
+function opSize(op: RequestOp): number {
+  if (op.op === 'put') return putSize(op.put);
+  if (op.op === 'range') return keySize(op.range);
+  return op.op === 'deleteRange' ? keySize(op.deleteRange) : txnSize(op.txn);
+}
+
+/** True when a request can make the database larger: what quota and the NOSPACE alarm stop. */
+export function needsSpace(request: ProposedRequest): boolean {
+  if (request.kind === 'txn') return txnPuts(request.txn);
+  return request.kind === 'put' || request.kind === 'leaseGrant';
+}
+
+function txnPuts(txn: TxnRequest): boolean {
+  const puts = (op: RequestOp) => op.op === 'put' || (op.op === 'txn' && txnPuts(op.txn));
+  return txn.success.some(puts) || txn.failure.some(puts);
+}
