@@ -15,7 +15,6 @@ import { isStorageError } from '../storage/errors.ts';
 import type { Finish } from '../types.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
-import { prepareNamespaceForCreate } from './namespaces.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -139,7 +138,6 @@ export function prepareForCreate(
     now,
     subresource: request.subresource,
   });
-  if (registry.key === 'namespaces') prepareNamespaceForCreate(object);
 }
 
 function validateForCreate(registry: ResourceRegistry, object: KubeObject, request: WriteRequest): void {

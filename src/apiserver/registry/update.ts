@@ -18,7 +18,6 @@ import type { Finish } from '../types.ts';
 import { createObject, ensureNamespace } from './create.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
-import { prepareNamespaceForUpdate } from './namespaces.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -162,10 +161,18 @@ export function prepareForUpdate(
     now: deps.clock.now(),
     subresource: request.subresource,
   });
-  if (registry.key === 'namespaces') prepareNamespaceForUpdate(object, old, request.subresource);
+  if (request.subresource === 'approval') keepAllButApproval(object, old);
   if (definition.strategy.generation === 'spec' && request.subresource !== 'status' && specDiffers(object, old)) {
     metadata.generation = (before.generation ?? 0) + 1;
   }
+}
+
+/** Approving sets conditions and nothing else. Upstream: pkg/registry/certificates (csrApprovalStrategy). */
+function keepAllButApproval(object: KubeObject, old: Readonly<KubeObject>): void {
+  const conditions = object['status']?.conditions;
+  for (const field of Object.keys(object)) if (field !== 'metadata') delete object[field];
+  const { metadata: _, ...rest } = old;
+  Object.assign(object, rest, { status: { ...old['status'], conditions } });
 }
 
 function copyField(
@@ -194,7 +201,7 @@ function validateForUpdate(
   validateObjectMetaUpdate(object, old, FieldPath.root('metadata'), errors);
   validateAgainstSchema(object, registry.expected, deps.schemas, errors);
   if (request.subresource === 'status') strategy.validateStatusUpdate?.(object, old, errors);
-  else if (strategy.validateUpdate) strategy.validateUpdate(object, old, errors);
+  else if (strategy.validateUpdate) strategy.validateUpdate(object, old, errors, request.subresource);
   else strategy.validate?.(object, errors);
   throwIfInvalid(errors, definition, object.metadata.name ?? '');
   if (request.subresource !== 'status') {

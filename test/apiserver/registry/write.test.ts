@@ -424,3 +424,32 @@ describe('scale', () => {
     expect((await failure(h.put(`${deployments}/web/scale`, old))).reason).toBe('Conflict');
   });
 });
+
+describe('subresources', () => {
+  it('change what they are for and nothing else', async () => {
+    const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+    const csr = await h.post(path, {
+      metadata: { name: 'c' },
+      spec: { request: 'eA==', signerName: 'example.com/x', usages: ['client auth'] },
+    });
+    const approved = await h.put(`${path}/c/approval`, {
+      ...structuredClone(csr),
+      spec: { ...csr.spec, signerName: 'example.com/y' },
+      status: { certificate: 'eA==', conditions: [{ type: 'Approved', status: 'True', reason: 'x' }] },
+    });
+    expect(approved.spec.signerName).toBe('example.com/x');
+    expect(approved.status).toMatchObject({ conditions: [{ type: 'Approved' }] });
+    expect(approved.status.certificate).toBeUndefined();
+  });
+
+  it('change the status of a namespace', async () => {
+    const created = await h.post('/api/v1/namespaces', { metadata: { name: 'x' } });
+    const conditions = [{ type: 'Test', status: 'True', reason: 'r', message: 'm', lastTransitionTime: null }];
+    const updated = await h.put('/api/v1/namespaces/x/status', {
+      ...structuredClone(created),
+      spec: { finalizers: [] },
+      status: { phase: 'Active', conditions },
+    });
+    expect([updated.spec.finalizers, updated.status.conditions[0].type]).toEqual([['kubernetes'], 'Test']);
+  });
+});
