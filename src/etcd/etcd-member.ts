@@ -340,9 +340,10 @@ export class EtcdMember implements EtcdServerApi {
     this.#running();
     const { leader } = this.#member;
     if (!leader) throw etcdError('NoLeader');
-    const { connected } = this.#host;
     const { index } = this.#member;
-    const there = leader === this.#member || (connected(index, leader.index) && connected(leader.index, index));
+    const there =
+      leader === this.#member ||
+      (this.#host.connected(index, leader.index) && this.#host.connected(leader.index, index));
     if (!leader.running || !there) throw etcdError('Timeout');
     return leader;
   }
