@@ -5,12 +5,13 @@ import { type InProcessTransport, inProcessHandler } from '../../src/apiserver/i
 import { ApiServer, type ApiServerDeps, type ApiServerOptions } from '../../src/apiserver/server.ts';
 import type { ServerParts } from '../../src/apiserver/types.ts';
 import { Prng, silentLogger, VirtualClock } from '../../src/base/index.ts';
+import type { KV } from '../../src/etcd/index.ts';
 import { MemoryKV } from './memory-kv.ts';
 
 export const schemas = loadBuiltinSchema();
 
-export interface Harness {
-  readonly kv: MemoryKV;
+export interface Harness<Store extends KV = MemoryKV> {
+  readonly kv: Store;
   readonly clock: VirtualClock;
   readonly server: ApiServer;
   readonly client: InProcessTransport;
@@ -22,15 +23,17 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function startHarness(
-  more: {
-    kv?: MemoryKV;
-    parts?: Partial<ServerParts>;
-    deps?: Partial<ApiServerDeps>;
-    options?: Partial<ApiServerOptions>;
-  } = {},
-): Promise<Harness> {
-  const kv = more.kv ?? new MemoryKV();
+export interface HarnessOptions {
+  readonly parts?: Partial<ServerParts>;
+  readonly deps?: Partial<ApiServerDeps>;
+  readonly options?: Partial<ApiServerOptions>;
+}
+
+export function startHarness(more: HarnessOptions & { readonly kv?: MemoryKV } = {}): Promise<Harness> {
+  return startOn(more.kv ?? new MemoryKV(), more);
+}
+
+export async function startOn<Store extends KV>(kv: Store, more: HarnessOptions = {}): Promise<Harness<Store>> {
   const clock = new VirtualClock({ startMs: Date.UTC(2026, 0, 1) });
   const server = await ApiServer.start(
     {
