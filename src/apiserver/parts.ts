@@ -15,6 +15,7 @@ import { buildChain, type FlowControlHook } from './filters/chain.ts';
 import { HealthChecks } from './health/health.ts';
 import { RequestMetrics } from './health/metrics.ts';
 import { OpenApi, type OpenApiDocuments } from './openapi/openapi.ts';
+import { escalationCheck } from './rbac/escalation.ts';
 import { RbacAuthorizer } from './rbac/rbac-authorizer.ts';
 import { reviewHandlers } from './tokens/reviews.ts';
 import { tokenRequest } from './tokens/token-request.ts';
@@ -127,7 +128,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   }
 
   return {
-    admission: admissionChain(selected),
+    admission: admissionChain([escalationCheck({ rbac, authorizer }), ...selected]),
     hooks: new Map([['services', services]]),
     virtual,
     authorizer,

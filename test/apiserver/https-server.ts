@@ -34,6 +34,7 @@ export interface Ask {
 export interface HttpsServer {
   readonly server: ApiServer;
   readonly door: HttpsDoor;
+  readonly kv: MemoryKV;
   readonly pki: ClusterPki;
   readonly port: number;
   ask(method: string, path: string, options?: Ask): Promise<Answer>;
@@ -43,6 +44,7 @@ export interface HttpsServer {
 export async function startHttpsServer(
   parts: Partial<ServerPartsOptions> = {},
   door: Partial<HttpsDoorOptions> = {},
+  kv = new MemoryKV(),
 ): Promise<HttpsServer> {
   const dir = mkdtempSync(join(tmpdir(), 'klab-apiserver-'));
   const pki = ensureClusterPki(dir, { hosts: ['localhost'], now: wallClock.now() });
@@ -55,7 +57,7 @@ export async function startHttpsServer(
   };
   const server = await ApiServer.start(
     {
-      kv: new MemoryKV(),
+      kv,
       clock: wallClock,
       prng: new Prng('https'),
       log: silentLogger,
@@ -79,6 +81,7 @@ export async function startHttpsServer(
   return {
     server,
     door: https,
+    kv,
     pki,
     port,
     ask: (method, path, options = {}) => ask(pki, port, method, path, options),
