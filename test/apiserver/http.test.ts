@@ -57,10 +57,10 @@ describe('a new server', () => {
   });
 
   it('writes nothing when it finds all that in its store', async () => {
-    const first = await startHttpsServer();
+    const first = await startHttpsServer({ clientCa: 'the same' });
     const revision = first.kv.revision;
     await first.server.close();
-    const second = await startHttpsServer({}, {}, first.kv);
+    const second = await startHttpsServer({ clientCa: 'the same' }, {}, first.kv);
     expect(second.kv.revision).toBe(revision);
     await second.close();
     await first.close();

@@ -93,7 +93,7 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
-/** A list of cached encodings is joined; only what is too big for one piece is sent without a length. */
+/** A list of cached encodings is joined, not encoded. */
 async function writeList(
   outgoing: Outgoing,
   code: number,
@@ -104,28 +104,29 @@ async function writeList(
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
   outgoing.setHeader('Content-Type', 'application/json');
   const pieces = listPieces(head, body.items);
-  const first = pieces.next();
-  const second = first.done ? first : pieces.next();
-  if (!first.done && second.done) {
-    outgoing.setHeader('Content-Length', first.value.length);
+  // Up to the size that is worth compressing a list leaves whole, with its length; what is bigger leaves as it is made.
+  const held: Uint8Array[] = [];
+  let size = 0;
+  let whole = false;
+  while (!whole && size <= gzipThresholdBytes) {
+    const next = pieces.next();
+    if (next.done) whole = true;
+    else {
+      held.push(next.value);
+      size += next.value.length;
+    }
+  }
+  if (whole) outgoing.setHeader('Content-Length', size);
+  if (whole || options.headOnly) {
     outgoing.writeHead(code);
-    outgoing.end(options.headOnly ? undefined : first.value);
+    outgoing.end(options.headOnly ? undefined : held.length === 1 ? held[0] : Buffer.concat(held, size));
     return;
   }
-  if (options.headOnly) {
-    outgoing.writeHead(code);
-    outgoing.end();
-    return;
-  }
-  // Two pieces at hand are more than 64 KB; upstream's threshold is decided on the third.
-  const third = pieces.next();
   const all = (function* () {
-    if (!first.done) yield first.value;
-    if (!second.done) yield second.value;
-    if (!third.done) yield third.value;
+    yield* held;
     yield* pieces;
   })();
-  return writePieces(outgoing, code, all, { ...options, gzip: options.gzip && !third.done });
+  return writePieces(outgoing, code, all, options);
 }
 
 /** The list's JSON in pieces of about 64 KB. */
