@@ -60,6 +60,13 @@ export {
   fieldErrorMessage,
 } from './field-errors.ts';
 export {
+  type ApplyRequest,
+  FieldManager,
+  type FieldManagerDeps,
+  type FieldManagerOptions,
+  type UpdateRequest,
+} from './field-manager.ts';
+export {
   escapeFieldValue,
   everythingFieldSelector,
   type FieldRequirement,
@@ -67,6 +74,15 @@ export {
   fieldSelectorFromSet,
   parseFieldSelector,
 } from './field-selector.ts';
+export {
+  FieldSet,
+  formatFieldPath,
+  type PathElement,
+} from './field-set.ts';
+export {
+  decodeFieldsV1,
+  encodeFieldsV1,
+} from './fields-v1.ts';
 export {
   FormatError,
   type FormatErrorCode,
@@ -99,6 +115,8 @@ export {
   setOwn,
   withIn,
 } from './json-value.ts';
+export { keepManagedFieldsTimes } from './managed-fields.ts';
+export { upgradeManagedFields } from './managed-fields-upgrade.ts';
 export {
   applyMergePatch,
   createMergePatch,
@@ -171,20 +189,9 @@ export {
   withStatus,
 } from './object-meta.ts';
 export {
-  type ApplyRequest,
-  decodeFieldsV1,
-  encodeFieldsV1,
-  FieldManager,
-  type FieldManagerDeps,
-  type FieldManagerOptions,
-  type FieldSet,
-  formatFieldPath,
   type JsonPath,
   type JsonPathOptions,
-  type PathElement,
   parseJsonPath,
-  type UpdateRequest,
-  upgradeManagedFields,
 } from './pending.ts';
 export {
   addQuantity,
