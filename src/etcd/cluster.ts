@@ -118,8 +118,9 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     this.transport = new Transport(
       { clock, prng: this.#prng.fork('network') },
       {
-        deliver: (message) => this.members[message.to - 1]?.deliver(message),
+        deliver: (message) => this.members[message.to - 1]?.deliver(message) ?? false,
         unreachable: (from, to) => this.members[from - 1]?.unreachable(to),
+        snapshotSent: (from, to, ok) => this.members[from - 1]?.snapshotSent(to, ok),
         wake: () => this.wake(),
       },
     );

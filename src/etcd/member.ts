@@ -80,6 +80,7 @@ export class Member {
   readonly #host: MemberHost;
   #inbox: Message[] = [];
   #unreachable = new Set<number>();
+  #snapshotsSent = new Map<number, boolean>();
   #queue: Pending[] = [];
   readonly #waiting = new Map<number, Pending>();
   /** What other members did for requests of this one, until its own cursor gets there. */
@@ -141,6 +142,7 @@ export class Member {
     this.node = undefined;
     this.#inbox = [];
     this.#unreachable.clear();
+    this.#snapshotsSent.clear();
     this.#stash.clear();
     for (const { deferred } of [...this.#queue, ...this.#waiting.values()]) deferred.reject(error);
     const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
@@ -195,8 +197,16 @@ export class Member {
     return deferred.promise;
   }
 
-  deliver(message: Message): void {
-    if (this.node && this.#inbox.length < maxInbox) this.#inbox.push(message);
+  /** Takes a message for the next step; false when the member is down or drowning. */
+  deliver(message: Message): boolean {
+    if (!this.node || this.#inbox.length >= maxInbox) return false;
+    this.#inbox.push(message);
+    return true;
+  }
+
+  /** A snapshot to `to` has arrived there, or was lost. */
+  snapshotSent(to: number, ok: boolean): void {
+    this.#snapshotsSent.set(to, ok);
   }
 
   /** A message to `to` could not leave. */
@@ -299,6 +309,8 @@ export class Member {
     let fed = false;
     for (const to of this.#unreachable) node.reportUnreachable(to);
     this.#unreachable.clear();
+    for (const [to, ok] of this.#snapshotsSent) node.reportSnapshot(to, ok);
+    this.#snapshotsSent.clear();
     if (this.#inbox.length > 0) {
       const inbox = this.#inbox;
       this.#inbox = [];

@@ -16,10 +16,12 @@ interface Delayed {
 }
 
 export interface TransportEvents {
-  /** A message has arrived. */
-  deliver(message: Message): void;
-  /** A message could not be sent: its sender may know. */
-  unreachable(from: number, to: number, message: Message): void;
+  /** A message has arrived; false when nobody takes it. */
+  deliver(message: Message): boolean;
+  /** Nothing can be sent from one member to another now. */
+  unreachable(from: number, to: number): void;
+  /** A snapshot has arrived or was lost: its sender must know. */
+  snapshotSent(from: number, to: number, ok: boolean): void;
   /** Messages arrived between turns: somebody must run one. */
   wake(): void;
 }
@@ -79,14 +81,27 @@ export class Transport {
   send(message: Message): void {
     const { from, to } = message;
     if (!this.connected(from, to)) {
-      this.#events.unreachable(from, to, message);
+      this.#events.unreachable(from, to);
+      this.#lost(message);
       return;
     }
     const { delayMs = 0, jitterMs = 0, drop = 0 } = this.#rules.get(link(from, to)) ?? this.#default;
-    if (drop > 0 && this.#prng.float() < drop) return;
+    if (drop > 0 && this.#prng.float() < drop) {
+      this.#lost(message);
+      return;
+    }
     const delay = delayMs + (jitterMs > 0 ? this.#prng.float() * jitterMs : 0);
     if (delay > 0) this.#outbox.push({ message, delayMs: delay });
-    else this.#events.deliver(message);
+    else this.#arrive(message);
+  }
+
+  #arrive(message: Message): void {
+    const taken = this.#events.deliver(message);
+    if (message.type === 'MsgSnap') this.#events.snapshotSent(message.from, message.to, taken);
+  }
+
+  #lost(message: Message): void {
+    if (message.type === 'MsgSnap') this.#events.snapshotSent(message.from, message.to, false);
   }
 
   /** The turn has been committed: what was held back may leave. */
@@ -97,8 +112,8 @@ export class Transport {
     for (const { message, delayMs } of outbox) {
       this.#clock.schedule(delayMs, () => {
         // A partition that came meanwhile swallows what was on its way.
-        if (!this.connected(message.from, message.to)) return;
-        this.#events.deliver(message);
+        if (this.connected(message.from, message.to)) this.#arrive(message);
+        else this.#lost(message);
         this.#events.wake();
       });
     }
