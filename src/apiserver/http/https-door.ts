@@ -117,7 +117,6 @@ export class HttpsDoor {
       session.on('error', () => {});
       session.on('close', () => this.#sessions.delete(session));
     });
-    this.#server.setTimeout(0);
     this.#server.on('sessionError', (error) => this.#log.debug('http/2 session failed', { error: error.message }));
     this.#server.on('tlsClientError', (error) => this.#log.debug('TLS handshake failed', { error: error.message }));
   }
