@@ -4,6 +4,30 @@
  * Promises: each acts under its own service account; each is level-based, from shared caches, through a work queue whose
  * keys carry what caused them; events, conditions and numbers are upstream's.
  */
-export type { Controller, ControllerContext, ControllerDescriptor, ControllerSettings } from './common/controller.ts';
+export {
+  type Controller,
+  type ControllerContext,
+  type ControllerDescriptor,
+  type ControllerSettings,
+  identityOf,
+} from './common/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';
+export { EndpointsController } from './endpoint/controller.ts';
+export { EndpointSliceController } from './endpointslice/controller.ts';
+export { GarbageCollector } from './garbage-collector/controller.ts';
+export { NamespaceController } from './namespace/controller.ts';
+export { NodeIpamController } from './node-ipam/controller.ts';
+export { NodeLifecycleController } from './node-lifecycle/controller.ts';
+export { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
+export {
+  ControllerManager,
+  type ControllerManagerOptions,
+  controllerTable,
+  enabledControllers,
+  startControllers,
+  UnknownControllerError,
+} from './registry.ts';
 export { ReplicaSetController } from './replicaset/controller.ts';
+export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
+export { ServiceAccountController } from './serviceaccount/controller.ts';
+export { TaintEvictionController } from './taint-eviction/controller.ts';

@@ -1,0 +1,157 @@
+/**
+ * The controllers klab has, and how they are chosen and run.
+ * Upstream: cmd/kube-controller-manager/app/controllermanager.go, names/controller_names.go (1.36).
+ */
+import { type Runnable, TaskGroup } from '../base/index.ts';
+import type { Controller, ControllerContext, ControllerDescriptor } from './common/controller.ts';
+import { DeploymentController } from './deployment/controller.ts';
+import { EndpointsController } from './endpoint/controller.ts';
+import { EndpointSliceController } from './endpointslice/controller.ts';
+import { GarbageCollector } from './garbage-collector/controller.ts';
+import { NamespaceController } from './namespace/controller.ts';
+import { NodeIpamController } from './node-ipam/controller.ts';
+import { NodeLifecycleController } from './node-lifecycle/controller.ts';
+import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
+import { ReplicaSetController } from './replicaset/controller.ts';
+import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
+import { ServiceAccountController } from './serviceaccount/controller.ts';
+import { TaintEvictionController } from './taint-eviction/controller.ts';
+
+/** In upstream's order of start. A new controller is a folder and a row here. */
+export const controllerTable: readonly ControllerDescriptor[] = [
+  {
+    name: 'serviceaccount-controller',
+    aliases: ['serviceaccount'],
+    serviceAccount: 'service-account-controller',
+    create: (context) => new ServiceAccountController(context),
+  },
+  {
+    name: 'root-ca-certificate-publisher-controller',
+    aliases: ['root-ca-cert-publisher'],
+    serviceAccount: 'root-ca-cert-publisher',
+    create: (context) => new RootCACertificatePublisher(context),
+  },
+  {
+    name: 'node-ipam-controller',
+    aliases: ['nodeipam'],
+    serviceAccount: 'node-controller',
+    create: (context) => new NodeIpamController(context),
+  },
+  {
+    name: 'node-lifecycle-controller',
+    aliases: ['nodelifecycle'],
+    serviceAccount: 'node-controller',
+    create: (context) => new NodeLifecycleController(context),
+  },
+  {
+    name: 'taint-eviction-controller',
+    serviceAccount: 'node-controller',
+    create: (context) => new TaintEvictionController(context),
+  },
+  {
+    name: 'deployment-controller',
+    aliases: ['deployment'],
+    serviceAccount: 'deployment-controller',
+    create: (context) => new DeploymentController(context),
+  },
+  {
+    name: 'replicaset-controller',
+    aliases: ['replicaset'],
+    serviceAccount: 'replicaset-controller',
+    create: (context) => new ReplicaSetController(context),
+  },
+  {
+    name: 'endpoints-controller',
+    aliases: ['endpoint'],
+    serviceAccount: 'endpoint-controller',
+    create: (context) => new EndpointsController(context),
+  },
+  {
+    name: 'endpointslice-controller',
+    aliases: ['endpointslice'],
+    serviceAccount: 'endpointslice-controller',
+    create: (context) => new EndpointSliceController(context),
+  },
+  {
+    name: 'pod-garbage-collector-controller',
+    aliases: ['podgc'],
+    serviceAccount: 'pod-garbage-collector',
+    create: (context) => new PodGarbageCollector(context),
+  },
+  {
+    name: 'namespace-controller',
+    aliases: ['namespace'],
+    serviceAccount: 'namespace-controller',
+    create: (context) => new NamespaceController(context),
+  },
+  {
+    name: 'garbage-collector-controller',
+    aliases: ['garbagecollector'],
+    serviceAccount: 'generic-garbage-collector',
+    create: (context) => new GarbageCollector(context),
+  },
+];
+
+/** `--controllers` names something that is not there. */
+export class UnknownControllerError extends Error {
+  override readonly name = 'UnknownControllerError';
+}
+
+/**
+ * Which controllers `--controllers` asks for: `*` all that are on by default, `foo` this one, `-foo` not this one; the
+ * first word about a controller counts. Old names are taken too.
+ * @throws UnknownControllerError `"foo" is not in the list of known controllers`
+ */
+export function enabledControllers(enable = '*'): ControllerDescriptor[] {
+  const words = enable
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+  const canonical = (word: string): string => {
+    const found = controllerTable.find(({ name, aliases }) => name === word || aliases?.includes(word));
+    if (!found) throw new UnknownControllerError(`"${word}" is not in the list of known controllers`);
+    return found.name;
+  };
+  const verdicts = new Map<string, boolean>();
+  for (const word of words) {
+    if (word === '*') continue;
+    const off = word.startsWith('-');
+    const name = canonical(off ? word.slice(1) : word);
+    if (!verdicts.has(name)) verdicts.set(name, !off);
+  }
+  const star = words.includes('*');
+  return controllerTable.filter(({ name, disabledByDefault }) => verdicts.get(name) ?? (star && !disabledByDefault));
+}
+
+export interface ControllerManagerOptions {
+  /** `--controllers`. Default `*`. */
+  readonly enable?: string;
+}
+
+/** Runs the shared informers and the chosen controllers until aborted; a controller that fails ends all. */
+export class ControllerManager implements Runnable {
+  readonly name = 'kube-controller-manager';
+  readonly controllers: readonly Controller[];
+  readonly #context: ControllerContext;
+
+  constructor(context: ControllerContext, options: ControllerManagerOptions = {}) {
+    this.#context = context;
+    this.controllers = enabledControllers(options.enable).map((descriptor) => descriptor.create(context));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const group = new TaskGroup(signal);
+    // Handlers are registered by the constructors, so every informer's first list reaches all of them.
+    group.add(this.#context.informers);
+    for (const controller of this.controllers) group.add(controller);
+    await group.wait();
+  }
+}
+
+/** The controllers that `enable` asks for, ready to be run. */
+export function startControllers(
+  context: ControllerContext,
+  options: ControllerManagerOptions = {},
+): ControllerManager {
+  return new ControllerManager(context, options);
+}
