@@ -147,6 +147,8 @@ export interface ResourceDefinition {
   /** Fields that a fieldSelector may name beyond metadata.name and metadata.namespace. */
   selectableFields?(object: Readonly<KubeObject>): Record<string, string>;
   readonly conversion?: StorageConversion;
+  /** Sent as a Warning header with every answer about this resource. */
+  readonly deprecation?: string;
   /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */
   readonly virtual?: boolean;
   /** klab runs something that acts on this kind; false → creation carries a Warning header that says so. Default true. */

@@ -2,6 +2,8 @@
  * Every resource Kubernetes 1.36 serves by default, in discovery order. Groups of one or two plain kinds stand here;
  * the others have their own folder.
  */
+
+import { isPathSegmentName } from '../apimachinery/index.ts';
 import { admissionregistrationV1Resources } from './admissionregistration/v1/resources.ts';
 import { appsV1Resources } from './apps/v1/resources.ts';
 import { authenticationV1Resources } from './authentication/v1/resources.ts';
@@ -9,17 +11,22 @@ import { authorizationV1Resources } from './authorization/v1/resources.ts';
 import { autoscalingResources } from './autoscaling/resources.ts';
 import { batchV1Resources } from './batch/v1/resources.ts';
 import { certificateSigningRequestPrinter } from './certificates/v1/printers.ts';
+import { leaseStrategy } from './coordination/v1/lease/strategy.ts';
 import { coreV1Resources } from './core/v1/resources.ts';
 import type { ResourceDefinition } from './definition.ts';
+import { endpointSliceStrategy } from './discovery/v1/endpointslice/strategy.ts';
 import { endpointSlicePrinter } from './discovery/v1/printers.ts';
 import { eventsV1Resources } from './events/v1/resources.ts';
 import { flowSchemaPrinter, priorityLevelPrinter } from './flowcontrol/v1/printers.ts';
+import { flowSchemaStrategy, priorityLevelStrategy } from './flowcontrol/v1/strategies.ts';
 import { networkingV1Resources } from './networking/v1/resources.ts';
+import { podDisruptionBudgetStrategy } from './policy/v1/poddisruptionbudget/strategy.ts';
 import { podDisruptionBudgetPrinter } from './policy/v1/printers.ts';
 import { ageOf, nameOfRow, printer } from './printing.ts';
 import { rbacV1Resources } from './rbac/v1/resources.ts';
 import { resourceV1Resources } from './resource/v1/resources.ts';
 import { row } from './row.ts';
+import { priorityClassStrategy } from './scheduling/v1/priorityclass/strategy.ts';
 import { storageV1Resources } from './storage/v1/resources.ts';
 
 const apiServicePrinter = printer('Name:name, Service, Available, Age', (object, context) => {
@@ -72,6 +79,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'APIService',
       plural: 'apiservices',
+      strategy: { validateName: (name) => isPathSegmentName(name) },
       cluster: true,
       categories: 'api-extensions',
       etcdPrefix: 'apiregistration.k8s.io/apiservices',
@@ -106,6 +114,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'PodDisruptionBudget',
       plural: 'poddisruptionbudgets',
+      strategy: podDisruptionBudgetStrategy,
       shortNames: 'pdb',
       subresources: ['status'],
       newStatus: () => ({ currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 }),
@@ -124,6 +133,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'CustomResourceDefinition',
       plural: 'customresourcedefinitions',
+      strategy: { generation: 'spec' },
       cluster: true,
       shortNames: 'crd crds',
       categories: 'api-extensions',
@@ -136,6 +146,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'PriorityClass',
       plural: 'priorityclasses',
+      strategy: priorityClassStrategy,
       cluster: true,
       shortNames: 'pc',
       printer: priorityClassPrinter,
@@ -144,20 +155,33 @@ export const builtinResources: readonly ResourceDefinition[] = [
   ),
   row(
     { group: 'coordination.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.coordination.v1' },
-    { kind: 'Lease', plural: 'leases', printer: leasePrinter, acted: true },
+    { kind: 'Lease', plural: 'leases', strategy: leaseStrategy, printer: leasePrinter, acted: true },
   ),
   row(
     { group: 'node.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.node.v1' },
-    { kind: 'RuntimeClass', plural: 'runtimeclasses', cluster: true, printer: runtimeClassPrinter },
+    {
+      kind: 'RuntimeClass',
+      plural: 'runtimeclasses',
+      strategy: { allowCreateOnUpdate: true, allowUnconditionalUpdate: false },
+      cluster: true,
+      printer: runtimeClassPrinter,
+    },
   ),
   row(
     { group: 'discovery.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.discovery.v1' },
-    { kind: 'EndpointSlice', plural: 'endpointslices', printer: endpointSlicePrinter, acted: true },
+    {
+      kind: 'EndpointSlice',
+      plural: 'endpointslices',
+      strategy: endpointSliceStrategy,
+      printer: endpointSlicePrinter,
+      acted: true,
+    },
   ),
   ...resourceV1Resources,
   row(flowcontrol, {
     kind: 'FlowSchema',
     plural: 'flowschemas',
+    strategy: flowSchemaStrategy,
     cluster: true,
     subresources: ['status'],
     printer: flowSchemaPrinter,
@@ -165,6 +189,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
   row(flowcontrol, {
     kind: 'PriorityLevelConfiguration',
     plural: 'prioritylevelconfigurations',
+    strategy: priorityLevelStrategy,
     cluster: true,
     subresources: ['status'],
     printer: priorityLevelPrinter,

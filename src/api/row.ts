@@ -26,7 +26,8 @@ export const storedVerbs: readonly Verb[] = [
 type Extra = 'status' | 'scale' | (Omit<SubresourceDefinition, 'verbs'> & { readonly verbs: string });
 
 /** A row as it is written down. Strings hold lists separated by blanks. */
-export interface RowInput extends Partial<Pick<ResourceDefinition, 'etcdPrefix' | 'scale' | 'conversion'>> {
+export interface RowInput
+  extends Partial<Pick<ResourceDefinition, 'etcdPrefix' | 'scale' | 'conversion' | 'deprecation'>> {
   readonly kind: string;
   readonly plural: string;
   readonly singular?: string;
@@ -38,8 +39,8 @@ export interface RowInput extends Partial<Pick<ResourceDefinition, 'etcdPrefix' 
   /** Version it is stored as, when another. */
   readonly storedAs?: string;
   readonly strategy?: Strategy;
-  /** Status of a new object: the fields that Go writes even when zero. Default `{}`. */
-  readonly newStatus?: () => Record<string, unknown>;
+  /** Status of a new object: the fields that Go writes even when zero. Default `{}`. Nodes keep what they bring. */
+  readonly newStatus?: (object: Readonly<KubeObject>, context: StrategyContext) => Record<string, unknown>;
   readonly printer?: ResourceDefinition['printer'];
   readonly selectableFields?: ResourceDefinition['selectableFields'];
   readonly virtual?: boolean;
@@ -76,11 +77,11 @@ function subresource(extra: Extra, kind: string): SubresourceDefinition {
  * What a kind with a status subresource does everywhere: creation empties status, updates of the object keep it, updates
  * of status keep everything else but metadata. Upstream: the strategy.go of each resource.
  */
-function statusHooks(strategy: Strategy, newStatus: () => Record<string, unknown>): Strategy {
+function statusHooks(strategy: Strategy, newStatus: NonNullable<RowInput['newStatus']>): Strategy {
   return {
     ...strategy,
     prepareForCreate(object, context) {
-      object['status'] = newStatus();
+      object['status'] = newStatus(object, context);
       strategy.prepareForCreate?.(object, context);
     },
     prepareForUpdate(object, old, context) {
@@ -131,6 +132,7 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     printer: input.printer ?? defaultPrinter,
     ...(input.selectableFields === undefined ? {} : { selectableFields: input.selectableFields }),
     ...(input.conversion === undefined ? {} : { conversion: input.conversion }),
+    ...(input.deprecation === undefined ? {} : { deprecation: input.deprecation }),
     ...(input.virtual === true ? { virtual: true } : {}),
     acted: input.virtual === true || (input.acted ?? false),
   };

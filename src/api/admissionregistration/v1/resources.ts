@@ -6,6 +6,12 @@ import {
   validatingAdmissionPolicyPrinter,
   webhookConfigurationPrinter,
 } from './printers.ts';
+import {
+  admissionPolicyBindingStrategy,
+  admissionPolicyStrategy,
+  mutatingWebhookStrategy,
+  validatingWebhookStrategy,
+} from './strategies.ts';
 
 const place: GroupVersionRows = {
   group: 'admissionregistration.k8s.io',
@@ -23,6 +29,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'MutatingAdmissionPolicy',
     plural: 'mutatingadmissionpolicies',
+    strategy: admissionPolicyStrategy,
     storedAs: beta,
     printer: mutatingAdmissionPolicyPrinter,
   },
@@ -30,6 +37,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'MutatingAdmissionPolicyBinding',
     plural: 'mutatingadmissionpolicybindings',
+    strategy: admissionPolicyBindingStrategy,
     storedAs: beta,
     printer: admissionPolicyBindingPrinter,
   },
@@ -37,12 +45,14 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'MutatingWebhookConfiguration',
     plural: 'mutatingwebhookconfigurations',
+    strategy: mutatingWebhookStrategy,
     printer: webhookConfigurationPrinter,
   },
   {
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicy',
     plural: 'validatingadmissionpolicies',
+    strategy: admissionPolicyStrategy,
     subresources: ['status'],
     printer: validatingAdmissionPolicyPrinter,
   },
@@ -50,12 +60,14 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicyBinding',
     plural: 'validatingadmissionpolicybindings',
+    strategy: admissionPolicyBindingStrategy,
     printer: admissionPolicyBindingPrinter,
   },
   {
     ...clusterWide,
     kind: 'ValidatingWebhookConfiguration',
     plural: 'validatingwebhookconfigurations',
+    strategy: validatingWebhookStrategy,
     printer: webhookConfigurationPrinter,
   },
 ];

@@ -1,6 +1,9 @@
 import type { ResourceDefinition } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
 import type { ReplicaSet } from '../../types.ts';
+import { controllerRevisionStrategy } from './controllerrevision/strategy.ts';
+import { daemonSetStrategy } from './daemonset/strategy.ts';
+import { deploymentStrategy } from './deployment/strategy.ts';
 import {
   controllerRevisionPrinter,
   daemonSetPrinter,
@@ -8,14 +11,23 @@ import {
   replicaSetPrinter,
   statefulSetPrinter,
 } from './printers.ts';
+import { replicaSetStrategy } from './replicaset/strategy.ts';
+import { statefulSetStrategy } from './statefulset/strategy.ts';
 
 const place: GroupVersionRows = { group: 'apps', version: 'v1', schemaPrefix: 'io.k8s.api.apps.v1' };
 
 const inputs: readonly RowInput[] = [
-  { kind: 'ControllerRevision', plural: 'controllerrevisions', printer: controllerRevisionPrinter, acted: true },
+  {
+    kind: 'ControllerRevision',
+    plural: 'controllerrevisions',
+    strategy: controllerRevisionStrategy,
+    printer: controllerRevisionPrinter,
+    acted: true,
+  },
   {
     kind: 'DaemonSet',
     plural: 'daemonsets',
+    strategy: daemonSetStrategy,
     shortNames: 'ds',
     categories: 'all',
     subresources: ['status'],
@@ -30,6 +42,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Deployment',
     plural: 'deployments',
+    strategy: deploymentStrategy,
     shortNames: 'deploy',
     categories: 'all',
     subresources: ['scale', 'status'],
@@ -39,6 +52,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ReplicaSet',
     plural: 'replicasets',
+    strategy: replicaSetStrategy,
     shortNames: 'rs',
     categories: 'all',
     subresources: ['scale', 'status'],
@@ -52,6 +66,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'StatefulSet',
     plural: 'statefulsets',
+    strategy: statefulSetStrategy,
     shortNames: 'sts',
     categories: 'all',
     subresources: ['scale', 'status'],

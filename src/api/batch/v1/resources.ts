@@ -1,6 +1,8 @@
 import type { ResourceDefinition } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
 import type { Job } from '../../types.ts';
+import { cronJobStrategy } from './cronjob/strategy.ts';
+import { jobStrategy } from './job/strategy.ts';
 import { cronJobPrinter, jobPrinter } from './printers.ts';
 
 const place: GroupVersionRows = { group: 'batch', version: 'v1', schemaPrefix: 'io.k8s.api.batch.v1' };
@@ -9,6 +11,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'CronJob',
     plural: 'cronjobs',
+    strategy: cronJobStrategy,
     shortNames: 'cj',
     categories: 'all',
     subresources: ['status'],
@@ -17,6 +20,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Job',
     plural: 'jobs',
+    strategy: jobStrategy,
     categories: 'all',
     subresources: ['status'],
     printer: jobPrinter,

@@ -1,9 +1,19 @@
 /** Rows of the core group, in the order discovery shows them. */
-import type { ResourceDefinition, Verb } from '../../definition.ts';
+import { rfc3339 } from '../../../base/index.ts';
+import type { ResourceDefinition, Strategy, Verb } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row, storedVerbs } from '../../row.ts';
 import type { Event, Namespace, Node, Pod, ReplicationController, Secret, Service } from '../../types.ts';
+import { configMapStrategy } from './configmap/strategy.ts';
+import { endpointsStrategy } from './endpoints/strategy.ts';
+import { eventStrategy } from './event/strategy.ts';
+import { limitRangeStrategy } from './limitrange/strategy.ts';
+import { namespaceStrategy } from './namespace/strategy.ts';
+import { newNodeStatus, nodeStrategy } from './node/strategy.ts';
+import { persistentVolumeStrategy } from './persistentvolume/strategy.ts';
+import { persistentVolumeClaimStrategy } from './persistentvolumeclaim/strategy.ts';
 import { podPrinter } from './pod/printer.ts';
 import { podStrategy } from './pod/strategy.ts';
+import { podTemplateStrategy } from './podtemplate/strategy.ts';
 import {
   componentStatusPrinter,
   configMapPrinter,
@@ -20,8 +30,15 @@ import {
   serviceAccountPrinter,
   servicePrinter,
 } from './printers.ts';
+import { replicationControllerStrategy } from './replicationcontroller/strategy.ts';
+import { resourceQuotaStrategy } from './resourcequota/strategy.ts';
+import { secretStrategy } from './secret/strategy.ts';
+import { serviceStrategy } from './service/strategy.ts';
 
 const place: GroupVersionRows = { group: '', version: 'v1', schemaPrefix: 'io.k8s.api.core.v1' };
+
+/** Nothing but metadata to validate. */
+const hasNoRules: Strategy = { validate: () => {} };
 
 const proxyVerbs = 'create delete get patch update';
 const withoutCollection = storedVerbs.filter((verb): verb is Verb => verb !== 'deletecollection');
@@ -33,16 +50,26 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ComponentStatus',
     plural: 'componentstatuses',
+    deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
     cluster: true,
     shortNames: 'cs',
     verbs: ['get', 'list'],
     virtual: true,
     printer: componentStatusPrinter,
   },
-  { kind: 'ConfigMap', plural: 'configmaps', shortNames: 'cm', printer: configMapPrinter, acted: true },
+  {
+    kind: 'ConfigMap',
+    plural: 'configmaps',
+    strategy: configMapStrategy,
+    shortNames: 'cm',
+    printer: configMapPrinter,
+    acted: true,
+  },
   {
     kind: 'Endpoints',
     plural: 'endpoints',
+    strategy: endpointsStrategy,
+    deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     shortNames: 'ep',
     etcdPrefix: 'services/endpoints',
     printer: endpointsPrinter,
@@ -51,6 +78,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Event',
     plural: 'events',
+    strategy: eventStrategy,
     shortNames: 'ev',
     printer: eventPrinter,
     acted: true,
@@ -71,10 +99,11 @@ const inputs: readonly RowInput[] = [
       };
     },
   },
-  { kind: 'LimitRange', plural: 'limitranges', shortNames: 'limits' },
+  { kind: 'LimitRange', plural: 'limitranges', strategy: limitRangeStrategy, shortNames: 'limits' },
   {
     kind: 'Namespace',
     plural: 'namespaces',
+    strategy: namespaceStrategy,
     cluster: true,
     shortNames: 'ns',
     verbs: withoutCollection,
@@ -87,6 +116,8 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Node',
     plural: 'nodes',
+    strategy: nodeStrategy,
+    newStatus: (object) => ({ ...newNodeStatus(), ...object['status'] }),
     cluster: true,
     shortNames: 'no',
     etcdPrefix: 'minions',
@@ -100,6 +131,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'PersistentVolumeClaim',
     plural: 'persistentvolumeclaims',
+    strategy: persistentVolumeClaimStrategy,
     shortNames: 'pvc',
     subresources: ['status'],
     newStatus: () => ({ phase: 'Pending' }),
@@ -108,10 +140,11 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'PersistentVolume',
     plural: 'persistentvolumes',
+    strategy: persistentVolumeStrategy,
     cluster: true,
     shortNames: 'pv',
     subresources: ['status'],
-    newStatus: () => ({ phase: 'Pending' }),
+    newStatus: (_object, { now }) => ({ phase: 'Pending', lastPhaseTransitionTime: rfc3339(now) }),
     printer: persistentVolumePrinter,
   },
   {
@@ -148,10 +181,17 @@ const inputs: readonly RowInput[] = [
       };
     },
   },
-  { kind: 'PodTemplate', plural: 'podtemplates', printer: podTemplatePrinter, acted: true },
+  {
+    kind: 'PodTemplate',
+    plural: 'podtemplates',
+    strategy: podTemplateStrategy,
+    printer: podTemplatePrinter,
+    acted: true,
+  },
   {
     kind: 'ReplicationController',
     plural: 'replicationcontrollers',
+    strategy: replicationControllerStrategy,
     shortNames: 'rc',
     categories: 'all',
     etcdPrefix: 'controllers',
@@ -165,6 +205,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ResourceQuota',
     plural: 'resourcequotas',
+    strategy: resourceQuotaStrategy,
     shortNames: 'quota',
     subresources: ['status'],
     printer: resourceQuotaPrinter,
@@ -172,6 +213,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Secret',
     plural: 'secrets',
+    strategy: secretStrategy,
     printer: secretPrinter,
     acted: true,
     selectableFields: (object) => ({ type: text((object as Readonly<Secret>).type) }),
@@ -179,6 +221,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ServiceAccount',
     plural: 'serviceaccounts',
+    strategy: hasNoRules,
     shortNames: 'sa',
     subresources: [
       {
@@ -196,6 +239,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Service',
     plural: 'services',
+    strategy: serviceStrategy,
     shortNames: 'svc',
     categories: 'all',
     etcdPrefix: 'services/specs',

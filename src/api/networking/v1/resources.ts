@@ -7,6 +7,7 @@ import {
   networkPolicyPrinter,
   serviceCidrPrinter,
 } from './printers.ts';
+import { ingressClassStrategy, ingressStrategy, networkPolicyStrategy } from './strategies.ts';
 
 const place: GroupVersionRows = {
   group: 'networking.k8s.io',
@@ -15,10 +16,17 @@ const place: GroupVersionRows = {
 };
 
 const inputs: readonly RowInput[] = [
-  { kind: 'IngressClass', plural: 'ingressclasses', cluster: true, printer: ingressClassPrinter },
+  {
+    kind: 'IngressClass',
+    plural: 'ingressclasses',
+    strategy: ingressClassStrategy,
+    cluster: true,
+    printer: ingressClassPrinter,
+  },
   {
     kind: 'Ingress',
     plural: 'ingresses',
+    strategy: ingressStrategy,
     shortNames: 'ing',
     etcdPrefix: 'ingress',
     subresources: ['status'],
@@ -41,7 +49,13 @@ const inputs: readonly RowInput[] = [
       };
     },
   },
-  { kind: 'NetworkPolicy', plural: 'networkpolicies', shortNames: 'netpol', printer: networkPolicyPrinter },
+  {
+    kind: 'NetworkPolicy',
+    plural: 'networkpolicies',
+    strategy: networkPolicyStrategy,
+    shortNames: 'netpol',
+    printer: networkPolicyPrinter,
+  },
   {
     kind: 'ServiceCIDR',
     plural: 'servicecidrs',

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
 import { bindingPrinter } from './printers.ts';
+import { bindingStrategies, roleStrategies } from './strategies.ts';
 
 const place: GroupVersionRows = {
   group: 'rbac.authorization.k8s.io',
@@ -12,13 +13,20 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ClusterRoleBinding',
     plural: 'clusterrolebindings',
+    strategy: bindingStrategies.cluster,
     cluster: true,
     printer: bindingPrinter,
     acted: true,
   },
-  { kind: 'ClusterRole', plural: 'clusterroles', cluster: true, acted: true },
-  { kind: 'RoleBinding', plural: 'rolebindings', printer: bindingPrinter, acted: true },
-  { kind: 'Role', plural: 'roles', acted: true },
+  { kind: 'ClusterRole', plural: 'clusterroles', strategy: roleStrategies.cluster, cluster: true, acted: true },
+  {
+    kind: 'RoleBinding',
+    plural: 'rolebindings',
+    strategy: bindingStrategies.namespaced,
+    printer: bindingPrinter,
+    acted: true,
+  },
+  { kind: 'Role', plural: 'roles', strategy: roleStrategies.namespaced, acted: true },
 ];
 
 export const rbacV1Resources: readonly ResourceDefinition[] = inputs.map((input) => row(place, input));

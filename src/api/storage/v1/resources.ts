@@ -7,17 +7,25 @@ import {
   volumeAttachmentPrinter,
   volumeAttributesClassPrinter,
 } from './printers.ts';
+import { csiDriverStrategy, storageClassStrategy } from './strategies.ts';
 
 const place: GroupVersionRows = { group: 'storage.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.storage.v1' };
 
 const inputs: readonly RowInput[] = [
-  { kind: 'CSIDriver', plural: 'csidrivers', cluster: true, printer: csiDriverPrinter },
-  { kind: 'CSINode', plural: 'csinodes', cluster: true, printer: csiNodePrinter },
+  { kind: 'CSIDriver', plural: 'csidrivers', strategy: csiDriverStrategy, cluster: true, printer: csiDriverPrinter },
+  {
+    kind: 'CSINode',
+    plural: 'csinodes',
+    strategy: { allowUnconditionalUpdate: false },
+    cluster: true,
+    printer: csiNodePrinter,
+  },
   // Upstream serves it with the default columns although it has a printer of its own.
-  { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities' },
+  { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: { allowUnconditionalUpdate: false } },
   {
     kind: 'StorageClass',
     plural: 'storageclasses',
+    strategy: storageClassStrategy,
     cluster: true,
     shortNames: 'sc',
     printer: storageClassPrinter,
@@ -25,6 +33,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'VolumeAttachment',
     plural: 'volumeattachments',
+    strategy: { allowUnconditionalUpdate: false },
     cluster: true,
     subresources: ['status'],
     newStatus: () => ({ attached: false }),
