@@ -241,6 +241,12 @@ describe('services', () => {
       contentType: 'application/merge-patch+json',
     });
     expect(patched.body.spec.clusterIP).toBe(made.spec.clusterIP);
+    const status = { ...patched.body, spec: { type: 'ExternalName', externalName: 'x.y' } };
+    expect((await server.ask('PUT', `${services}/web/status`, { body: status })).body.spec.clusterIP).toBe(
+      made.spec.clusterIP,
+    );
+    const still = service('still', { clusterIP: made.spec.clusterIP, ports: port() });
+    expect((await server.ask('POST', services, { body: still })).code).toBe(422);
     expect((await server.ask('DELETE', `${services}/web`)).code).toBe(200);
     for (const nodePort of [30_123, 30_124]) {
       const again = await server.ask('POST', services, {

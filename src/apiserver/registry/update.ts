@@ -72,7 +72,10 @@ export async function updateObject(
         const object = await updated.next(old);
         checkResourceVersion(registry, object, current, updated, name);
         await deps.admission.admit(registry.attributes('UPDATE', request, name, object, old));
-        finish = await registry.hooks?.beginUpdate?.(object, old, { dryRun: request.dryRun });
+        // A write of status allocates and releases nothing, whatever spec it carries: that is thrown away below.
+        if (request.subresource === '') {
+          finish = await registry.hooks?.beginUpdate?.(object, old, { dryRun: request.dryRun });
+        }
         prepareForUpdate(registry, object, old, request);
         validateForUpdate(registry, object, old, request);
         await deps.admission.validate(registry.attributes('UPDATE', request, name, object, old));

@@ -11,7 +11,7 @@ import { FakeReader } from '../fake-reader.ts';
 function setup(reader = new FakeReader(), onWait: () => void = () => {}) {
   reader.set('namespaces', namespace('a', 'Active'), namespace('going', 'Terminating'));
   reader.set('serviceaccounts', account('default'));
-  const clock = new VirtualClock({ start: 0 });
+  const clock = new VirtualClock({ startMs: 0 });
   const plugins = allPlugins({
     reader,
     clock,
@@ -292,7 +292,7 @@ describe('NodeRestriction', () => {
 it('refuses plugins that nobody knows, and runs the protection of storage only when asked', () => {
   const plugins = allPlugins({
     reader: new FakeReader(),
-    clock: new VirtualClock({ start: 0 }),
+    clock: new VirtualClock({ startMs: 0 }),
     prng: new Prng('x'),
     waitForCache: async () => {},
   });

@@ -134,7 +134,7 @@ describe('filter chain', () => {
   });
 
   it('times out short requests by the wall clock and tells the handler, but never watches', async () => {
-    const wallClock = new VirtualClock({ start: 0 });
+    const wallClock = new VirtualClock({ startMs: 0 });
     const controller = new AbortController();
     const { chain } = setup({ wallClock, resources: () => new Promise(() => {}) });
     const short = chain(
