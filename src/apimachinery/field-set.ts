@@ -91,6 +91,33 @@ function compareValues(a: unknown, b: unknown): number {
 const noMembers: ReadonlySet<string> = new Set();
 const noChildren: ReadonlyMap<string, FieldSet> = new Map();
 
+// Each returns its first argument when that is the result: sets are shared as long as nothing changes.
+function unionOf(a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> {
+  let out: Set<string> | undefined;
+  for (const step of b) {
+    if (a.has(step)) continue;
+    out ??= new Set(a);
+    out.add(step);
+  }
+  return out ?? a;
+}
+
+function intersectionOf(a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> {
+  const out = new Set<string>();
+  for (const step of a) if (b.has(step)) out.add(step);
+  return out.size === a.size ? a : out;
+}
+
+function differenceOf(a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> {
+  let out: Set<string> | undefined;
+  for (const step of b) {
+    if (!a.has(step)) continue;
+    out ??= new Set(a);
+    out.delete(step);
+  }
+  return out ?? a;
+}
+
 /** An immutable set of paths. */
 export class FieldSet {
   /** Steps that end a path here. */
@@ -146,7 +173,7 @@ export class FieldSet {
   union(other: FieldSet): FieldSet {
     if (this === other || other.empty) return this;
     if (this.empty) return other;
-    const members = other.members.isSubsetOf(this.members) ? this.members : this.members.union(other.members);
+    const members = unionOf(this.members, other.members);
     const children = new Map(this.children);
     for (const [step, child] of other.children) {
       const own = children.get(step);
@@ -163,7 +190,7 @@ export class FieldSet {
       const shared = child.intersection(counterpart);
       if (!shared.empty) children.set(step, shared);
     }
-    return new FieldSet(this.members.intersection(other.members), children);
+    return new FieldSet(intersectionOf(this.members, other.members), children);
   }
 
   /** Without exactly the paths of `other`; longer ones stay. Returns this set when nothing goes. */
@@ -178,7 +205,7 @@ export class FieldSet {
 
   #without(other: FieldSet, recursive: boolean): FieldSet {
     if (other.empty) return this;
-    const members = this.members.isDisjointFrom(other.members) ? this.members : this.members.difference(other.members);
+    const members = differenceOf(this.members, other.members);
     let children: Map<string, FieldSet> | undefined;
     for (const [step, child] of this.children) {
       let kept: FieldSet | undefined = child;

@@ -106,6 +106,13 @@ export {
 } from './json-encode.ts';
 export { applyJsonPatch } from './json-patch.ts';
 export {
+  type JsonPath,
+  type JsonPathOptions,
+  parseJsonPath,
+  printJsonPathResult,
+  relaxedJsonPath,
+} from './json-path.ts';
+export {
   deepCopy,
   deepEqual,
   deepFreeze,
@@ -188,11 +195,6 @@ export {
   withSpec,
   withStatus,
 } from './object-meta.ts';
-export {
-  type JsonPath,
-  type JsonPathOptions,
-  parseJsonPath,
-} from './pending.ts';
 export {
   addQuantity,
   canonicalQuantity,
