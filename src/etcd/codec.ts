@@ -147,7 +147,7 @@ function decodeKeys<T extends RangeRequest | DeleteRangeRequest>(json: Json): T 
     ...json,
     key: keyBytes(json['key'] as string),
     rangeEnd: end === undefined ? undefined : keyBytes(end),
-  } as T;
+  } as unknown as T;
 }
 
 function decodePut(json: Json, load: Load): PutRequest {
@@ -219,7 +219,9 @@ function txnLine(txn: TxnRequest): string {
           ? c.createRevision
           : c.target === 'value'
             ? `${c.value.length} bytes`
-            : c[c.target as 'version' | ('lease' & keyof typeof c)];
+            : c.target === 'version'
+              ? c.version
+              : c.lease;
     return `${target}(${text(key)}) ${signs[result]} ${what}`;
   });
   const ops = (list: readonly RequestOp[]) =>

@@ -54,7 +54,6 @@ export class SqliteBackend implements Backend {
   }
 
   load(): BackendState {
-    this.#state = this.#sql.state.get() as StoreState;
     const { revision, compact_rev, applied_idx, applied_term } = this.#state;
     return {
       revision,

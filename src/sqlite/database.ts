@@ -61,6 +61,7 @@ export class Database {
     }
     db.pragma('synchronous = FULL');
     db.pragma('wal_autocheckpoint = 0');
+    db.pragma('journal_size_limit = 16777216');
     db.pragma('cache_size = -16384');
     db.pragma('temp_store = MEMORY');
     if (options.maxPages) db.pragma(`max_page_count = ${options.maxPages}`);
@@ -106,6 +107,11 @@ export class Database {
   walSize(): number {
     if (this.path === ':memory:') return 0;
     return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Moves what it can of the write-ahead log into the file, unless a transaction or a reader is in the way. */
+  checkpoint(): void {
+    if (!this.db.inTransaction) this.db.pragma('wal_checkpoint(PASSIVE)');
   }
 
   close(): void {

@@ -36,7 +36,11 @@ export class SqliteStorage {
       this.#database.close();
       throw storageError(error, options.path);
     }
-    this.#checkpointer = new Checkpointer(options.path, () => this.#database.walSize());
+    this.#checkpointer = new Checkpointer(
+      options.path,
+      () => this.#database.walSize(),
+      () => this.#database.checkpoint(),
+    );
   }
 
   get path(): string {

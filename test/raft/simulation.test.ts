@@ -203,3 +203,37 @@ test('a node rolled back to a checkpoint goes on as if the step had not been', (
   net.settle();
   for (const { applied } of net.hosts.values()) expect(applied.map((e) => e.data)).toEqual([undefined, 'kept']);
 });
+
+test('entries of older terms commit only along with one of the leader’s own (Raft §5.4.2)', () => {
+  const net = new Network('older-terms', 3, { checkQuorum: false, preVote: false });
+  net.node(1).campaign();
+  net.settle();
+  // Node 1 writes an entry nobody gets, then leads again in a later term.
+  net.onSend = () => false;
+  net.node(1).propose([{ data: 'old', size: 3 }]);
+  net.process(1);
+  net.crash(1);
+  net.start(1);
+  net.onSend = (m) => m.type !== 'MsgApp';
+  net.node(1).campaign();
+  net.settle();
+  const leader = net.node(1);
+  expect([leader.role, leader.term]).toEqual(['leader', 2]);
+  const answer = (index: number): Message => ({
+    type: 'MsgAppResp',
+    from: 2,
+    to: 1,
+    term: leader.term,
+    index,
+    logTerm: 0,
+    entries: [],
+    commit: 0,
+    reject: false,
+    rejectHint: 0,
+  });
+  // A majority now has entry 2, of an old term: that alone commits nothing.
+  net.deliver(answer(2));
+  expect(leader.committed).toBe(1);
+  net.deliver(answer(3));
+  expect(leader.committed).toBe(3);
+});
