@@ -29,11 +29,17 @@ export function admitPod(
   const resources = insufficientResource(pod, others, allocatable);
   if (resources) return resources;
   if (node && !matchesNode(pod, labels, node.metadata.name ?? '')) {
-    return { reason: 'NodeAffinity', message: 'Predicate NodeAffinity failed: node(s) didn\'t match Pod\'s node affinity/selector' };
+    return {
+      reason: 'NodeAffinity',
+      message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    };
   }
   const taint = untolerated(pod, node?.['spec']?.taints ?? []);
   if (taint) {
-    return { reason: 'TaintToleration', message: `Predicate TaintToleration failed: node(s) had untolerated taint {${taint}}` };
+    return {
+      reason: 'TaintToleration',
+      message: `Predicate TaintToleration failed: node(s) had untolerated taint {${taint}}`,
+    };
   }
   return undefined;
 }

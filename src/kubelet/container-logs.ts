@@ -33,7 +33,11 @@ export async function containerLogs(
   if (sinceSeconds !== undefined) sinceMs = deps.clock.now() - sinceSeconds * 1000;
   else if (sinceTime !== undefined) sinceMs = parseTime(sinceTime);
   const { follow, timestamps, tailLines, limitBytes } = options;
-  return deps.runtime.containerLogs(id, { follow: follow && !options.previous, timestamps, sinceMs, tailLines, limitBytes }, signal);
+  return deps.runtime.containerLogs(
+    id,
+    { follow: follow && !options.previous, timestamps, sinceMs, tailLines, limitBytes },
+    signal,
+  );
 }
 
 function statusOf(status: PodStatus, name: string): ContainerStatus | undefined {
@@ -70,7 +74,9 @@ function logContainerId(podName: string, podStatus: PodStatus, name: string, pre
   if (reason === 'ImagePullBackOff') {
     throw newBadRequest(`${prefix} is waiting to start: trying and failing to pull image`);
   }
-  throw newBadRequest(waiting ? `${prefix} is waiting to start: ${reason}` : `${prefix} is waiting to start - no logs yet`);
+  throw newBadRequest(
+    waiting ? `${prefix} is waiting to start: ${reason}` : `${prefix} is waiting to start - no logs yet`,
+  );
 }
 
 /** Runtime id of a running container, for exec and attach. @throws StatusError */

@@ -11,7 +11,14 @@ import type { ImageManager } from './image-manager.ts';
 import { runHook } from './lifecycle-hooks.ts';
 import type { ObjectCache } from './object-cache.ts';
 import type { KillReason } from './pod-actions.ts';
-import { type Container, findRuntimeStatus, isSidecar, type Pod, type ProbeHandler, type RuntimePodStatus } from './pod-types.ts';
+import {
+  type Container,
+  findRuntimeStatus,
+  isSidecar,
+  type Pod,
+  type ProbeHandler,
+  type RuntimePodStatus,
+} from './pod-types.ts';
 import { resolvePort } from './probe-actions.ts';
 import type { ContainerConfig, ContainerRole, ContainerRuntime, Mount, MountedVolume } from './runtime/types.ts';
 import { StartError } from './start-error.ts';
@@ -23,7 +30,13 @@ export interface ContainerStarterDeps {
   readonly images: ImageManager;
   readonly objects: ObjectCache;
   readonly serviceEnvironment: (namespace: string, links: boolean) => Promise<ReadonlyMap<string, string>>;
-  readonly containerEvent: (pod: Pod, container: string, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  readonly containerEvent: (
+    pod: Pod,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ) => void;
 }
 
 export interface StartInput {
@@ -117,7 +130,13 @@ export class ContainerStarter {
     await runtime.stopContainer(containerId, grace);
   }
 
-  async #preStop(pod: Pod, container: Container, containerId: string, hook: ProbeHandler, grace: number): Promise<void> {
+  async #preStop(
+    pod: Pod,
+    container: Container,
+    containerId: string,
+    hook: ProbeHandler,
+    grace: number,
+  ): Promise<void> {
     const { runtime, clock, containerEvent } = this.#deps;
     const done = new AbortController();
     const run = runHook(runtime, clock, hook, { container, containerId, podIP: pod.status?.podIP ?? '' })

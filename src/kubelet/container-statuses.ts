@@ -40,7 +40,8 @@ export function containerStatuses(input: ConvertInput): ContainerStatus[] {
   for (const container of containers) {
     const old = findStatus(input.previous, container.name);
     const instances = runtime.containers.filter((c) => c.metadata.name === container.name);
-    const status = instances.length > 0 ? fromRuntime(input, container, instances, old) : absent(container, old, waiting, pod);
+    const status =
+      instances.length > 0 ? fromRuntime(input, container, instances, old) : absent(container, old, waiting, pod);
     out.push(withFailure(input, container, status));
   }
   if (!input.isInit) out.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -48,7 +49,12 @@ export function containerStatuses(input: ConvertInput): ContainerStatus[] {
 }
 
 /** No instance of it in the runtime. */
-function absent(container: Container, old: ContainerStatus | undefined, waiting: ContainerState, pod: Pod): ContainerStatus {
+function absent(
+  container: Container,
+  old: ContainerStatus | undefined,
+  waiting: ContainerState,
+  pod: Pod,
+): ContainerStatus {
   if (old?.state.terminated) return { ...old };
   const status: ContainerStatus = {
     name: container.name,
@@ -97,10 +103,12 @@ function fromRuntime(
   const mounts = old?.volumeMounts ?? mountStatuses(container);
   if (mounts) status.volumeMounts = mounts;
   if (instances[1]) status.lastState = stateOf(input.runtimeName, instances[1]);
-  else if (old && old.containerID !== containerID && old.state.terminated) status.lastState = { terminated: old.state.terminated };
+  else if (old && old.containerID !== containerID && old.state.terminated)
+    status.lastState = { terminated: old.state.terminated };
   else if (old?.lastState.terminated) status.lastState = old.lastState;
   if (old && old.restartCount > status.restartCount) status.restartCount = old.restartCount;
-  if (current.state === 'running' && old?.started !== undefined && old.containerID === containerID) status.started = old.started;
+  if (current.state === 'running' && old?.started !== undefined && old.containerID === containerID)
+    status.started = old.started;
   if (container.resources) {
     status.resources = container.resources;
     if (container.resources.requests) status.allocatedResources = container.resources.requests;

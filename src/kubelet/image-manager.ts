@@ -14,7 +14,13 @@ const maxRemembered = 1_000;
 export interface ImageManagerDeps {
   readonly clock: Clock;
   readonly runtime: ContainerRuntime;
-  readonly containerEvent: (pod: Pod, container: string, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  readonly containerEvent: (
+    pod: Pod,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ) => void;
 }
 
 export class ImageManager {
@@ -44,7 +50,11 @@ export class ImageManager {
     if (policy !== 'Always') {
       const present = await this.#deps.runtime.imageStatus(image);
       if (present) {
-        event('Normal', 'Pulled', `Container image "${requested}" already present on machine and can be accessed by the pod`);
+        event(
+          'Normal',
+          'Pulled',
+          `Container image "${requested}" already present on machine and can be accessed by the pod`,
+        );
         return present.id;
       }
       if (policy === 'Never') {
@@ -107,7 +117,8 @@ export class ImageManager {
 
 /** The name with `:latest` when it has neither tag nor digest; undefined when it is no image name. */
 export function withDefaultTag(image: string): string | undefined {
-  const pattern = /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?$/;
+  const pattern =
+    /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?$/;
   if (!pattern.test(image)) return undefined;
   if (image.includes('@')) return image;
   const last = image.slice(image.lastIndexOf('/') + 1);

@@ -21,6 +21,7 @@ export {
   type Protocol,
   type ServiceEndpoint,
   SimRuntime,
+  type SimRuntimeDeps,
   type SimRuntimeOptions,
   type TcpSession,
 } from './runtime/sim/index.ts';

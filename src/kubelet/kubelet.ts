@@ -6,7 +6,7 @@ import type { KubeObject } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, SharedInformer } from '../client/index.ts';
 import { admitPod } from './admission.ts';
-import { containerLogs, type ContainerLogOptions } from './container-logs.ts';
+import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
 import { ImageManager } from './image-manager.ts';
@@ -14,14 +14,13 @@ import { NodeAgent } from './node-agent.ts';
 import { NodeApi } from './node-api.ts';
 import { allocatableOf } from './node-object.ts';
 import { ObjectCache } from './object-cache.ts';
-import { PodRuntime } from './pod-runtime.ts';
 import { generateConditions } from './pod-conditions.ts';
+import { PodRuntime } from './pod-runtime.ts';
 import { containerFieldPath, isTerminalPhase, type Pod } from './pod-types.ts';
 import { PodVolumes } from './pod-volumes.ts';
 import { PodWorker } from './pod-worker.ts';
 import { ProbeManager } from './prober.ts';
 import type { ContainerRuntime, ContainerStats, ExecResult, ExecStreams } from './runtime/types.ts';
-import { findRunningContainer } from './container-logs.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { serviceEnvironment } from './service-env.ts';
 import { StatusManager } from './status-manager.ts';
@@ -154,7 +153,14 @@ export class Kubelet implements Runnable {
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
     const known = this.#workers.get(pod.uid);
-    return containerLogs({ clock: this.#clock, runtime: this.#runtime }, pod.name, known?.pod, this.#statuses.get(pod.uid) ?? known?.pod.status, options, signal);
+    return containerLogs(
+      { clock: this.#clock, runtime: this.#runtime },
+      pod.name,
+      known?.pod,
+      this.#statuses.get(pod.uid) ?? known?.pod.status,
+      options,
+      signal,
+    );
   }
 
   /** For `pods/exec` and hooks outside: runs a command and collects its output. Throws StatusError. */
@@ -164,7 +170,13 @@ export class Kubelet implements Runnable {
   }
 
   /** Interactive form: resolves with the exit code. */
-  exec(podUid: string, container: string, command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number> {
+  exec(
+    podUid: string,
+    container: string,
+    command: readonly string[],
+    streams: ExecStreams,
+    signal: AbortSignal,
+  ): Promise<number> {
     const id = findRunningContainer(this.#statuses.get(podUid), container);
     return this.#runtime.exec(id, command, streams, signal);
   }
@@ -243,7 +255,12 @@ export class Kubelet implements Runnable {
         statuses: this.#statuses,
         probes: this.#probes,
         volumes: this.#volumes,
-        statusDeps: { runtime: this.#runtime, runtimeName: this.#runtimeName, probes: this.#probes, hostIPs: [this.config.ip] },
+        statusDeps: {
+          runtime: this.#runtime,
+          runtimeName: this.#runtimeName,
+          probes: this.#probes,
+          hostIPs: [this.config.ip],
+        },
         networkError: () => this.#agent?.networkError,
         podEvent: this.#podEvent,
         onTerminated: (terminated) => this.#onTerminated(terminated),
@@ -257,8 +274,8 @@ export class Kubelet implements Runnable {
       return;
     }
     const refusal = admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config));
-    if (refusal) return this.#reject(created, refusal);
-    created.trigger();
+    if (refusal) this.#reject(created, refusal);
+    else created.trigger();
   }
 
   /** Upstream: rejectPod. */
@@ -266,7 +283,14 @@ export class Kubelet implements Runnable {
     const { pod } = worker;
     this.#podEvent(pod, 'Warning', refusal.reason, refusal.message);
     const message = `Pod was rejected: ${refusal.message}`;
-    this.#statuses.set(pod, { ...pod.status, phase: 'Failed', reason: refusal.reason, message, observedGeneration: pod.metadata.generation, conditions: generateConditions(pod, pod.status ?? {}, { ...pod.status, phase: 'Failed' }, false) });
+    this.#statuses.set(pod, {
+      ...pod.status,
+      phase: 'Failed',
+      reason: refusal.reason,
+      message,
+      observedGeneration: pod.metadata.generation,
+      conditions: generateConditions(pod, pod.status ?? {}, { ...pod.status, phase: 'Failed' }, false),
+    });
     worker.reject(refusal.reason, message);
   }
 
@@ -310,8 +334,7 @@ export class Kubelet implements Runnable {
   }
 
   #couldRun(uid: string): boolean {
-    const worker = this.#workers.get(uid);
-    return worker !== undefined && worker.couldHaveRunningContainers;
+    return this.#workers.get(uid)?.couldHaveRunningContainers ?? false;
   }
 
   *#activePods(): Iterable<Pod> {
@@ -324,7 +347,8 @@ export class Kubelet implements Runnable {
     const list = async (ns: string): Promise<readonly Readonly<KubeObject>[]> => {
       const { services } = this.#deps;
       if (services) {
-        if (!services.hasSynced()) throw new Error('services have not yet been read at least once, cannot construct envvars');
+        if (!services.hasSynced())
+          throw new Error('services have not yet been read at least once, cannot construct envvars');
         return services.list(ns);
       }
       return (await this.#api.of('services').namespace(ns).list()).items;

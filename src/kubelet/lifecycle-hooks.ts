@@ -27,7 +27,9 @@ export async function runHook(
     const command = (hook.exec.command ?? []).map((part) => expand(part, literal));
     const { exitCode, stdout, stderr } = await runtime.execSync(target.containerId, command, 0);
     if (exitCode !== 0) {
-      throw new Error(`Exec lifecycle hook failed: command '${command.join(' ')}' exited with ${exitCode}: ${stderr}, message: "${stdout}${stderr}"`);
+      throw new Error(
+        `Exec lifecycle hook failed: command '${command.join(' ')}' exited with ${exitCode}: ${stderr}, message: "${stdout}${stderr}"`,
+      );
     }
   } else if (hook.httpGet) {
     const { scheme, host, port, path, httpHeaders } = hook.httpGet;

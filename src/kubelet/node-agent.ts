@@ -20,7 +20,10 @@ export interface NodeAgentDeps {
 }
 
 type Timing = Required<
-  Pick<KubeletOptions, 'nodeStatusUpdateFrequencyMs' | 'nodeStatusReportFrequencyMs' | 'nodeLeaseDurationSeconds' | 'kubeletVersion'>
+  Pick<
+    KubeletOptions,
+    'nodeStatusUpdateFrequencyMs' | 'nodeStatusReportFrequencyMs' | 'nodeLeaseDurationSeconds' | 'kubeletVersion'
+  >
 >;
 
 const leaseNamespace = 'kube-node-lease';
@@ -86,8 +89,23 @@ export class NodeAgent {
   /** Checks each 10 s; writes when something changed or a report is due. */
   async runStatus(signal: AbortSignal): Promise<void> {
     await this.#syncStatus(signal);
+    await this.#untilReady(signal);
     // Spread over the period, so that a thousand nodes do not report in one instant.
     for await (const _ of this.#deps.clock.every(this.#timing.nodeStatusUpdateFrequencyMs, signal)) {
+      await this.#syncStatus(signal);
+    }
+  }
+
+  /**
+   * A new node is not made to wait for the next period: it looks again within 100 ms until it is ready, for two minutes
+   * at most. Upstream: fastStatusUpdateOnce.
+   */
+  async #untilReady(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    const backoff = new Backoff({ initialMs: 10, maxMs: 100 });
+    const end = clock.monotonic() + 120_000;
+    while (this.#networkError !== undefined && clock.monotonic() < end) {
+      await backoff.wait(clock, signal);
       await this.#syncStatus(signal);
     }
   }
@@ -137,7 +155,8 @@ export class NodeAgent {
       const known = this.#node;
       // Nothing can have changed: no request, no objects made. This is what an idle node costs.
       if (!due && known && this.podCIDR !== undefined && (await this.#quiet())) return;
-      const node = due || this.podCIDR === undefined ? await api.of('nodes').get(this.#config.name, { signal }) : known!;
+      const node =
+        due || this.podCIDR === undefined ? await api.of('nodes').get(this.#config.name, { signal }) : known!;
       this.#node = node;
       const old = node['status'] ?? {};
       const status = await this.#currentStatus(old);

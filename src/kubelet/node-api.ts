@@ -52,12 +52,14 @@ export class NodeApi implements PodApi {
   }
 
   async deletePod(namespace: string, name: string, uid: string, signal?: AbortSignal): Promise<void> {
-    await this.of('pods')
-      .namespace(namespace)
-      .delete(name, { gracePeriodSeconds: 0, preconditions: { uid }, signal });
+    await this.of('pods').namespace(namespace).delete(name, { gracePeriodSeconds: 0, preconditions: { uid }, signal });
   }
 
-  get(resource: 'configmaps' | 'secrets' | 'persistentvolumeclaims' | 'persistentvolumes', namespace: string, name: string) {
+  get(
+    resource: 'configmaps' | 'secrets' | 'persistentvolumeclaims' | 'persistentvolumes',
+    namespace: string,
+    name: string,
+  ) {
     return this.of(resource).namespace(namespace).get(name);
   }
 

@@ -37,7 +37,8 @@ export function allocatableOf(config: NodeConfig): Record<string, string> {
   for (const [name, reserved] of Object.entries(config.reserved ?? {})) {
     const capacity = allocatable[name];
     if (capacity === undefined) continue;
-    allocatable[name] = parseQuantity(capacity).compare(parseQuantity(reserved)) < 0 ? '0' : subtractQuantity(capacity, reserved);
+    allocatable[name] =
+      parseQuantity(capacity).compare(parseQuantity(reserved)) < 0 ? '0' : subtractQuantity(capacity, reserved);
   }
   return allocatable;
 }

@@ -45,7 +45,12 @@ export class ObjectCache {
   }
 
   /** Undefined when it does not exist and need not. */
-  async find(kind: Kind, namespace: string, name: string, optional: boolean): Promise<Readonly<KubeObject> | undefined> {
+  async find(
+    kind: Kind,
+    namespace: string,
+    name: string,
+    optional: boolean,
+  ): Promise<Readonly<KubeObject> | undefined> {
     try {
       return await this.get(kind, namespace, name);
     } catch (error) {

@@ -140,7 +140,12 @@ function initStep(
   return 'wait';
 }
 
-function sidecarStep(container: Container, status: RuntimeContainerStatus, probe: ProbeLookup, actions: PodActions): Step {
+function sidecarStep(
+  container: Container,
+  status: RuntimeContainerStatus,
+  probe: ProbeLookup,
+  actions: PodActions,
+): Step {
   if (status.state !== 'running') {
     if (status.state === 'unknown') actions.toKill.push(unknownKill(container, status, 'Init container'));
     actions.initToStart.push(container);

@@ -1,5 +1,13 @@
 /** The kubelet's pod conditions. Upstream: pkg/kubelet/status/generate.go (1.36). */
-import { findStatus, isSidecar, type ContainerStatus, type Pod, type PodCondition, type PodPhase, type PodStatus } from './pod-types.ts';
+import {
+  type ContainerStatus,
+  findStatus,
+  isSidecar,
+  type Pod,
+  type PodCondition,
+  type PodPhase,
+  type PodStatus,
+} from './pod-types.ts';
 
 /** Conditions that only the kubelet writes; others on the pod are kept as they are. */
 const ownTypes = new Set([
@@ -22,12 +30,7 @@ type Verdict = Omit<PodCondition, 'type' | 'observedGeneration'>;
 const yes: Verdict = { status: 'True' };
 
 /** All conditions of a pod, the foreign ones first. `lastTransitionTime` is the status manager's business. */
-export function generateConditions(
-  pod: Pod,
-  old: PodStatus,
-  status: PodStatus,
-  sandboxReady: boolean,
-): PodCondition[] {
+export function generateConditions(pod: Pod, old: PodStatus, status: PodStatus, sandboxReady: boolean): PodCondition[] {
   const foreign = (pod.status?.conditions ?? []).filter((condition) => !conditionByKubelet(condition.type));
   const statuses = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
   const phase = status.phase ?? 'Pending';

@@ -8,7 +8,15 @@ import { type ContainerStarter, roleOf } from './container-starter.ts';
 import type { StartFailure } from './container-statuses.ts';
 import { goDuration } from './image-manager.ts';
 import { computePodActions, type ProbeLookup } from './pod-actions.ts';
-import { type Container, findContainer, findRuntimeStatus, formatPod, isSidecar, type Pod, type RuntimePodStatus } from './pod-types.ts';
+import {
+  type Container,
+  findContainer,
+  findRuntimeStatus,
+  formatPod,
+  isSidecar,
+  type Pod,
+  type RuntimePodStatus,
+} from './pod-types.ts';
 import type { ContainerRuntime, MountedVolume, PodSandboxConfig, RuntimeContainerStatus } from './runtime/types.ts';
 import { StartError } from './start-error.ts';
 
@@ -19,7 +27,13 @@ export interface PodRuntimeDeps {
   readonly starter: ContainerStarter;
   readonly probe: ProbeLookup;
   readonly podEvent: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
-  readonly containerEvent: (pod: Pod, container: string, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  readonly containerEvent: (
+    pod: Pod,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ) => void;
   readonly sandboxConfig: (pod: Pod, attempt: number) => PodSandboxConfig;
   readonly context: (pod: Pod, podIPs: readonly string[]) => import('./downward.ts').DownwardContext;
   readonly terminationRequested: (uid: string) => boolean;
@@ -73,7 +87,9 @@ export class PodRuntime {
         await starter.kill(pod, container, containerId, message, reason);
       }
     }
-    let podIPs = pod.spec.hostNetwork ? [...this.#deps.context(pod, []).hostIPs] : [...(runtimeStatus.sandboxes[0]?.ips ?? [])];
+    let podIPs = pod.spec.hostNetwork
+      ? [...this.#deps.context(pod, []).hostIPs]
+      : [...(runtimeStatus.sandboxes[0]?.ips ?? [])];
     if (actions.createSandbox) {
       try {
         sandboxId = await runtime.runPodSandbox(this.#deps.sandboxConfig(pod, actions.attempt));
@@ -134,10 +150,12 @@ export class PodRuntime {
       const sidecar = running.find((container) => container.metadata.name === name);
       if (!sidecar) continue;
       const used = Math.floor((this.#deps.clock.monotonic() - startedAt) / 1000);
-      const total = graceSeconds ?? pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+      const total =
+        graceSeconds ?? pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
       await this.#killContainer(pod, sidecar, Math.max(0, total - used));
     }
-    for (const sandbox of runtimeStatus.sandboxes) if (sandbox.state === 'ready') await runtime.stopPodSandbox(sandbox.id);
+    for (const sandbox of runtimeStatus.sandboxes)
+      if (sandbox.state === 'ready') await runtime.stopPodSandbox(sandbox.id);
   }
 
   /** Forgets a pod's back-offs. */

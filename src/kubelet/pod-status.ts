@@ -1,7 +1,7 @@
 /** The status of a pod as the API shall show it. Upstream: pkg/kubelet/kubelet_pods.go generateAPIPodStatus. */
 import { containerStatuses, type StartFailure } from './container-statuses.ts';
-import { anyAppStarted, generateConditions } from './pod-conditions.ts';
 import { sandboxChanged } from './pod-actions.ts';
+import { anyAppStarted, generateConditions } from './pod-conditions.ts';
 import { getPhase } from './pod-phase.ts';
 import { podQOS } from './pod-resources.ts';
 import { isTerminalPhase, type Pod, type PodStatus, type RuntimePodStatus } from './pod-types.ts';
@@ -40,7 +40,12 @@ export function generatePodStatus(
   }
   if (ephemeralContainers.length > 0) {
     const previous = old.ephemeralContainerStatuses;
-    status.ephemeralContainerStatuses = containerStatuses({ ...common, containers: ephemeralContainers, previous, isInit: false });
+    status.ephemeralContainerStatuses = containerStatuses({
+      ...common,
+      containers: ephemeralContainers,
+      previous,
+      isInit: false,
+    });
   }
   input.probes.updatePodStatus(pod, status);
   if (pod.metadata.generation !== undefined) status.observedGeneration = pod.metadata.generation;

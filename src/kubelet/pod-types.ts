@@ -57,7 +57,13 @@ export interface Container {
   command?: string[];
   args?: string[];
   workingDir?: string;
-  ports?: { name?: string; containerPort: number; hostPort?: number; hostIP?: string; protocol?: 'TCP' | 'UDP' | 'SCTP' }[];
+  ports?: {
+    name?: string;
+    containerPort: number;
+    hostPort?: number;
+    hostIP?: string;
+    protocol?: 'TCP' | 'UDP' | 'SCTP';
+  }[];
   env?: EnvVar[];
   envFrom?: {
     prefix?: string;
@@ -206,7 +212,10 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
-export function findStatus(statuses: readonly ContainerStatus[] | undefined, name: string): ContainerStatus | undefined {
+export function findStatus(
+  statuses: readonly ContainerStatus[] | undefined,
+  name: string,
+): ContainerStatus | undefined {
   return statuses?.find((status) => status.name === name);
 }
 

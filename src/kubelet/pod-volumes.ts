@@ -49,7 +49,8 @@ export class PodVolumes {
       if (!used.has(volume.name)) continue;
       const mounted = entry.mounted.get(volume.name);
       try {
-        if (!mounted) entry.mounted.set(volume.name, this.#share(await setUpVolume(volume, context(pod, []), this.#deps)));
+        if (!mounted)
+          entry.mounted.set(volume.name, this.#share(await setUpVolume(volume, context(pod, []), this.#deps)));
         else if (refresh && isLive(volume) && !isApiAccess(volume)) {
           mounted.files = await volumeFiles(volume, context(pod, []), this.#deps);
         }

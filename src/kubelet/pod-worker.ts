@@ -8,8 +8,8 @@
 import { deepEqual } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Prng, parseTime, type Timer } from '../base/index.ts';
 import type { StartFailure } from './container-statuses.ts';
-import { generatePodStatus, type PodStatusDeps } from './pod-status.ts';
 import type { PodRuntime } from './pod-runtime.ts';
+import { generatePodStatus, type PodStatusDeps } from './pod-status.ts';
 import { isTerminalPhase, type Pod, type PodStatus, type RuntimePodStatus } from './pod-types.ts';
 import type { PodVolumes } from './pod-volumes.ts';
 import type { ProbeManager } from './prober.ts';
@@ -174,7 +174,11 @@ export class PodWorker {
       return undefined;
     } catch (error) {
       if (this.#stopped) return undefined;
-      this.#deps.log.warn('error syncing pod, skipping', { pod: this.#pod.metadata.name, uid: this.uid, error: String(error) });
+      this.#deps.log.warn('error syncing pod, skipping', {
+        pod: this.#pod.metadata.name,
+        uid: this.uid,
+        error: String(error),
+      });
       return this.#jitter(errorBackoffMs);
     }
   }

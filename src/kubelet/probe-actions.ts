@@ -54,7 +54,11 @@ async function attempt(action: () => Promise<void>): Promise<ProbeVerdict> {
   }
 }
 
-async function execProbe(runtime: ContainerRuntime, target: ProbeTarget, timeoutSeconds: number): Promise<ProbeVerdict> {
+async function execProbe(
+  runtime: ContainerRuntime,
+  target: ProbeTarget,
+  timeoutSeconds: number,
+): Promise<ProbeVerdict> {
   try {
     const answer = await runtime.execSync(target.containerId, target.command, timeoutSeconds);
     const output = (answer.stdout + answer.stderr).slice(0, maxOutput);

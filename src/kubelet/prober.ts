@@ -31,7 +31,13 @@ export interface ProberDeps {
   /** The status manager's copy. */
   readonly podStatus: (uid: string) => PodStatus | undefined;
   readonly latestPod: (uid: string) => Pod | undefined;
-  readonly containerEvent: (pod: Pod, container: string, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  readonly containerEvent: (
+    pod: Pod,
+    container: string,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ) => void;
   /** A result changed: the pod has to be looked at again. */
   readonly onResult: (uid: string) => void;
 }
@@ -56,7 +62,10 @@ export class ProbeManager {
         const spec = probeOf(container, type);
         if (!spec) continue;
         let workers = this.#workers.get(uid);
-        if (!workers) this.#workers.set(uid, (workers = new Map()));
+        if (!workers) {
+          workers = new Map();
+          this.#workers.set(uid, workers);
+        }
         const key = `${container.name}/${type}`;
         if (workers.has(key)) continue;
         const worker = new Worker(this.#deps, this, pod, container, type, spec);

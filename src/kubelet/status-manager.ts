@@ -88,7 +88,8 @@ export class StatusManager {
     if (!entry) return;
     const pod = this.#deps.latestPod(uid);
     if (!pod) return;
-    if (entry.finished || (entry.written === entry.version && this.#patchFor(pod, entry) !== undefined)) this.#mark(uid);
+    if (entry.finished || (entry.written === entry.version && this.#patchFor(pod, entry) !== undefined))
+      this.#mark(uid);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -223,7 +224,11 @@ function mergeStatus(pod: Pod, next: PodStatus, couldHaveRunningContainers: bool
     const verdict = containersReady(pod, [], merged.phase!);
     merged.conditions = conditions.map((condition) =>
       (condition.type === 'Ready' || condition.type === 'ContainersReady') && condition.status === 'True'
-        ? { ...condition, status: 'False' as const, reason: verdict.reason ?? `Pod${merged.phase === 'Failed' ? 'Failed' : 'Completed'}` }
+        ? {
+            ...condition,
+            status: 'False' as const,
+            reason: verdict.reason ?? `Pod${merged.phase === 'Failed' ? 'Failed' : 'Completed'}`,
+          }
         : condition,
     );
   }

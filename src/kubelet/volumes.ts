@@ -2,7 +2,7 @@
  * Volumes of a pod as the runtime mounts them. Upstream: pkg/kubelet/volumemanager with the emptydir, configmap,
  * secret, downwardapi and projected plugins; one set-up step per volume, messages as their MountVolume.SetUp errors.
  */
-import { isNotFound, type KubeObject, StatusError } from '../apimachinery/index.ts';
+import type { KubeObject } from '../apimachinery/index.ts';
 import { type DownwardContext, metadataValue, resourceValue } from './downward.ts';
 import type { NodeApi } from './node-api.ts';
 import { decodeBase64, type ObjectCache } from './object-cache.ts';
@@ -48,25 +48,32 @@ export async function setUpVolume(volume: Volume, context: DownwardContext, deps
 export async function volumeFiles(volume: Volume, context: DownwardContext, deps: VolumeDeps): Promise<VolumeFile[]> {
   const { name, projected } = volume;
   const source = projected ? projected : volume;
-  const mode: number = (projected ?? volume['configMap'] ?? volume['secret'] ?? volume['downwardAPI']).defaultMode ?? 0o644;
+  const mode: number =
+    (projected ?? volume['configMap'] ?? volume['secret'] ?? volume['downwardAPI']).defaultMode ?? 0o644;
   try {
     if (!projected) return await sourceFiles(source, mode, context, deps);
     const files: VolumeFile[] = [];
     for (const part of projected.sources ?? []) files.push(...(await sourceFiles(part, mode, context, deps)));
     return files;
   } catch (error) {
-    const message = error instanceof StatusError && !isNotFound(error) ? `failed to sync: ${error.message}` : (error as Error).message;
+    const message = (error as Error).message;
     throw new MountError(name, `MountVolume.SetUp failed for volume "${name}" : ${message}`);
   }
 }
 
-async function sourceFiles(source: any, mode: number, context: DownwardContext, deps: VolumeDeps): Promise<VolumeFile[]> {
+async function sourceFiles(
+  source: any,
+  mode: number,
+  context: DownwardContext,
+  deps: VolumeDeps,
+): Promise<VolumeFile[]> {
   const namespace = context.pod.metadata.namespace ?? '';
   if (source.configMap) {
     const { name = '', items, optional } = source.configMap;
     const object = await deps.objects.find('configmaps', namespace, name, optional === true);
     const data = new Map<string, string | Uint8Array>(Object.entries(object?.['data'] ?? {}));
-    for (const [key, value] of Object.entries(object?.['binaryData'] ?? {})) data.set(key, decodeBase64(value as string));
+    for (const [key, value] of Object.entries(object?.['binaryData'] ?? {}))
+      data.set(key, decodeBase64(value as string));
     return pick(data, items, mode, optional === true, `configmap references non-existent config key`);
   }
   if (source.secret) {
@@ -139,7 +146,10 @@ async function claimVolume(volume: Volume, pod: Pod, deps: VolumeDeps): Promise<
   try {
     object = await deps.api.get('persistentvolumeclaims', namespace, claim);
   } catch (error) {
-    throw new MountError(volume.name, `error processing PVC ${namespace}/${claim}: failed to fetch PVC from API server: ${(error as Error).message}`);
+    throw new MountError(
+      volume.name,
+      `error processing PVC ${namespace}/${claim}: failed to fetch PVC from API server: ${(error as Error).message}`,
+    );
   }
   if (object['status']?.phase !== 'Bound') {
     throw new MountError(volume.name, `error processing PVC ${namespace}/${claim}: PVC is not bound`);
@@ -156,4 +166,3 @@ export function usedVolumes(pod: Pod): Set<string> {
   }
   return used;
 }
-

@@ -33,7 +33,11 @@ export interface PodSandboxConfig {
   readonly hostNetwork: boolean;
   /** The node's own addresses, for hostNetwork. */
   readonly hostIPs: readonly string[];
-  readonly dns: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] };
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly searches: readonly string[];
+    readonly options: readonly string[];
+  };
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
   /** CRI leaves addresses to CNI on the node; the simulated runtime is told the node and its range. */
   readonly node: { readonly name: string; readonly podCIDR: string };
@@ -256,7 +260,12 @@ export interface ProbeNetwork {
   /** @throws Error with Go's wording of dial errors. */
   http(request: ProbeHttpRequest, timeoutMs: number): Promise<{ readonly status: number; readonly body: string }>;
   tcp(host: string, port: number, timeoutMs: number): Promise<void>;
-  grpcHealth(host: string, port: number, service: string, timeoutMs: number): Promise<'SERVING' | 'NOT_SERVING' | 'UNKNOWN'>;
+  grpcHealth(
+    host: string,
+    port: number,
+    service: string,
+    timeoutMs: number,
+  ): Promise<'SERVING' | 'NOT_SERVING' | 'UNKNOWN'>;
 }
 
 /** All that a node agent needs of a container runtime. */

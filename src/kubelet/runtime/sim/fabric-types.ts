@@ -51,7 +51,12 @@ export interface FabricHooks {
    * Where a packet to `ip:port` goes: the endpoint a Service's rules choose, `'refused'` when a Service has none (REJECT),
    * `'drop'` when a policy drops it, undefined when `ip:port` is no Service.
    */
-  resolveService?(ip: string, port: number, protocol: Protocol, from: Peer): ServiceEndpoint | 'refused' | 'drop' | undefined;
+  resolveService?(
+    ip: string,
+    port: number,
+    protocol: Protocol,
+    from: Peer,
+  ): ServiceEndpoint | 'refused' | 'drop' | undefined;
   /** Addresses of a fully qualified name (no trailing dot), undefined = NXDOMAIN. */
   resolveName?(name: string, from: Peer): readonly string[] | undefined;
   /** False when a NetworkPolicy or a cut link keeps the two apart: the packet is dropped. */
@@ -79,10 +84,21 @@ export interface NetworkFabric {
   /** Opens a port of `ip`; `'*'` answers ports nobody else listens on. @throws when the port is taken. */
   listen(ip: string, port: number | '*', listener: Listener, owner: Peer): { close(): void };
   /** Addresses of a name as a resolver with these search domains finds them. */
-  lookup(name: string, searches: readonly string[], ndots: number, from: Peer): { readonly name: string; readonly ips: readonly string[] } | undefined;
+  lookup(
+    name: string,
+    searches: readonly string[],
+    ndots: number,
+    from: Peer,
+  ): { readonly name: string; readonly ips: readonly string[] } | undefined;
   /** One HTTP exchange with `ip:port` (pod, Service or external address). @throws ConnectError */
   http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse>;
   /** A TCP connection. @throws ConnectError */
   connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession>;
-  grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number): Promise<'SERVING' | 'NOT_SERVING' | 'UNKNOWN'>;
+  grpcHealth(
+    ip: string,
+    port: number,
+    service: string,
+    from: Peer,
+    timeoutMs: number,
+  ): Promise<'SERVING' | 'NOT_SERVING' | 'UNKNOWN'>;
 }

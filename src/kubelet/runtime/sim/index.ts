@@ -1,6 +1,8 @@
 /**
  * The simulated runtime: images are small programs, commands run in a mini shell, pods talk over an in-memory network.
  */
+
+export { MemoryFabric } from './fabric.ts';
 export {
   ConnectError,
   type FabricHooks,
@@ -13,3 +15,4 @@ export {
   type ServiceEndpoint,
   type TcpSession,
 } from './fabric-types.ts';
+export { SimRuntime, type SimRuntimeDeps, type SimRuntimeOptions } from './sim-runtime.ts';

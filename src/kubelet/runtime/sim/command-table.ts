@@ -1,0 +1,109 @@
+/** Which words are programs, and what becomes of words that are none. */
+
+import { FileError } from './file-system.ts';
+import type { Process } from './process.ts';
+import { generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
+import { fileCommands } from './shell/commands/files.ts';
+import { miscCommands, tableCommands } from './shell/commands/misc.ts';
+import { netCommands } from './shell/commands/net.ts';
+import { type Program, textCommands } from './shell/commands/text.ts';
+import { type CommandTable, Flow } from './shell/interpreter.ts';
+
+const servers: Record<string, Program> = {
+  hello: helloWorld,
+  httpd,
+  nginx,
+  'nginx-debug': nginx,
+  pause,
+  perl,
+  'redis-server': redisServer,
+  'valkey-server': redisServer,
+};
+
+/** Servers that exist only in their own images. */
+const owners: Readonly<Record<string, string>> = {
+  nginx: 'nginx',
+  'nginx-debug': 'nginx',
+  'redis-server': 'redis',
+  'valkey-server': 'redis',
+  pause: 'pause',
+  hello: 'hello-world',
+  perl: 'perl',
+};
+
+const clients = new Set(['curl', 'redis-cli', 'pg_isready', 'mysqladmin', 'grpc_health_probe']);
+
+export function makeCommandTable(): CommandTable {
+  const table: CommandTable = {
+    find: (word, process) => find(word, process, commands),
+    unknown: (word, process) => unknownWord(word, process),
+  };
+  const commands: Record<string, Program> = {
+    ...fileCommands,
+    ...miscCommands,
+    ...netCommands,
+    ...textCommands,
+    ...servers,
+    ...tableCommands(table),
+  };
+  return table;
+}
+
+function find(word: string, process: Process, commands: Record<string, Program>): Program | undefined {
+  const { image, fs } = process.world;
+  const base = word.slice(word.lastIndexOf('/') + 1);
+  if (word.includes('/')) {
+    const file = word.startsWith('/') ? word : `${process.cwd === '/' ? '' : process.cwd}/${word}`;
+    // A script that the container wrote or mounted.
+    if (fs.stat(file)?.kind === 'file') return async (inner, args) => commands['sh']!(inner, [file, ...args]);
+    if (!/^(\/usr)?(\/local)?\/s?bin\//.test(word) && !(base in servers)) return undefined;
+  }
+  const program = Object.hasOwn(commands, base) ? commands[base] : undefined;
+  if (!program) return undefined;
+  if (owners[base] && owners[base] !== image.family) return undefined;
+  // Small images do not bring the clients that bigger ones have.
+  if (image.complete && clients.has(base)) return undefined;
+  return program;
+}
+
+/**
+ * A script said a word that the simulation has no program for. An app container runs on, as the server it probably is;
+ * an init container must come to an end and fails, saying which word it was.
+ */
+async function unknownWord(word: string, process: Process): Promise<number> {
+  const { config } = process.world;
+  await process.complain(`sh: ${word}: not found`);
+  if (!process.isInit) return 127;
+  if (config.role === 'init') {
+    process.world.note(`the command "${word}" is not part of the simulation; the init container fails`);
+    throw new Flow('exit', 127);
+  }
+  throw new Flow(
+    'exit',
+    await generalServer(process, `the command "${word}" is not part of the simulation; the container runs on`),
+  );
+}
+
+/** Runs a container's or exec's command line. Undefined: there is no such program. */
+export function commandOf(
+  table: CommandTable,
+  process: Process,
+  argv: readonly string[],
+): (() => Promise<number>) | undefined {
+  const [word = '', ...args] = argv;
+  const program = table.find(word, process);
+  if (!program) return undefined;
+  return async () => {
+    try {
+      return await program(process, args);
+    } catch (error) {
+      // A server that a script's unknown word became has ended.
+      if (error instanceof Flow) return error.value;
+      if (error instanceof FileError) {
+        await process.complain(`${word}: ${error.message}`);
+        return 1;
+      }
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * The pod network in memory: addresses, listeners, and requests that find their way to them. The cluster's hooks know
+ * Services, names and policies. Time passes only where a packet is dropped: then the caller waits for its timeout.
+ */
+import { assert, type Clock } from '../../../base/index.ts';
+import {
+  ConnectError,
+  type FabricHooks,
+  type HttpRequest,
+  type HttpResponse,
+  type Listener,
+  type NetworkFabric,
+  type Peer,
+  type ServiceEndpoint,
+  type TcpSession,
+} from './fabric-types.ts';
+
+interface Range {
+  readonly base: number;
+  readonly size: number;
+  /** Offset handed out last; the next search starts after it, as host-local IPAM does. */
+  last: number;
+  readonly used: Map<number, string>;
+}
+
+export class MemoryFabric implements NetworkFabric {
+  /** Set by the cluster; may be replaced at any time. */
+  hooks: FabricHooks;
+  readonly #clock: Clock;
+  readonly #ranges = new Map<string, Range>();
+  readonly #listeners = new Map<string, Map<number | '*', { readonly listener: Listener; readonly owner: Peer }>>();
+
+  constructor(deps: { readonly clock: Clock }, hooks: FabricHooks = {}) {
+    this.#clock = deps.clock;
+    this.hooks = hooks;
+  }
+
+  allocate(node: string, podCIDR: string, owner: string): string {
+    const range = this.#range(node, podCIDR);
+    // .0 names the network, .1 is the node's bridge, the last is broadcast.
+    for (let i = 1; i <= range.size; i++) {
+      const offset = (range.last + i) % range.size;
+      if (offset < 2 || offset === range.size - 1 || range.used.has(offset)) continue;
+      range.used.set(offset, owner);
+      range.last = offset;
+      return toIP(range.base + offset);
+    }
+    throw new Error(
+      `failed to allocate for range 0: no IP addresses available in range set: ${toIP(range.base + 1)}-${toIP(range.base + range.size - 2)}`,
+    );
+  }
+
+  claim(node: string, podCIDR: string, ip: string, owner: string): void {
+    const range = this.#range(node, podCIDR);
+    const offset = toNumber(ip) - range.base;
+    assert(offset >= 0 && offset < range.size, `${ip} is not in ${podCIDR}`);
+    range.used.set(offset, owner);
+  }
+
+  release(node: string, ip: string): void {
+    const range = this.#ranges.get(node);
+    range?.used.delete(toNumber(ip) - range.base);
+    this.#listeners.delete(ip);
+  }
+
+  listen(ip: string, port: number | '*', listener: Listener, owner: Peer): { close(): void } {
+    let ports = this.#listeners.get(ip);
+    if (!ports) {
+      ports = new Map();
+      this.#listeners.set(ip, ports);
+    }
+    if (ports.has(port)) throw new Error(`listen tcp ${ip}:${port}: bind: address already in use`);
+    const entry = { listener, owner };
+    ports.set(port, entry);
+    return {
+      close: () => {
+        const now = this.#listeners.get(ip);
+        if (now?.get(port) !== entry) return;
+        now.delete(port);
+        if (now.size === 0) this.#listeners.delete(ip);
+      },
+    };
+  }
+
+  lookup(name: string, searches: readonly string[], ndots: number, from: Peer) {
+    if (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.includes(':')) return { name, ips: [name] };
+    if (name === 'localhost') return { name, ips: ['127.0.0.1'] };
+    const absolute = name.endsWith('.');
+    const bare = absolute ? name.slice(0, -1) : name;
+    const dots = bare.split('.').length - 1;
+    const suffixed = absolute ? [] : searches.map((domain) => `${bare}.${domain}`);
+    const candidates = dots >= ndots ? [bare, ...suffixed] : [...suffixed, bare];
+    for (const candidate of candidates) {
+      const ips = this.hooks.resolveName?.(candidate.toLowerCase(), from);
+      if (ips && ips.length > 0) return { name: candidate, ips };
+    }
+    return undefined;
+  }
+
+  async http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse> {
+    const target = await this.#find(ip, port, from, timeoutMs);
+    if (!target) {
+      const external = this.hooks.external?.(ip, port, request, from);
+      if (!external) throw await this.#unreachable(ip, port, timeoutMs);
+      return this.#within(external, timeoutMs, ip, port);
+    }
+    if (!target.http) throw new ConnectError('EPROTO', 'EOF');
+    return this.#within(target.http(request, from), timeoutMs, ip, port);
+  }
+
+  async connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession> {
+    const target = await this.#find(ip, port, from, timeoutMs);
+    if (!target) {
+      // The outside answers HTTP only, but its sockets open.
+      const external = this.hooks.external?.(ip, port, { method: 'HEAD', path: '/', headers: {} }, from);
+      if (!external) throw await this.#unreachable(ip, port, timeoutMs);
+      return { send: async () => '', close: () => {} };
+    }
+    if (target.tcp) return target.tcp(from);
+    return { send: async () => '', close: () => {} };
+  }
+
+  async grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number) {
+    const target = await this.#find(ip, port, from, timeoutMs);
+    if (!target) throw await this.#unreachable(ip, port, timeoutMs);
+    if (!target.grpcHealth) throw new ConnectError('EPROTO', 'error reading server preface: http2: frame too large');
+    return target.grpcHealth(service);
+  }
+
+  /** The listener behind an address, undefined when the address is outside. @throws ConnectError */
+  async #find(ip: string, port: number, from: Peer, timeoutMs: number): Promise<Listener | undefined> {
+    let to: ServiceEndpoint = { ip: ip.startsWith('127.') || ip === '::1' ? from.ip : ip, port };
+    const local = to.ip === from.ip;
+    if (!local) {
+      const service = this.hooks.resolveService?.(ip, port, 'TCP', from);
+      if (service === 'refused') throw refused(ip, port);
+      if (service === 'drop') throw await this.#timedOut(ip, port, timeoutMs);
+      if (service) to = service;
+      if (this.hooks.allowed && !this.hooks.allowed(from, to)) throw await this.#timedOut(ip, port, timeoutMs);
+    }
+    const ports = this.#listeners.get(to.ip);
+    const entry = ports?.get(to.port) ?? ports?.get('*');
+    if (entry) return entry.listener;
+    if (ports || local || this.#isAllocated(to.ip)) throw refused(ip, port);
+    return undefined;
+  }
+
+  #isAllocated(ip: string): boolean {
+    const number = toNumber(ip);
+    for (const range of this.#ranges.values()) {
+      if (number >= range.base && number < range.base + range.size) return range.used.has(number - range.base);
+    }
+    return false;
+  }
+
+  async #within<T>(answer: Promise<T>, timeoutMs: number, ip: string, port: number): Promise<T> {
+    const done = new AbortController();
+    const late = this.#clock.sleep(timeoutMs, done.signal).then(() => {
+      throw new ConnectError('ETIMEDOUT', `read tcp ${ip}:${port}: i/o timeout`);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      late.catch(() => {});
+      done.abort();
+    }
+  }
+
+  async #timedOut(ip: string, port: number, timeoutMs: number): Promise<ConnectError> {
+    await this.#clock.sleep(timeoutMs);
+    return new ConnectError('ETIMEDOUT', `dial tcp ${ip}:${port}: i/o timeout`);
+  }
+
+  async #unreachable(ip: string, port: number, timeoutMs: number): Promise<ConnectError> {
+    // A pod's address that nobody has any more: no answer comes.
+    await this.#clock.sleep(Math.min(timeoutMs, 3_000));
+    return new ConnectError('EHOSTUNREACH', `dial tcp ${ip}:${port}: connect: no route to host`);
+  }
+
+  #range(node: string, podCIDR: string): Range {
+    const known = this.#ranges.get(node);
+    if (known) return known;
+    const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(podCIDR);
+    if (!match) throw new Error(`invalid CIDR address: ${podCIDR}`);
+    const size = 2 ** (32 - Number(match[2]));
+    const base = Math.floor(toNumber(match[1]!) / size) * size;
+    const range: Range = { base, size, last: 1, used: new Map() };
+    this.#ranges.set(node, range);
+    return range;
+  }
+}
+
+function refused(ip: string, port: number): ConnectError {
+  return new ConnectError('ECONNREFUSED', `dial tcp ${ip}:${port}: connect: connection refused`);
+}
+
+function toNumber(ip: string): number {
+  let value = 0;
+  for (const part of ip.split('.')) value = value * 256 + Number(part);
+  return value;
+}
+
+function toIP(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}

@@ -1,0 +1,412 @@
+/** One simulated container: its processes, files, log, ports, and how it ended. */
+import { type Clock, isAbort, type Prng } from '../../../base/index.ts';
+import {
+  type ContainerConfig,
+  type ContainerRuntimeState,
+  type ContainerStats,
+  type ExecResult,
+  type ExecStreams,
+  type PodSandboxConfig,
+  type RuntimeContainerStatus,
+  RuntimeError,
+} from '../types.ts';
+import { commandOf } from './command-table.ts';
+import type { NetworkFabric, Peer } from './fabric-types.ts';
+import { FileError, FileSystem } from './file-system.ts';
+import type { ImageDefinition } from './images.ts';
+import { LogStore } from './log-store.ts';
+import { emptySource, Killed, Process, type Sink, type Source, TextSink, type World } from './process.ts';
+import { generalServer } from './servers.ts';
+import type { CommandTable } from './shell/interpreter.ts';
+
+export interface SimSandbox {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+  readonly createdAt: number;
+  readonly ips: readonly string[];
+  ready: boolean;
+  readonly data: Map<string, unknown>;
+}
+
+export interface SimContainerDeps {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly fabric: NetworkFabric;
+  readonly table: CommandTable;
+  readonly onExit: (container: SimContainer) => void;
+}
+
+/** Upstream: MaxContainerTerminationMessageLogLength, …LogLines, MaxContainerTerminationMessageLength. */
+const terminationLogBytes = 2048;
+const terminationLogLines = 80;
+const terminationMessageBytes = 4096;
+const maxExecOutput = 16 * 1024 * 1024;
+
+export class SimContainer {
+  readonly id: string;
+  readonly sandbox: SimSandbox;
+  readonly config: ContainerConfig;
+  readonly log: LogStore;
+  readonly #deps: SimContainerDeps;
+  readonly #image: ImageDefinition;
+  readonly #imageName: string;
+  readonly #fs: FileSystem;
+  readonly #createdAt: number;
+  readonly #ports: { close(): void }[] = [];
+  readonly #execs = new Set<Process>();
+  #state: ContainerRuntimeState = 'created';
+  #startedAt = 0;
+  #finishedAt = 0;
+  #exitCode = 0;
+  #reason = '';
+  #message = '';
+  #process: Process | undefined;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(
+    deps: SimContainerDeps,
+    init: { id: string; sandbox: SimSandbox; config: ContainerConfig; image: ImageDefinition; imageName: string },
+  ) {
+    this.#deps = deps;
+    this.id = init.id;
+    this.sandbox = init.sandbox;
+    this.config = init.config;
+    this.#image = init.image;
+    this.#imageName = init.imageName;
+    this.#createdAt = deps.clock.now();
+    this.log = new LogStore(deps.clock);
+    this.#fs = new FileSystem({
+      now: () => deps.clock.now(),
+      mounts: init.config.mounts,
+      readOnlyRoot: init.config.readOnlyRootFilesystem,
+    });
+    this.#fillRoot();
+  }
+
+  get podUid(): string {
+    return this.sandbox.config.metadata.uid;
+  }
+
+  get state(): ContainerRuntimeState {
+    return this.#state;
+  }
+
+  /** Starts the first process. @throws RuntimeError when there is no such program. */
+  start(): void {
+    const { config } = this;
+    const image = this.#image;
+    const argv =
+      config.command.length > 0
+        ? [...config.command, ...config.args]
+        : [...image.entrypoint, ...(config.args.length > 0 ? config.args : image.cmd)];
+    const process = this.#newProcess({
+      stdin: emptySource,
+      stdout: this.#sink('stdout'),
+      stderr: this.#sink('stderr'),
+      isInit: true,
+    });
+    const run = this.#program(process, argv);
+    if (!run) throw this.#failStart(argv[0] ?? '');
+    this.#process = process;
+    this.#state = 'running';
+    this.#startedAt = this.#deps.clock.now();
+    this.#done = this.#supervise(process, run);
+  }
+
+  /** TERM, then KILL when `seconds` are over. */
+  async stop(seconds: number): Promise<void> {
+    const process = this.#process;
+    if (this.#state !== 'running' || !process) return;
+    if (seconds <= 0) process.kill(137);
+    else {
+      process.signal('TERM');
+      const timer = this.#deps.clock.schedule(seconds * 1000, () => process.kill(137));
+      await this.#done;
+      timer.cancel();
+    }
+    await this.#done;
+  }
+
+  status(): RuntimeContainerStatus {
+    const { config } = this;
+    return {
+      id: this.id,
+      sandboxId: this.sandbox.id,
+      metadata: config.metadata,
+      state: this.#state,
+      createdAt: this.#createdAt,
+      startedAt: this.#startedAt,
+      finishedAt: this.#finishedAt,
+      exitCode: this.#exitCode,
+      reason: this.#reason,
+      message: this.#message,
+      image: this.#imageName,
+      requestedImage: config.image,
+      imageRef: config.imageRef,
+      user: {
+        uid: config.runAsUser ?? 0,
+        gid: config.runAsGroup ?? 0,
+        supplementalGroups: config.supplementalGroups ?? [config.runAsGroup ?? 0],
+      },
+    };
+  }
+
+  stats(): ContainerStats {
+    const upMs = this.#deps.clock.now() - this.#startedAt;
+    return {
+      id: this.id,
+      name: this.config.metadata.name,
+      // An idle server: a thousandth of a core.
+      cpuUsageNanoCores: 1_000_000,
+      cpuUsageCoreNanoSeconds: upMs * 1_000,
+      memoryWorkingSetBytes: 12 * 1024 * 1024,
+    };
+  }
+
+  async execSync(command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
+    const stdout = new TextSink(maxExecOutput);
+    const stderr = new TextSink(maxExecOutput);
+    const process = this.#newProcess({ stdin: emptySource, stdout, stderr, isInit: false });
+    const timer =
+      timeoutSeconds > 0 ? this.#deps.clock.schedule(timeoutSeconds * 1000, () => process.kill(timedOut)) : undefined;
+    try {
+      const exitCode = await this.#runExec(process, command);
+      if (exitCode === timedOut) {
+        throw new RuntimeError(
+          'DeadlineExceeded',
+          `failed to exec in container: timeout ${timeoutSeconds}s exceeded: context deadline exceeded`,
+        );
+      }
+      return { stdout: stdout.text, stderr: stderr.text, exitCode };
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  async exec(command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number> {
+    const encoder = new TextEncoder();
+    const sink = (write: (chunk: Uint8Array) => void): Sink => ({
+      write: (text) => {
+        write(encoder.encode(text));
+        return true;
+      },
+    });
+    const stdin = streams.stdin ? new StreamSource(streams.stdin) : emptySource;
+    const process = this.#newProcess({
+      stdin,
+      stdout: sink((chunk) => streams.stdout(chunk)),
+      stderr: sink((chunk) => streams.stderr(chunk)),
+      isInit: false,
+    });
+    const onAbort = () => process.kill(137);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await this.#runExec(process, command);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #runExec(process: Process, command: readonly string[]): Promise<number> {
+    if (this.#state !== 'running')
+      throw new RuntimeError('Unknown', `container is in CONTAINER_${this.#state.toUpperCase()} state`);
+    const run = commandOf(this.#deps.table, process, command);
+    if (!run) {
+      if (!this.#image.complete) {
+        this.#note(`exec of "${command.join(' ')}", which is not part of the simulation: taken as successful`);
+        return 0;
+      }
+      throw new RuntimeError(
+        'Unknown',
+        `failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: "${command[0]}": executable file not found in $PATH: unknown`,
+      );
+    }
+    this.#execs.add(process);
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof Killed) return error.exitCode;
+      throw error;
+    } finally {
+      this.#execs.delete(process);
+    }
+  }
+
+  /** The program a command line names, or what stands in for it. */
+  #program(process: Process, argv: readonly string[]): (() => Promise<number>) | undefined {
+    const image = this.#image;
+    if (argv.length === 0) return () => generalServer(process, `the image ${this.config.image} is simulated`);
+    const known = commandOf(this.#deps.table, process, argv);
+    if (known) return known;
+    if (image.complete) return undefined;
+    return () => generalServer(process, `the command "${argv.join(' ')}" of ${this.config.image} is simulated`);
+  }
+
+  #failStart(word: string): RuntimeError {
+    const where = word.startsWith('/')
+      ? `stat ${word}: no such file or directory`
+      : 'executable file not found in $PATH';
+    this.#message = `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "${word}": ${where}`;
+    this.#state = 'exited';
+    this.#finishedAt = this.#deps.clock.now();
+    this.#exitCode = 128;
+    this.#reason = 'StartError';
+    this.log.close();
+    this.#deps.onExit(this);
+    return new RuntimeError('Unknown', this.#message);
+  }
+
+  async #supervise(process: Process, run: () => Promise<number>): Promise<void> {
+    let exitCode: number;
+    try {
+      exitCode = await run();
+    } catch (error) {
+      if (error instanceof Killed) exitCode = error.exitCode;
+      else if (isAbort(error)) exitCode = 137;
+      else {
+        // A bug of a simulated program must not take the cluster down; the container shows it.
+        this.#note(`simulated program failed: ${(error as Error).message}`);
+        exitCode = 139;
+      }
+    }
+    // With its first process a container ends.
+    process.kill(137);
+    for (const exec of this.#execs) exec.kill(137);
+    for (const port of this.#ports.splice(0)) port.close();
+    this.#state = 'exited';
+    this.#finishedAt = this.#deps.clock.now();
+    this.#exitCode = exitCode;
+    this.#reason = exitCode === 0 ? 'Completed' : 'Error';
+    this.log.close();
+    this.#message = await this.#terminationMessage(exitCode);
+    this.#deps.onExit(this);
+  }
+
+  async #terminationMessage(exitCode: number): Promise<string> {
+    const { terminationMessagePath, fallbackToLogs } = this.config;
+    try {
+      const text = this.#fs.stat(terminationMessagePath) ? await this.#fs.read(terminationMessagePath) : '';
+      if (text !== '') return text.slice(0, terminationMessageBytes);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+    }
+    return fallbackToLogs && exitCode !== 0 ? this.log.tail(terminationLogLines, terminationLogBytes) : '';
+  }
+
+  #newProcess(init: { stdin: Source; stdout: Sink; stderr: Sink; isInit: boolean }): Process {
+    const { config, sandbox } = this;
+    const env = new Map<string, string>(Object.entries({ ...this.#image.env, HOSTNAME: sandbox.config.hostname }));
+    for (const { name, value } of config.env) env.set(name, value);
+    if (!env.has('HOME')) env.set('HOME', '/root');
+    return new Process(this.#world, { ...init, env, cwd: config.workingDir || this.#image.workingDir });
+  }
+
+  get #world(): World {
+    const { clock, prng, fabric } = this.#deps;
+    const { config, sandbox } = this;
+    const [podIP = ''] = sandbox.ips;
+    const { name, namespace } = sandbox.config.metadata;
+    const peer: Peer = { ip: podIP, node: sandbox.config.node.name, namespace, pod: name };
+    return {
+      clock,
+      prng,
+      fs: this.#fs,
+      fabric,
+      sandbox: sandbox.config,
+      config,
+      image: this.#image,
+      podIP,
+      peer,
+      log: (stream, text) => this.log.write(stream, text),
+      note: (text) => this.#note(text),
+      listen: (port, listener) => {
+        this.#ports.push(fabric.listen(podIP, port, listener, peer));
+        const hostPort = config.ports.find((p) => p.containerPort === port)?.hostPort;
+        const [hostIP] = sandbox.config.hostIPs;
+        if (hostPort !== undefined && hostIP !== undefined && hostIP !== podIP) {
+          this.#ports.push(fabric.listen(hostIP, hostPort, listener, peer));
+        }
+      },
+    };
+  }
+
+  #note(text: string): void {
+    this.log.write('stdout', `klab: ${text}\n`);
+  }
+
+  #sink(stream: 'stdout' | 'stderr'): Sink {
+    return {
+      write: (text) => {
+        this.log.write(stream, text);
+        return true;
+      },
+    };
+  }
+
+  /** What the kubelet and the runtime put into every container. */
+  #fillRoot(): void {
+    const { config } = this.sandbox;
+    const file = (content: string) => ({ kind: 'file' as const, content, mode: 0o644, mtime: this.#createdAt });
+    const { root } = this.#fs;
+    const aliases = config.hostAliases.map(({ ip, hostnames }) => `${ip}\t${hostnames.join('\t')}\n`).join('');
+    const [ip = ''] = this.sandbox.ips;
+    root.set('/etc/hostname', file(`${config.hostname}\n`));
+    root.set(
+      '/etc/hosts',
+      file(
+        `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n${ip}\t${config.hostname}\n${aliases === '' ? '' : `\n# Entries added by HostAliases.\n${aliases}`}`,
+      ),
+    );
+    const { servers, searches, options } = config.dns;
+    const lines: string[] = [];
+    if (searches.length > 0) lines.push(`search ${searches.join(' ')}`);
+    for (const server of servers) lines.push(`nameserver ${server}`);
+    if (options.length > 0) lines.push(`options ${options.join(' ')}`);
+    root.set('/etc/resolv.conf', file(lines.map((line) => `${line}\n`).join('')));
+  }
+}
+
+/** Exit code by which a timed-out exec is known here; no program ends with it. */
+const timedOut = -1;
+
+/** Bytes that come over a connection. */
+class StreamSource implements Source {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #decoder = new TextDecoder();
+  #buffer = '';
+  #ended = false;
+
+  constructor(stream: AsyncIterable<Uint8Array>) {
+    this.#iterator = stream[Symbol.asyncIterator]();
+  }
+
+  async readLine(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.#buffer.indexOf('\n');
+      if (end >= 0) {
+        const line = this.#buffer.slice(0, end);
+        this.#buffer = this.#buffer.slice(end + 1);
+        return line;
+      }
+      if (this.#ended) {
+        const line = this.#buffer;
+        this.#buffer = '';
+        return line === '' ? undefined : line;
+      }
+      await this.#more();
+    }
+  }
+
+  async readAll(): Promise<string> {
+    while (!this.#ended) await this.#more();
+    const text = this.#buffer;
+    this.#buffer = '';
+    return text;
+  }
+
+  async #more(): Promise<void> {
+    const { value, done } = await this.#iterator.next();
+    if (done) this.#ended = true;
+    else this.#buffer += this.#decoder.decode(value, { stream: true });
+  }
+}

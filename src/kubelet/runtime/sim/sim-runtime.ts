@@ -1,0 +1,332 @@
+/**
+ * A container runtime of programs in TypeScript, one instance a node. Upstream counterpart: containerd's CRI plugin;
+ * what it answers, and in which words, follows containerd 2.x.
+ */
+import type { Clock, Logger, Prng } from '../../../base/index.ts';
+import {
+  type ContainerConfig,
+  type ContainerEvent,
+  type ContainerRuntime,
+  type ContainerStats,
+  type ExecResult,
+  type ExecStreams,
+  type PodSandboxConfig,
+  type PodSandboxStatus,
+  type ProbeNetwork,
+  type RuntimeCondition,
+  type RuntimeContainerStatus,
+  RuntimeError,
+  type RuntimeImage,
+  type RuntimeLogOptions,
+} from '../types.ts';
+import { makeCommandTable } from './command-table.ts';
+import type { NetworkFabric } from './fabric-types.ts';
+import { definitionOf, digestOf, parseImageName, sizeOf } from './images.ts';
+import { SimContainer, type SimSandbox } from './sim-container.ts';
+import { SimProbes } from './sim-probes.ts';
+
+export interface SimRuntimeDeps {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  /** Shared by all nodes of a cluster. */
+  readonly fabric: NetworkFabric;
+}
+
+export interface SimRuntimeOptions {
+  /** Shown behind `sim://`. Default 0.1.0. */
+  readonly version?: string;
+  /** Milliseconds one pull takes. Default: by size, 50 to 400 ms, with the seed's jitter. */
+  readonly pullMs?: (image: string, sizeBytes: number) => number;
+  /** Milliseconds to make a sandbox and to start a container. Default 10 and 10. */
+  readonly sandboxMs?: number;
+  readonly startMs?: number;
+  /** Images that are on the node from the start. */
+  readonly preloaded?: readonly string[];
+  /** True for images that cannot be pulled, with the registry's answer. Default: names under `.invalid`. */
+  readonly pullError?: (image: string) => string | undefined;
+  /** Address that probes come from. Default: the pod's node. */
+  readonly nodeName?: string;
+}
+
+interface Image {
+  readonly normalized: string;
+  readonly image: RuntimeImage;
+}
+
+/** Upstream: ContainerGC keeps one dead instance a container. */
+const deadInstancesKept = 1;
+
+export class SimRuntime implements ContainerRuntime {
+  readonly probes: ProbeNetwork;
+  readonly #deps: SimRuntimeDeps;
+  readonly #options: SimRuntimeOptions;
+  readonly #prng: Prng;
+  readonly #table = makeCommandTable();
+  readonly #sandboxes = new Map<string, SimSandbox>();
+  readonly #containers = new Map<string, SimContainer>();
+  readonly #byPod = new Map<string, { readonly sandboxes: SimSandbox[]; readonly containers: SimContainer[] }>();
+  readonly #images = new Map<string, Image>();
+  readonly #listeners = new Set<(event: ContainerEvent) => void>();
+  #imageList: readonly RuntimeImage[] | undefined;
+
+  constructor(deps: SimRuntimeDeps, options: SimRuntimeOptions = {}) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#prng = deps.prng.fork('runtime');
+    this.probes = new SimProbes(deps.fabric, {
+      ip: '0.0.0.0',
+      ...(options.nodeName ? { node: options.nodeName } : {}),
+    });
+    for (const image of options.preloaded ?? []) this.#addImage(image);
+  }
+
+  async version() {
+    return { runtimeName: 'sim', runtimeVersion: this.#options.version ?? '0.1.0' };
+  }
+
+  async status(): Promise<readonly RuntimeCondition[]> {
+    return ready;
+  }
+
+  onEvent(listener: (event: ContainerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async runPodSandbox(config: PodSandboxConfig): Promise<string> {
+    const { clock, fabric } = this.#deps;
+    const delay = this.#options.sandboxMs ?? 10;
+    if (delay > 0) await clock.sleep(delay);
+    const id = this.#newId();
+    let ips = config.hostIPs;
+    if (!config.hostNetwork) {
+      try {
+        ips = [fabric.allocate(config.node.name, config.node.podCIDR, id)];
+      } catch (error) {
+        const message = `rpc error: code = Unknown desc = failed to setup network for sandbox "${id}": plugin type="sim" failed (add): ${(error as Error).message}`;
+        throw new RuntimeError('Unknown', message, { cause: error });
+      }
+    }
+    const sandbox: SimSandbox = { id, config, createdAt: clock.now(), ips, ready: true, data: new Map() };
+    this.#sandboxes.set(id, sandbox);
+    this.#pod(config.metadata.uid).sandboxes.unshift(sandbox);
+    this.#emit({ type: 'started', containerId: id, podUid: config.metadata.uid });
+    return id;
+  }
+
+  async stopPodSandbox(sandboxId: string): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    if (!sandbox?.ready) return;
+    for (const container of this.#pod(sandbox.config.metadata.uid).containers) {
+      if (container.sandbox === sandbox) await container.stop(0);
+    }
+    sandbox.ready = false;
+    if (!sandbox.config.hostNetwork) {
+      for (const ip of sandbox.ips) this.#deps.fabric.release(sandbox.config.node.name, ip);
+    }
+    this.#emit({ type: 'stopped', containerId: sandboxId, podUid: sandbox.config.metadata.uid });
+  }
+
+  async removePodSandbox(sandboxId: string): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    if (!sandbox) return;
+    await this.stopPodSandbox(sandboxId);
+    const pod = this.#pod(sandbox.config.metadata.uid);
+    for (const container of pod.containers.filter((c) => c.sandbox === sandbox))
+      await this.removeContainer(container.id);
+    pod.sandboxes.splice(pod.sandboxes.indexOf(sandbox), 1);
+    this.#sandboxes.delete(sandboxId);
+    if (pod.sandboxes.length === 0 && pod.containers.length === 0) this.#byPod.delete(sandbox.config.metadata.uid);
+  }
+
+  async podSandboxes(podUid: string): Promise<readonly PodSandboxStatus[]> {
+    return (this.#byPod.get(podUid)?.sandboxes ?? []).map((sandbox) => ({
+      id: sandbox.id,
+      metadata: sandbox.config.metadata,
+      state: sandbox.ready ? 'ready' : 'notready',
+      createdAt: sandbox.createdAt,
+      ips: sandbox.ready ? sandbox.ips : [],
+      hostNetwork: sandbox.config.hostNetwork,
+    }));
+  }
+
+  async listPodUids(): Promise<readonly string[]> {
+    return [...this.#byPod.keys()];
+  }
+
+  async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    if (!sandbox) throw new RuntimeError('NotFound', `failed to find sandbox id "${sandboxId}": not found`);
+    const pod = this.#pod(sandbox.config.metadata.uid);
+    const { name } = config.metadata;
+    const container = new SimContainer(
+      {
+        clock: this.#deps.clock,
+        prng: this.#prng,
+        fabric: this.#deps.fabric,
+        table: this.#table,
+        onExit: (c) => this.#exited(c),
+      },
+      {
+        id: this.#newId(),
+        sandbox,
+        config,
+        image: definitionOf(config.image),
+        imageName: parseImageName(config.image).normalized,
+      },
+    );
+    this.#containers.set(container.id, container);
+    pod.containers.unshift(container);
+    const dead = pod.containers.filter(
+      (c) => c.config.metadata.name === name && c !== container && c.state === 'exited',
+    );
+    for (const old of dead.slice(deadInstancesKept)) await this.removeContainer(old.id);
+    this.#emit({ type: 'created', containerId: container.id, podUid: sandbox.config.metadata.uid });
+    return container.id;
+  }
+
+  async startContainer(containerId: string): Promise<void> {
+    const container = this.#container(containerId);
+    const delay = this.#options.startMs ?? 10;
+    if (delay > 0) await this.#deps.clock.sleep(delay);
+    container.start();
+    this.#emit({ type: 'started', containerId, podUid: container.podUid });
+  }
+
+  async stopContainer(containerId: string, timeoutSeconds: number): Promise<void> {
+    await this.#containers.get(containerId)?.stop(timeoutSeconds);
+  }
+
+  async removeContainer(containerId: string): Promise<void> {
+    const container = this.#containers.get(containerId);
+    if (!container) return;
+    await container.stop(0);
+    const { containers } = this.#pod(container.podUid);
+    containers.splice(containers.indexOf(container), 1);
+    this.#containers.delete(containerId);
+    this.#emit({ type: 'deleted', containerId, podUid: container.podUid });
+  }
+
+  async podContainers(podUid: string): Promise<readonly RuntimeContainerStatus[]> {
+    return (this.#byPod.get(podUid)?.containers ?? []).map((container) => container.status());
+  }
+
+  async containerStatus(containerId: string): Promise<RuntimeContainerStatus> {
+    return this.#container(containerId).status();
+  }
+
+  async execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
+    return this.#container(containerId).execSync(command, timeoutSeconds);
+  }
+
+  async exec(
+    containerId: string,
+    command: readonly string[],
+    streams: ExecStreams,
+    signal: AbortSignal,
+  ): Promise<number> {
+    return this.#container(containerId).exec(command, streams, signal);
+  }
+
+  async *containerLogs(
+    containerId: string,
+    options: RuntimeLogOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    yield* this.#container(containerId).log.read(options, signal);
+  }
+
+  async podStats(podUid: string): Promise<readonly ContainerStats[]> {
+    return (this.#byPod.get(podUid)?.containers ?? [])
+      .filter((c) => c.state === 'running')
+      .map((container) => container.stats());
+  }
+
+  async listImages(): Promise<readonly RuntimeImage[]> {
+    this.#imageList ??= [...new Set([...this.#images.values()].map(({ image }) => image))];
+    return this.#imageList;
+  }
+
+  async imageStatus(image: string): Promise<RuntimeImage | undefined> {
+    return this.#images.get(parseImageName(image).normalized)?.image;
+  }
+
+  async pullImage(image: string): Promise<string> {
+    const { clock } = this.#deps;
+    const { normalized, domain } = parseImageName(image);
+    const size = sizeOf(image);
+    const known = this.#images.get(normalized);
+    const ms = this.#options.pullMs?.(image, size) ?? (known ? 5 : defaultPullMs(size, this.#prng.float()));
+    if (ms > 0) await clock.sleep(ms);
+    const error = this.#options.pullError ? this.#options.pullError(image) : invalidDomain(domain, normalized, image);
+    if (error !== undefined) throw new RuntimeError('Unknown', error);
+    return (known ?? this.#addImage(image)).image.id;
+  }
+
+  async removeImage(image: string): Promise<void> {
+    this.#images.delete(parseImageName(image).normalized);
+    this.#imageList = undefined;
+  }
+
+  #addImage(name: string): Image {
+    const { normalized, domain, repository, tag } = parseImageName(name);
+    const digest = digestOf(name);
+    const reference = `${domain}/${repository}@${digest}`;
+    const image: RuntimeImage = {
+      id: reference,
+      repoTags: tag === '' ? [] : [`${domain}/${repository}:${tag}`],
+      repoDigests: [reference],
+      sizeBytes: sizeOf(name),
+    };
+    const entry = { normalized, image };
+    this.#images.set(normalized, entry);
+    this.#imageList = undefined;
+    return entry;
+  }
+
+  #exited(container: SimContainer): void {
+    this.#emit({ type: 'stopped', containerId: container.id, podUid: container.podUid });
+  }
+
+  #pod(uid: string) {
+    let pod = this.#byPod.get(uid);
+    if (!pod) {
+      pod = { sandboxes: [], containers: [] };
+      this.#byPod.set(uid, pod);
+    }
+    return pod;
+  }
+
+  #container(id: string): SimContainer {
+    const container = this.#containers.get(id);
+    if (!container)
+      throw new RuntimeError('NotFound', `an error occurred when try to find container "${id}": not found`);
+    return container;
+  }
+
+  #newId(): string {
+    return Buffer.from(this.#prng.bytes(32)).toString('hex');
+  }
+
+  #emit(event: ContainerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+const ready: readonly RuntimeCondition[] = [
+  { type: 'RuntimeReady', status: true, reason: '', message: '' },
+  { type: 'NetworkReady', status: true, reason: '', message: '' },
+];
+
+function defaultPullMs(sizeBytes: number, random: number): number {
+  return Math.round(Math.min(400, 50 + sizeBytes / 500_000) * (0.8 + 0.4 * random));
+}
+
+/** `.invalid` never resolves (RFC 2606). */
+function invalidDomain(domain: string, normalized: string, image: string): string | undefined {
+  const host = domain.split(':')[0]!;
+  if (!host.endsWith('.invalid')) return undefined;
+  const { repository, tag } = parseImageName(image);
+  return `failed to pull and unpack image "${normalized}": failed to resolve reference "${normalized}": failed to do request: Head "https://${domain}/v2/${repository}/manifests/${tag}": dial tcp: lookup ${host}: no such host`;
+}
