@@ -5,12 +5,12 @@ import {
   newTooLargeResourceVersion,
   StatusError,
 } from '../../apimachinery/index.ts';
-import { isCompacted, isFutureRevision } from '../../etcd/index.ts';
 import type { Selection } from '../cache/watcher.ts';
 import { passes, selects } from '../cache/watcher.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { decodeContinue, encodeContinue } from '../storage/continue-token.ts';
 import type { Served, StoredEntry } from '../storage/entry.ts';
+import { isCompacted, isFutureRevision } from '../storage/errors.ts';
 import type { RequestContext, ServerResponse } from '../types.ts';
 import { type ListOptions, listOptions, parseResourceVersion } from './options.ts';
 import { selectionOf } from './selection.ts';

@@ -1,3 +1,5 @@
+import type { EtcdError } from '../../etcd/index.ts';
+
 /** What the store itself refuses; the registry turns these into API errors. Upstream: apiserver/pkg/storage/errors.go. */
 export type StorageErrorCode = 'KeyNotFound' | 'KeyExists' | 'ResourceVersionConflicts' | 'InvalidObj';
 
@@ -63,3 +65,14 @@ export function checkPreconditions(
     );
   }
 }
+
+/** etcd's own words for revisions it cannot show; over gRPC nothing else tells the two OutOfRange errors apart. */
+const compacted = 'etcdserver: mvcc: required revision has been compacted';
+const future = 'etcdserver: mvcc: required revision is a future revision';
+
+function outOfRange(error: unknown, message: string): boolean {
+  return error instanceof Error && (error as Partial<EtcdError>).code === 'OutOfRange' && error.message === message;
+}
+
+export const isCompacted = (error: unknown): boolean => outOfRange(error, compacted);
+export const isFutureRevision = (error: unknown): boolean => outOfRange(error, future);
