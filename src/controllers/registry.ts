@@ -98,13 +98,13 @@ export class UnknownControllerError extends Error {
 }
 
 /**
- * Which controllers `--controllers` asks for: `*` all that are on by default, `foo` this one, `-foo` not this one; the
+ * Which controllers `--controllers` (a list, or comma-separated) asks for: `*` all that are on by default, `foo` this one, `-foo` not this one; the
  * first word about a controller counts. Old names are taken too.
  * @throws UnknownControllerError `"foo" is not in the list of known controllers`
  */
-export function enabledControllers(enable = '*'): ControllerDescriptor[] {
-  const words = enable
-    .split(',')
+export function enabledControllers(controllers: readonly string[] = ['*']): ControllerDescriptor[] {
+  const words = controllers
+    .flatMap((text) => text.split(','))
     .map((word) => word.trim())
     .filter((word) => word !== '');
   const canonical = (word: string): string => {
@@ -124,31 +124,34 @@ export function enabledControllers(enable = '*'): ControllerDescriptor[] {
 }
 
 export interface ControllerManagerOptions {
-  /** `--controllers`. Default `*`. */
-  readonly enable?: string;
+  /** `--controllers`, as a list or comma-separated. Default `*`. */
+  readonly controllers?: readonly string[];
 }
 
-/** Runs the shared informers and the chosen controllers until aborted; a controller that fails ends all. */
+/**
+ * Runs the chosen controllers until aborted; one that fails ends all. The context's informers are run by whoever made
+ * them, after this: the controllers' handlers are registered here, so each gets the first list.
+ */
 export class ControllerManager implements Runnable {
   readonly name = 'kube-controller-manager';
   readonly controllers: readonly Controller[];
-  readonly #context: ControllerContext;
 
   constructor(context: ControllerContext, options: ControllerManagerOptions = {}) {
-    this.#context = context;
-    this.controllers = enabledControllers(options.enable).map((descriptor) => descriptor.create(context));
+    this.controllers = enabledControllers(options.controllers).map((descriptor) => descriptor.create(context));
+  }
+
+  get names(): readonly string[] {
+    return this.controllers.map((controller) => controller.name);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const group = new TaskGroup(signal);
-    // Handlers are registered by the constructors, so every informer's first list reaches all of them.
-    group.add(this.#context.informers);
     for (const controller of this.controllers) group.add(controller);
     await group.wait();
   }
 }
 
-/** The controllers that `enable` asks for, ready to be run. */
+/** The chosen controllers, made and registered with the informers; they act when `run` is called. */
 export function startControllers(
   context: ControllerContext,
   options: ControllerManagerOptions = {},

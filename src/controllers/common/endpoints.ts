@@ -108,7 +108,10 @@ export function watchPodsForServices(
         const before = new Set<string>();
         servicesFor(services, old, before);
         // With only labels changed, a Service that selects it before and after sees no difference.
-        enqueue(changed ? now.union(before) : now.symmetricDifference(before), causeOf(pods.resource, pod));
+        const wanted = new Set<string>();
+        for (const key of now) if (changed || !before.has(key)) wanted.add(key);
+        for (const key of before) if (changed || !now.has(key)) wanted.add(key);
+        enqueue(wanted, causeOf(pods.resource, pod));
       } else enqueue(now, causeOf(pods.resource, pod));
     },
   });
