@@ -206,6 +206,8 @@ export class NodeLifecycleController implements Controller {
       const probeAt = this.#context.clock.now();
       for (const [name, health] of this.#health) this.#health.set(name, { ...health, probeAt });
     }
+    // Only now: whether a zone's nodes may be tainted at all is known after all of them were looked at.
+    if ([...this.#zones.queues()].some((queue) => queue.active)) this.#taintWork.resolve();
   }
 
   async #announce(nodes: readonly ReadNode[]): Promise<void> {
@@ -302,7 +304,7 @@ export class NodeLifecycleController implements Controller {
     }
     const queue = this.#zones.queue(zoneOf(node));
     if (!has(wanted)) queue.remove(node.metadata.name!);
-    if (queue.add(node.metadata.name!)) this.#taintWork.resolve();
+    queue.add(node.metadata.name!);
   }
 
   /** Takes both NoExecute taints off and the node out of the queue. */
@@ -322,7 +324,7 @@ export class NodeLifecycleController implements Controller {
       let waiting = false;
       for (const queue of this.#zones.queues()) {
         await queue.process((name) => this.#taint(name));
-        waiting ||= queue.length > 0;
+        waiting ||= queue.active;
       }
       if (waiting) await this.#context.clock.sleep(taintPassMs, signal);
       else {

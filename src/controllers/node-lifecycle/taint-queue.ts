@@ -18,9 +18,9 @@ export class TaintQueue {
     this.#limiter = perSecond > 0 ? new TokenBucket(clock, perSecond, burst) : undefined;
   }
 
-  /** Nodes that wait. */
-  get length(): number {
-    return this.#waiting.length;
+  /** True when nodes wait and the rate lets them through. */
+  get active(): boolean {
+    return this.#waiting.length > 0 && this.#perSecond > 0;
   }
 
   /** False when it was added before and not removed since. */
