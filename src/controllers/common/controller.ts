@@ -42,7 +42,7 @@ export interface ControllerSettings {
   readonly terminatedPodGCThreshold?: number;
   /** `--max-endpoints-per-slice`. Default 100. */
   readonly maxEndpointsPerSlice?: number;
-  /** `--endpoint-updates-batch-period` and `--endpointslice-updates-batch-period`. Default 0. */
+  /** `--endpoint-updates-batch-period` and `--endpointslice-updates-batch-period`. Default 0: by the Service's size. */
   readonly endpointUpdatesBatchPeriodMs?: number;
 }
 

@@ -24,6 +24,7 @@ import {
   lastChangeTriggerTimeAnnotation,
   selectedPods,
   TriggerTimeTracker,
+  UpdateBatcher,
   watchPodsForServices,
 } from '../common/endpoints.ts';
 import { maxCapacity, subsetsOf, truncated } from './subsets.ts';
@@ -50,6 +51,7 @@ export class EndpointsController implements Controller {
   readonly #services: SharedInformer<Service>;
   readonly #pods: SharedInformer<Pod>;
   readonly #endpoints: SharedInformer<Endpoints>;
+  readonly #batcher: UpdateBatcher;
   readonly #triggers = new TriggerTimeTracker();
   /** Key → resourceVersion that our last write replaced: a cache that still shows it is behind. */
   readonly #replaced = new Map<string, string>();
@@ -68,12 +70,8 @@ export class EndpointsController implements Controller {
       onUpdate: (old, service) => this.#queue.add(objectKey(service), updateCause(this.#services, old, service)),
       onDelete: add,
     });
-    watchPodsForServices(
-      this.#pods,
-      this.#services.lister,
-      this.#queue,
-      context.settings.endpointUpdatesBatchPeriodMs ?? 0,
-    );
+    this.#batcher = new UpdateBatcher(context.settings.endpointUpdatesBatchPeriodMs ?? 0);
+    watchPodsForServices(this.#pods, this.#services.lister, this.#queue, this.#batcher);
     this.#endpoints.addHandler({
       onUpdate: (_, endpoints) => {
         const key = objectKey(endpoints);
@@ -106,6 +104,7 @@ export class EndpointsController implements Controller {
     const service = this.#services.lister.get(namespace, name);
     if (!service) {
       this.#triggers.forget(key);
+      this.#batcher.note(key, 0);
       this.#replaced.delete(key);
       // The cache may lag behind, but a Service without Endpoints in it is the rule after a delete: no need to ask.
       if (!this.#endpoints.lister.get(namespace, name)) return;
@@ -119,6 +118,7 @@ export class EndpointsController implements Controller {
     if (service.spec?.type === 'ExternalName' || service.spec?.selector === undefined) return;
 
     const pods = selectedPods(this.#pods.lister, service);
+    this.#batcher.note(key, pods.length);
     const triggerTime = this.#triggers.compute(service, pods);
     const subsets = subsetsOf(service, pods);
     const current = this.#endpoints.lister.get(namespace, name);

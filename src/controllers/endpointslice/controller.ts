@@ -30,6 +30,7 @@ import {
   lastChangeTriggerTimeAnnotation,
   selectedPods,
   TriggerTimeTracker,
+  UpdateBatcher,
   watchPodsForServices,
 } from '../common/endpoints.ts';
 import { addressTypesOf, controllerName, managedByLabel, serviceNameLabel } from './endpoint.ts';
@@ -59,6 +60,7 @@ export class EndpointSliceController implements Controller {
   readonly #pods: SharedInformer<Pod>;
   readonly #nodes: SharedInformer<Node>;
   readonly #slices: SharedInformer<EndpointSlice>;
+  readonly #batcher: UpdateBatcher;
   readonly #triggers = new TriggerTimeTracker();
   readonly #tracker = new SliceTracker();
   /** Services whose sync found the cache behind our own writes: they are synced when it has caught up. */
@@ -88,7 +90,8 @@ export class EndpointSliceController implements Controller {
       onUpdate: (old, service) => this.#queue.add(objectKey(service), updateCause(this.#services, old, service)),
       onDelete: add,
     });
-    watchPodsForServices(this.#pods, this.#services.lister, this.#queue, this.#batchMs);
+    this.#batcher = new UpdateBatcher(this.#batchMs);
+    watchPodsForServices(this.#pods, this.#services.lister, this.#queue, this.#batcher);
     this.#slices.addHandler({
       onAdd: (slice) => {
         if (isOurs(slice)) this.#sliceSeen(slice, this.#tracker.isNews(slice));
@@ -127,6 +130,7 @@ export class EndpointSliceController implements Controller {
     const service = this.#services.lister.get(namespace, name);
     if (!service) {
       this.#triggers.forget(key);
+      this.#batcher.note(key, 0);
       this.#tracker.forget(key);
       return;
     }
@@ -139,6 +143,7 @@ export class EndpointSliceController implements Controller {
       return;
     }
     const slices = all.filter((slice) => slice.metadata.deletionTimestamp === undefined);
+    this.#batcher.note(key, pods.length);
     const triggerTime = this.#triggers.compute(service, pods);
     const errors: Error[] = [];
     const families = addressTypesOf(service);
