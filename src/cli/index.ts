@@ -1,0 +1,26 @@
+/**
+ * cli: what the commands share: base command, flags, printers, errors, exit codes, clusters' life. Commands parse flags,
+ * make one call, print.
+ */
+export { Flags } from '@oclif/core';
+export { default as chalk } from 'chalk';
+export { parseDuration } from '../apimachinery/index.ts';
+export { ApiCommand } from './api-command.ts';
+export { BaseCommand } from './base-command.ts';
+export {
+  allClusters,
+  bringUp,
+  type ClusterStatus,
+  clusterStatus,
+  ensureServer,
+  humanBytes,
+  nameFlag,
+  runInForeground,
+  type ServerInfo,
+  type StartRequest,
+  takeDown,
+} from './cluster.ts';
+export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
+export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
+export { printData, renderTable } from './output.ts';
+export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
