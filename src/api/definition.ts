@@ -147,6 +147,8 @@ export interface ResourceDefinition {
   /** Fields that a fieldSelector may name beyond metadata.name and metadata.namespace. */
   selectableFields?(object: Readonly<KubeObject>): Record<string, string>;
   readonly conversion?: StorageConversion;
+  /** DELETE answers with the object that went, not with a Status. Upstream: Store.ReturnDeletedObject. */
+  readonly returnsDeletedObject?: boolean;
   /** Sent as a Warning header with every answer about this resource. */
   readonly deprecation?: string;
   /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */

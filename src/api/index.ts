@@ -2,6 +2,7 @@
  * api: every served resource as a row of data, with its defaults, validation and printer.
  */
 
+export { podQosClass, podRequests, type QosClass } from './core/v1/pod/resources.ts';
 export {
   isRestartableInitContainer,
   type PodStatusStep,
@@ -34,8 +35,10 @@ export {
   compareVersions,
   storageVersionHash,
 } from './discovery.ts';
+export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
 export { defaultPrinter } from './printing.ts';
 export { builtinResources } from './resources.ts';
+export { systemPriorityClasses } from './scheduling/v1/priorityclass/strategy.ts';
 export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';
 export type {
   Affinity,

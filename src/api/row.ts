@@ -27,7 +27,9 @@ type Extra = 'status' | 'scale' | (Omit<SubresourceDefinition, 'verbs'> & { read
 
 /** A row as it is written down. Strings hold lists separated by blanks. */
 export interface RowInput
-  extends Partial<Pick<ResourceDefinition, 'etcdPrefix' | 'scale' | 'conversion' | 'deprecation'>> {
+  extends Partial<
+    Pick<ResourceDefinition, 'etcdPrefix' | 'scale' | 'conversion' | 'deprecation' | 'returnsDeletedObject'>
+  > {
   readonly kind: string;
   readonly plural: string;
   readonly singular?: string;
@@ -132,6 +134,7 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     printer: input.printer ?? defaultPrinter,
     ...(input.selectableFields === undefined ? {} : { selectableFields: input.selectableFields }),
     ...(input.conversion === undefined ? {} : { conversion: input.conversion }),
+    ...(input.returnsDeletedObject === true ? { returnsDeletedObject: true } : {}),
     ...(input.deprecation === undefined ? {} : { deprecation: input.deprecation }),
     ...(input.virtual === true ? { virtual: true } : {}),
     acted: input.virtual === true || (input.acted ?? false),

@@ -131,6 +131,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'PersistentVolumeClaim',
     plural: 'persistentvolumeclaims',
+    returnsDeletedObject: true,
     strategy: persistentVolumeClaimStrategy,
     shortNames: 'pvc',
     subresources: ['status'],
@@ -140,6 +141,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'PersistentVolume',
     plural: 'persistentvolumes',
+    returnsDeletedObject: true,
     strategy: persistentVolumeStrategy,
     cluster: true,
     shortNames: 'pv',
@@ -150,6 +152,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Pod',
     plural: 'pods',
+    returnsDeletedObject: true,
     shortNames: 'po',
     categories: 'all',
     subresources: [
@@ -184,6 +187,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'PodTemplate',
     plural: 'podtemplates',
+    returnsDeletedObject: true,
     strategy: podTemplateStrategy,
     printer: podTemplatePrinter,
     acted: true,
@@ -205,6 +209,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ResourceQuota',
     plural: 'resourcequotas',
+    returnsDeletedObject: true,
     strategy: resourceQuotaStrategy,
     shortNames: 'quota',
     subresources: ['status'],
@@ -221,6 +226,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ServiceAccount',
     plural: 'serviceaccounts',
+    returnsDeletedObject: true,
     strategy: hasNoRules,
     shortNames: 'sa',
     subresources: [
@@ -239,6 +245,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'Service',
     plural: 'services',
+    returnsDeletedObject: true,
     strategy: serviceStrategy,
     shortNames: 'svc',
     categories: 'all',

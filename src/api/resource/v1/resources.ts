@@ -6,12 +6,24 @@ import { resourceClaimPrinter, resourceSlicePrinter } from './printers.ts';
 const place: GroupVersionRows = { group: 'resource.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.resource.v1' };
 
 const inputs: readonly RowInput[] = [
-  { kind: 'DeviceClass', plural: 'deviceclasses', cluster: true, printer: nameAgePrinter },
-  { kind: 'ResourceClaim', plural: 'resourceclaims', subresources: ['status'], printer: resourceClaimPrinter },
-  { kind: 'ResourceClaimTemplate', plural: 'resourceclaimtemplates', printer: nameAgePrinter },
+  { kind: 'DeviceClass', plural: 'deviceclasses', returnsDeletedObject: true, cluster: true, printer: nameAgePrinter },
+  {
+    kind: 'ResourceClaim',
+    plural: 'resourceclaims',
+    returnsDeletedObject: true,
+    subresources: ['status'],
+    printer: resourceClaimPrinter,
+  },
+  {
+    kind: 'ResourceClaimTemplate',
+    plural: 'resourceclaimtemplates',
+    returnsDeletedObject: true,
+    printer: nameAgePrinter,
+  },
   {
     kind: 'ResourceSlice',
     plural: 'resourceslices',
+    returnsDeletedObject: true,
     cluster: true,
     printer: resourceSlicePrinter,
     selectableFields: (object) => ({

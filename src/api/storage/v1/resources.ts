@@ -12,10 +12,18 @@ import { csiDriverStrategy, storageClassStrategy } from './strategies.ts';
 const place: GroupVersionRows = { group: 'storage.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.storage.v1' };
 
 const inputs: readonly RowInput[] = [
-  { kind: 'CSIDriver', plural: 'csidrivers', strategy: csiDriverStrategy, cluster: true, printer: csiDriverPrinter },
+  {
+    kind: 'CSIDriver',
+    plural: 'csidrivers',
+    returnsDeletedObject: true,
+    strategy: csiDriverStrategy,
+    cluster: true,
+    printer: csiDriverPrinter,
+  },
   {
     kind: 'CSINode',
     plural: 'csinodes',
+    returnsDeletedObject: true,
     strategy: { allowUnconditionalUpdate: false },
     cluster: true,
     printer: csiNodePrinter,
@@ -25,6 +33,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'StorageClass',
     plural: 'storageclasses',
+    returnsDeletedObject: true,
     strategy: storageClassStrategy,
     cluster: true,
     shortNames: 'sc',
@@ -33,6 +42,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'VolumeAttachment',
     plural: 'volumeattachments',
+    returnsDeletedObject: true,
     strategy: { allowUnconditionalUpdate: false },
     cluster: true,
     subresources: ['status'],
@@ -42,6 +52,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'VolumeAttributesClass',
     plural: 'volumeattributesclasses',
+    returnsDeletedObject: true,
     cluster: true,
     shortNames: 'vac',
     printer: volumeAttributesClassPrinter,

@@ -1,0 +1,197 @@
+/**
+ * The OpenAPI documents of what is served: one v2 document, one v3 document a group version. Built when asked for; the
+ * caller keeps them until the rows change.
+ */
+import type { Schema } from '../../apimachinery/index.ts';
+import type { ResourceDefinition } from '../definition.ts';
+import type { BuiltinSchema } from '../schema/builtin.ts';
+import { discoveryPath, pathsOf, type RowSchemas, rootPath } from './paths.ts';
+import { collectRefs, type Dialect, definitionForm, type GroupVersionKindEntry } from './schemas.ts';
+
+type Json = Record<string, unknown>;
+
+const metaPrefix = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+/** Meta kinds that belong to v1 alone. */
+const metaKinds = ['APIGroup', 'APIGroupList', 'APIResourceList', 'APIVersions', 'Status'];
+/** Meta kinds that every group version has. */
+const everywhere = ['DeleteOptions', 'WatchEvent'];
+
+export interface OpenApiInput {
+  /** Rows as they are served now. */
+  readonly definitions: () => Iterable<ResourceDefinition>;
+  readonly schemas: BuiltinSchema;
+  /** Shown in `info`. Default `unversioned`. */
+  readonly version?: string;
+}
+
+/** `stable.example.com`, `v1`, `CronTab` → `com.example.stable.v1.CronTab`. Upstream: apiextensions' openapi builder. */
+function customName(row: ResourceDefinition, kind: string): string {
+  return [...row.group.split('.').reverse(), row.version, kind].join('.');
+}
+
+const typeMeta: Readonly<Record<string, Schema>> = {
+  apiVersion: { type: 'string' },
+  kind: { type: 'string' },
+};
+
+function rowSchemas(row: ResourceDefinition): RowSchemas {
+  if (typeof row.schema !== 'string') {
+    return { object: customName(row, row.kind), list: customName(row, row.listKind) };
+  }
+  const prefix = row.schema.slice(0, row.schema.lastIndexOf('.') + 1);
+  return { object: row.schema, list: prefix + row.listKind };
+}
+
+/** Schemas of custom resources by definition name: the object and its list. */
+function customSchemas(rows: readonly ResourceDefinition[]): Map<string, Schema> {
+  const result = new Map<string, Schema>();
+  for (const row of rows) {
+    if (typeof row.schema === 'string') continue;
+    const { object, list } = rowSchemas(row);
+    const { properties, ...rest } = row.schema;
+    result.set(object, {
+      type: 'object',
+      ...rest,
+      properties: { ...properties, ...typeMeta, metadata: { ref: `${metaPrefix}ObjectMeta` } },
+    });
+    result.set(list, {
+      type: 'object',
+      description: `${row.listKind} is a list of ${row.kind}`,
+      required: ['items'],
+      properties: {
+        ...typeMeta,
+        items: { type: 'array', items: { ref: object } },
+        metadata: { ref: `${metaPrefix}ListMeta` },
+      },
+    });
+  }
+  return result;
+}
+
+export class OpenApiDocumentBuilder {
+  readonly #input: OpenApiInput;
+
+  constructor(input: OpenApiInput) {
+    this.#input = input;
+  }
+
+  /** `api/v1`, `apis/apps/v1`, …: what `v3` takes. */
+  v3Paths(): readonly string[] {
+    return [...new Set([...this.#input.definitions()].map((row) => rootPath(row).slice(1)))].sort();
+  }
+
+  /** The document of one group version; undefined when nothing is served there. */
+  v3(path: string): object | undefined {
+    const rows = [...this.#input.definitions()].filter((row) => rootPath(row) === `/${path}`);
+    if (rows.length === 0) return undefined;
+    return {
+      openapi: '3.0.0',
+      info: this.#info(),
+      paths: this.#paths(rows, 'v3'),
+      components: {
+        schemas: this.#definitions(rows, 'v3'),
+        securitySchemes: { BearerToken: bearerToken },
+      },
+    };
+  }
+
+  v2(): object {
+    const rows = [...this.#input.definitions()];
+    return {
+      swagger: '2.0',
+      info: this.#info(),
+      paths: this.#paths(rows, 'v2'),
+      definitions: this.#definitions(rows, 'v2'),
+      security: [{ BearerToken: [] }],
+      securityDefinitions: { BearerToken: bearerToken },
+    };
+  }
+
+  #info(): object {
+    return { title: 'Kubernetes', version: this.#input.version ?? 'unversioned' };
+  }
+
+  #paths(rows: readonly ResourceDefinition[], dialect: Dialect): Json {
+    const paths: Json = {};
+    const seen = new Set<string>();
+    for (const row of rows) {
+      if (!seen.has(rootPath(row))) Object.assign(paths, discoveryPath(row, dialect));
+      seen.add(rootPath(row));
+      Object.assign(
+        paths,
+        pathsOf(row, rowSchemas(row), (...of) => this.#subresourceSchema(...of), dialect),
+      );
+    }
+    return Object.fromEntries(Object.entries(paths).sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+
+  /** Definition of a kind that only subresources use. */
+  #subresourceSchema(group: string, version: string, kind: string): string | undefined {
+    const short = group === '' ? 'core' : group.split('.')[0];
+    const name = `io.k8s.api.${short}.${version}.${kind}`;
+    return this.#input.schemas.get(name) === undefined ? undefined : name;
+  }
+
+  #definitions(rows: readonly ResourceDefinition[], dialect: Dialect): Json {
+    const { schemas } = this.#input;
+    const custom = customSchemas(rows);
+    const find = (name: string): Schema | undefined => custom.get(name) ?? schemas.get(name);
+    const names = new Set<string>([...metaKinds, ...everywhere, 'Patch'].map((kind) => metaPrefix + kind));
+    for (const row of rows) {
+      const { object, list } = rowSchemas(row);
+      names.add(object);
+      if (row.verbs.includes('list')) names.add(list);
+      for (const { group = row.group, version = row.version, kind } of row.subresources) {
+        const name = this.#subresourceSchema(group, version, kind);
+        if (name !== undefined) names.add(name);
+      }
+    }
+    // The set grows while it is walked: everything referred to follows.
+    for (const name of names) {
+      const schema = find(name);
+      if (schema !== undefined) collectRefs(schema, names);
+    }
+    const kinds = this.#kinds(rows);
+    const result: Json = {};
+    for (const name of [...names].sort()) {
+      const schema = find(name);
+      if (schema === undefined) continue;
+      const docs = custom.has(name) ? undefined : schemas.docs.get(name);
+      result[name] = definitionForm(name, schema, docs, kinds.get(name), dialect);
+    }
+    return result;
+  }
+
+  #kinds(rows: readonly ResourceDefinition[]): Map<string, GroupVersionKindEntry[]> {
+    const kinds = new Map<string, GroupVersionKindEntry[]>();
+    const add = (name: string, entry: GroupVersionKindEntry) => {
+      const list = kinds.get(name);
+      if (list === undefined) kinds.set(name, [entry]);
+      else if (!list.some((other) => other.group === entry.group && other.version === entry.version)) list.push(entry);
+    };
+    for (const kind of metaKinds) add(metaPrefix + kind, { group: '', kind, version: 'v1' });
+    for (const kind of everywhere) {
+      add(metaPrefix + kind, { group: '', kind, version: 'v1' });
+      for (const { group, version } of rows) add(metaPrefix + kind, { group, kind, version });
+    }
+    for (const row of rows) {
+      const { group, version } = row;
+      const { object, list } = rowSchemas(row);
+      add(object, { group, kind: row.kind, version });
+      if (row.verbs.includes('list')) add(list, { group, kind: row.listKind, version });
+      for (const subresource of row.subresources) {
+        const own = { group: subresource.group ?? group, version: subresource.version ?? version };
+        const name = this.#subresourceSchema(own.group, own.version, subresource.kind);
+        if (name !== undefined) add(name, { group: own.group, kind: subresource.kind, version: own.version });
+      }
+    }
+    return kinds;
+  }
+}
+
+const bearerToken = {
+  type: 'apiKey',
+  description: 'Bearer Token authentication',
+  name: 'authorization',
+  in: 'header',
+};
