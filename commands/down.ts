@@ -11,7 +11,7 @@ export default class Down extends BaseCommand {
     const { flags } = await this.parse(Down);
     const { ran, existed } = await takeDown(flags.name, { purge: flags.purge });
     if (flags.purge) {
-      const forgotten = forgetContext(flags.name);
+      const forgotten = await forgetContext(flags.name);
       this.say(existed ? `cluster "${flags.name}" and its state are deleted` : `there is no cluster "${flags.name}"`);
       if (forgotten) this.say(forgotten);
     } else if (ran) {

@@ -81,8 +81,8 @@ export default class Up extends BaseCommand {
       await runInForeground(flags.name, request, {
         onPhase,
         signal: this.signal,
-        onReady: (info) => {
-          if (flags.merge) this.say(mergeContext(info));
+        onReady: async (info) => {
+          if (flags.merge) this.say(await mergeContext(info));
           this.say(`cluster "${flags.name}" is up at ${info.api.endpoint}; Ctrl-C stops it`);
         },
       });
@@ -98,11 +98,11 @@ export default class Up extends BaseCommand {
       this.say(
         `cluster "${flags.name}" is already running (pid ${info.pid}, ${info.nodes} nodes, API at ${info.api.endpoint})`,
       );
-      if (flags.merge) this.say(mergeContext(info));
+      if (flags.merge) this.say(await mergeContext(info));
       return;
     }
     this.say(`${chalk.green('✓')} cluster "${flags.name}" is up: ${info.nodes} nodes, API at ${info.api.endpoint}`);
-    if (flags.merge) this.say(mergeContext(info));
+    if (flags.merge) this.say(await mergeContext(info));
     this.say(
       `Try: klab apply -f FILE${nameFlag(flags.name)} · kubectl get nodes · klab get pods -A${nameFlag(flags.name)}`,
     );

@@ -1,0 +1,274 @@
+/**
+ * `/klab/v1/…`: what Kubernetes has no word for. Behind the same authentication and RBAC as everything else; history
+ * needs `get` on the object's resource besides, and Secret values are masked unless asked for.
+ */
+import { apiVersionOf, type ResourceDefinition } from '../api/index.ts';
+import { newBadRequest, newForbidden, newNotFound, parseDuration } from '../apimachinery/index.ts';
+import type { Authorizer, KlabRoute, RequestContext, ServerResponse } from '../apiserver/index.ts';
+import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
+import type { EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
+import type { DecisionStore, Scheduler } from '../scheduler/index.ts';
+
+export interface KlabRouteDeps {
+  readonly clock: VirtualClock;
+  /** Members in order; the first is the default. */
+  readonly members: readonly EtcdServerApi[];
+  readonly decisions: DecisionStore;
+  readonly scheduler: () => Scheduler | undefined;
+  readonly definitions: readonly ResourceDefinition[];
+  readonly authorizer: () => Authorizer | undefined;
+}
+
+const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
+
+function integer(context: RequestContext, name: string): number | undefined {
+  const text = context.request.query.get(name);
+  if (text === null || text === '') return undefined;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw newBadRequest(`${name} must be a whole number, not "${text}"`);
+  return value;
+}
+
+function bodyOf(context: RequestContext): Record<string, unknown> {
+  const { body } = context.request;
+  if (body?.object !== undefined) return body.object as Record<string, unknown>;
+  if (!body?.bytes || body.bytes.length === 0) return {};
+  try {
+    return JSON.parse(Buffer.from(body.bytes).toString('utf8')) as Record<string, unknown>;
+  } catch {
+    throw newBadRequest('the body is not valid JSON');
+  }
+}
+
+export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
+  return [...clockRoutes(deps.clock), ...etcdRoutes(deps), ...schedulerRoutes(deps)];
+}
+
+function clockRoutes(clock: VirtualClock): KlabRoute[] {
+  const state = () =>
+    ok({ now: rfc3339Micro(clock.now()), epochMs: clock.now(), speed: clock.speed, paused: clock.speed === 0 });
+  return [
+    { path: '/klab/v1/clock', verb: 'get', handler: async () => state() },
+    {
+      path: '/klab/v1/clock',
+      verb: 'post',
+      handler: async (context) => {
+        const { action, duration, factor } = bodyOf(context);
+        switch (action) {
+          case 'pause':
+            clock.pause();
+            break;
+          case 'resume':
+            if (clock.speed === 0) clock.setSpeed(1);
+            break;
+          case 'speed':
+            if (typeof factor !== 'number' || !(factor >= 0) || factor > 1e6) {
+              throw newBadRequest('factor must be a number from 0 to 1000000');
+            }
+            clock.setSpeed(factor);
+            break;
+          case 'step':
+            await clock.step();
+            break;
+          case 'advance': {
+            const ms = typeof duration === 'string' ? parseDuration(duration) : Number.NaN;
+            if (!(ms >= 0)) throw newBadRequest(`duration must be like 90s or 1h30m, not "${String(duration)}"`);
+            await clock.advance(ms);
+            break;
+          }
+          default:
+            throw newBadRequest(`action must be pause, resume, step, advance or speed, not "${String(action)}"`);
+        }
+        return state();
+      },
+    },
+  ];
+}
+
+/** The served resource that a key of the store belongs to, with the object's place. */
+function objectOfKey(
+  definitions: readonly ResourceDefinition[],
+  key: string,
+): { definition: ResourceDefinition; namespace: string; name: string } | undefined {
+  if (!key.startsWith('/registry/')) return undefined;
+  const path = key.slice('/registry/'.length);
+  let best: ResourceDefinition | undefined;
+  for (const definition of definitions) {
+    const { etcdPrefix } = definition;
+    if (path.startsWith(`${etcdPrefix}/`) && etcdPrefix.length > (best?.etcdPrefix.length ?? -1)) best = definition;
+    else if (best?.etcdPrefix === etcdPrefix && apiVersionOf(definition) === definition.storageVersion)
+      best = definition;
+  }
+  if (!best) return undefined;
+  const rest = path.slice(best.etcdPrefix.length + 1).split('/');
+  const name = rest.pop() ?? '';
+  return { definition: best, namespace: best.namespaced ? (rest[0] ?? '') : '', name };
+}
+
+const masked = '(masked; add --show-secrets to see it)';
+
+/** JSON values as objects, others as base64. Secret data is masked. */
+function decodeValue(value: Uint8Array | undefined, showSecrets: boolean): { value?: unknown; base64?: string } {
+  if (!value) return {};
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+  if (!text.startsWith('{')) {
+    return /^[\x20-\x7e\s]*$/.test(text) ? { value: text } : { base64: Buffer.from(value).toString('base64') };
+  }
+  let object: any;
+  try {
+    object = JSON.parse(text);
+  } catch {
+    return { value: text };
+  }
+  if (object.kind === 'Secret' && !showSecrets) {
+    for (const field of ['data', 'stringData']) {
+      if (object[field]) object[field] = Object.fromEntries(Object.keys(object[field]).map((key) => [key, masked]));
+    }
+    for (const name of Object.keys(object.metadata?.annotations ?? {})) {
+      if (name === 'kubectl.kubernetes.io/last-applied-configuration') object.metadata.annotations[name] = masked;
+    }
+  }
+  return { value: object };
+}
+
+function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
+  return {
+    key: Buffer.from(entry.key).toString('utf8'),
+    revision: entry.revision,
+    version: entry.version,
+    createRevision: entry.createRevision,
+    ...(entry.lease !== 0 && { lease: entry.lease }),
+    type: entry.value === undefined ? 'delete' : entry.version === 1 ? 'create' : 'update',
+    time: rfc3339(entry.time),
+    ...(entry.provenance && {
+      actor: entry.provenance.actor,
+      ...(entry.provenance.agent !== undefined && { agent: entry.provenance.agent }),
+      ...(entry.provenance.cause && { cause: entry.provenance.cause }),
+    }),
+    ...decodeValue(entry.value, showSecrets),
+  };
+}
+
+function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
+  const authorize = (context: RequestContext, key: string) => {
+    const place = objectOfKey(definitions, key);
+    const attributes = {
+      user: context.user,
+      verb: 'get',
+      namespace: place?.namespace ?? '',
+      apiGroup: place?.definition.group ?? '',
+      apiVersion: place?.definition.version ?? '',
+      resource: place?.definition.plural ?? '*',
+      subresource: '',
+      name: place?.name ?? '',
+      path: '',
+      resourceRequest: true,
+    };
+    const verdict = authorizer()?.authorize(attributes);
+    if (verdict && verdict.decision !== 'allow') {
+      const resource = { group: attributes.apiGroup, resource: attributes.resource };
+      throw newForbidden(resource, attributes.name, `User "${context.user.name}" cannot read the history of this key`);
+    }
+  };
+  const memberOf = (context: RequestContext): EtcdServerApi => {
+    const wanted = context.request.query.get('member');
+    if (!wanted) return members[0]!;
+    const found = members.find((member) => member.name === wanted || member.memberId.toString(16) === wanted);
+    if (!found) throw newNotFound({ group: '', resource: 'etcd members' }, wanted);
+    return found;
+  };
+  const wire = (value: unknown) =>
+    JSON.parse(JSON.stringify(value, (_key, item) => (typeof item === 'bigint' ? item.toString(16) : item)));
+  return [
+    {
+      path: '/klab/v1/etcd/history',
+      verb: 'get',
+      handler: async (context) => {
+        const key = context.request.query.get('key');
+        if (!key) throw newBadRequest('key is required, e.g. ?key=/registry/pods/default/web');
+        authorize(context, key);
+        const show = context.request.query.get('showSecrets') === 'true';
+        const entries = members[0]!.history(Buffer.from(key), {
+          limit: integer(context, 'limit') ?? 100,
+          ...(integer(context, 'before') !== undefined && { before: integer(context, 'before') }),
+        });
+        return ok({ kind: 'KeyHistory', key, items: entries.map((entry) => historyItem(entry, show)) });
+      },
+    },
+    {
+      path: '/klab/v1/etcd/changes',
+      verb: 'get',
+      handler: async (context) => {
+        const prefix = context.request.query.get('prefix') ?? '';
+        authorize(context, prefix);
+        const to = integer(context, 'to') ?? members[0]!.header().revision;
+        const entries = members[0]!.changes({
+          from: integer(context, 'from') ?? Math.max(0, to - 100),
+          to,
+          ...(prefix !== '' && { prefix: Buffer.from(prefix) }),
+          limit: integer(context, 'limit') ?? 1000,
+        });
+        const show = context.request.query.get('showSecrets') === 'true';
+        return ok({ kind: 'ChangeList', items: entries.map((entry) => historyItem(entry, show)) });
+      },
+    },
+    {
+      path: '/klab/v1/etcd/raft/status',
+      verb: 'get',
+      handler: async () => ok({ kind: 'RaftStatus', members: members.map((member) => wire(member.raftStatus())) }),
+    },
+    {
+      path: '/klab/v1/etcd/raft/log',
+      verb: 'get',
+      handler: async (context) => {
+        const member = memberOf(context);
+        const limit = integer(context, 'limit') ?? 100;
+        const to = integer(context, 'to') ?? member.raftStatus().lastIndex;
+        const from = integer(context, 'from') ?? Math.max(1, to - limit + 1);
+        return ok({ kind: 'RaftLog', member: member.name, items: wire(member.raftLog({ from, to, limit })) });
+      },
+    },
+  ];
+}
+
+function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
+  return [
+    {
+      path: '/klab/v1/scheduler/decisions/{namespace}/{name}',
+      verb: 'get',
+      handler: async (context, { namespace, name }) => {
+        const all = decisions.of(namespace!, name!);
+        const attempt = integer(context, 'attempt');
+        const items = attempt === undefined ? all.slice(-1) : all.filter((decision) => decision.attempt === attempt);
+        return ok({
+          kind: 'DecisionList',
+          attempts: all.map(({ attempt: number, result, startedAt, message, node }) => ({
+            attempt: number,
+            result,
+            startedAt,
+            message,
+            node,
+          })),
+          items: items.map((decision) => ({ ...decision, nodes: decision.nodes })),
+        });
+      },
+    },
+    {
+      path: '/klab/v1/scheduler/queue',
+      verb: 'get',
+      handler: async () => {
+        const queue = scheduler()?.queue;
+        if (!queue) return ok({ kind: 'SchedulingQueue', running: false });
+        const items = [...queue.entries()].map(({ pod, queue: where }) => ({
+          pod: pod.info.key,
+          queue: pod.gatedBy ? 'gated' : where,
+          priority: pod.info.priority,
+          attempts: pod.attempts,
+          since: rfc3339(pod.timestamp),
+          refusedBy: [...pod.unschedulablePlugins].sort(),
+        }));
+        return ok({ kind: 'SchedulingQueue', running: true, lengths: queue.lengths, items });
+      },
+    },
+  ];
+}

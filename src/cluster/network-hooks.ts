@@ -1,0 +1,152 @@
+/**
+ * What the simulated pod network asks the cluster: where a Service's packet goes (by the same choice the node's rules
+ * make) and what a name resolves to.
+ */
+import type { KubeObject } from '../apimachinery/index.ts';
+import type { Prng } from '../base/index.ts';
+import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
+import { ClusterDns } from '../dns/index.ts';
+import type { FabricHooks, Peer, Protocol } from '../kubelet/index.ts';
+import { type NodeView, nodeView, servicePorts, trafficChoice } from '../proxy/index.ts';
+
+const serviceNameLabel = 'kubernetes.io/service-name';
+
+interface Found {
+  readonly service: Readonly<KubeObject>;
+  readonly port: any;
+  readonly external: boolean;
+}
+
+export class ServiceNetwork {
+  readonly dns: ClusterDns;
+  readonly #services: SharedInformer;
+  readonly #slices: SharedInformer;
+  readonly #nodes: SharedInformer;
+  readonly #prng: Prng;
+  /** Client affinity: `service port client` → endpoint address and when it ends. */
+  readonly #affinity = new Map<string, { address: string; until: number }>();
+  readonly #now: () => number;
+
+  constructor(informers: SharedInformerFactory, prng: Prng, now: () => number) {
+    this.#prng = prng;
+    this.#now = now;
+    this.#services = informers.informer('services', {
+      indexers: { clusterIP: (service) => addressesOf(service) },
+    });
+    this.#slices = informers.informer('endpointslices.discovery.k8s.io', {
+      indexers: {
+        service: (slice) => [`${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`],
+      },
+    });
+    this.#nodes = informers.informer('nodes');
+    const namespaces = informers.informer('namespaces');
+    this.dns = new ClusterDns({
+      service: (namespace, name) => this.#services.lister.get(namespace, name),
+      services: () => this.#services.lister.list(),
+      slices: (namespace, name) => this.#slices.lister.byIndex('service', `${namespace}/${name}`),
+      namespaceExists: (name) => namespaces.lister.get('', name) !== undefined,
+    });
+  }
+
+  /** Informers whose first list the network needs. */
+  get informers(): readonly SharedInformer[] {
+    return [this.#services, this.#slices, this.#nodes];
+  }
+
+  hooks(): FabricHooks {
+    return {
+      resolveService: (ip, port, protocol, from) => this.#resolve(ip, port, protocol, from),
+      resolveName: (name) => this.dns.addresses(name),
+    };
+  }
+
+  #find(ip: string, port: number, protocol: Protocol): Found | undefined {
+    for (const service of this.#services.lister.byIndex('clusterIP', ip)) {
+      for (const candidate of service['spec'].ports ?? []) {
+        if (candidate.port === port && (candidate.protocol ?? 'TCP') === protocol) {
+          return { service, port: candidate, external: !clusterIPs(service).includes(ip) };
+        }
+      }
+    }
+    if (!this.#isNodeAddress(ip)) return undefined;
+    for (const service of this.#services.lister.list()) {
+      for (const candidate of service['spec'].ports ?? []) {
+        if (candidate.nodePort === port && (candidate.protocol ?? 'TCP') === protocol) {
+          return { service, port: candidate, external: true };
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #isNodeAddress(ip: string): boolean {
+    return this.#nodes.lister
+      .list()
+      .some((node) => (node['status']?.addresses ?? []).some((entry: any) => entry.address === ip));
+  }
+
+  #nodeOf(from: Peer): NodeView {
+    const node = from.node === undefined ? undefined : this.#nodes.lister.get('', from.node);
+    return node ? nodeView(node) : { name: from.node ?? '', labels: {}, ips: [] };
+  }
+
+  #resolve(
+    ip: string,
+    port: number,
+    protocol: Protocol,
+    from: Peer,
+  ): ReturnType<NonNullable<FabricHooks['resolveService']>> {
+    const found = this.#find(ip, port, protocol);
+    if (!found) return undefined;
+    const { metadata } = found.service;
+    const slices = this.#slices.lister.byIndex('service', `${metadata.namespace}/${metadata.name}`);
+    const family = ip.includes(':') ? 'IPv6' : 'IPv4';
+    const node = this.#nodeOf(from);
+    const rules = servicePorts([found.service as KubeObject], slices as KubeObject[], family, node).find(
+      (candidate) => candidate.portName === (found.port.name ?? '') && candidate.protocol === protocol,
+    );
+    if (!rules) return undefined;
+    const choice = trafficChoice(rules, node);
+    // Traffic of a pod to an external address takes the short circuit to all endpoints.
+    const refusal = found.external ? (choice.hasAny ? 'none' : 'reject') : choice.internalRefusal;
+    if (refusal !== 'none') return refusal === 'reject' ? 'refused' : 'drop';
+    const endpoints = !found.external && rules.internalLocal ? choice.local : choice.cluster;
+    if (endpoints.length === 0) return 'refused';
+    const endpoint = this.#sticky(rules.name, rules.sessionAffinitySeconds, from, endpoints);
+    return { ip: endpoint.ip, port: endpoint.port };
+  }
+
+  #sticky<T extends { readonly address: string }>(
+    name: string,
+    seconds: number | undefined,
+    from: Peer,
+    endpoints: readonly T[],
+  ): T {
+    if (seconds === undefined) return this.#prng.pick(endpoints);
+    const key = `${name} ${from.ip}`;
+    const now = this.#now();
+    const known = this.#affinity.get(key);
+    const kept =
+      known && known.until > now ? endpoints.find((endpoint) => endpoint.address === known.address) : undefined;
+    const chosen = kept ?? this.#prng.pick(endpoints);
+    this.#affinity.set(key, { address: chosen.address, until: now + seconds * 1000 });
+    if (this.#affinity.size > 10_000) this.#affinity.delete(this.#affinity.keys().next().value!);
+    return chosen;
+  }
+}
+
+function clusterIPs(service: Readonly<KubeObject>): string[] {
+  const spec = service['spec'] ?? {};
+  const ips: string[] = spec.clusterIPs?.length ? spec.clusterIPs : spec.clusterIP ? [spec.clusterIP] : [];
+  return ips.filter((ip) => ip !== 'None');
+}
+
+/** Every address that packets to the service may carry, node addresses aside. */
+function addressesOf(service: Readonly<KubeObject>): string[] {
+  const ingress: any[] = service['status']?.loadBalancer?.ingress ?? [];
+  return [
+    ...clusterIPs(service),
+    ...(service['spec']?.externalIPs ?? []),
+    ...ingress.filter((entry) => entry.ip && entry.ipMode !== 'Proxy').map((entry) => entry.ip),
+  ];
+}

@@ -1,0 +1,99 @@
+/** Simulated nodes: one kubelet each over one runtime and one network. */
+
+import { builtinResources, type Service } from '../api/index.ts';
+import { newServiceUnavailable } from '../apimachinery/index.ts';
+import type { Dispatch, LogOptions, NodeDialer } from '../apiserver/index.ts';
+import { type Clock, type Logger, type Prng, TaskGroup } from '../base/index.ts';
+import { KubeClient, type SharedInformer } from '../client/index.ts';
+import { Kubelet, MemoryFabric, type NodeConfig, SimRuntime } from '../kubelet/index.ts';
+import { nodeIdentity, transportAs } from './identities.ts';
+import type { ServiceNetwork } from './network-hooks.ts';
+
+export interface NodeFleetDeps {
+  readonly server: { readonly handle: Dispatch };
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly log: Logger;
+  readonly network: ServiceNetwork;
+  readonly services: SharedInformer<Service>;
+}
+
+export interface NodeFleetOptions {
+  readonly capacity?: Readonly<Record<string, string>>;
+  readonly clusterDns: string;
+  readonly instantContainers?: boolean;
+}
+
+const zones = ['zone-a', 'zone-b', 'zone-c'];
+
+/** `node-1` in zone-a with 192.168.0.11, `node-2` in zone-b, … */
+export function nodeConfig(index: number, capacity: NodeFleetOptions['capacity']): NodeConfig {
+  const host = index + 10;
+  return {
+    name: `node-${index}`,
+    ip: `192.168.${Math.floor(host / 250)}.${(host % 250) + 1}`,
+    region: 'klab',
+    zone: zones[(index - 1) % zones.length]!,
+    instanceType: 'sim',
+    capacity: { cpu: '8', memory: '32Gi', 'ephemeral-storage': '100Gi', pods: '110', ...capacity },
+  };
+}
+
+export class NodeFleet implements NodeDialer {
+  readonly fabric: MemoryFabric;
+  readonly #deps: NodeFleetDeps;
+  readonly #options: NodeFleetOptions;
+  readonly #kubelets = new Map<string, Kubelet>();
+  readonly #group: TaskGroup;
+
+  constructor(deps: NodeFleetDeps, options: NodeFleetOptions, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#group = new TaskGroup(signal);
+    this.fabric = new MemoryFabric({ clock: deps.clock }, deps.network.hooks());
+  }
+
+  get names(): string[] {
+    return [...this.#kubelets.keys()];
+  }
+
+  add(config: NodeConfig): void {
+    const { server, clock, log, services } = this.#deps;
+    const prng = this.#deps.prng.fork(config.name);
+    const transport = transportAs(server, nodeIdentity(config.name));
+    const client = new KubeClient(transport, { definitions: builtinResources, userAgent: 'kubelet/v1.36.0' });
+    const runtime = new SimRuntime({ clock, prng: prng.fork('runtime'), log, fabric: this.fabric }, {
+      node: config.name,
+      ...(this.#options.instantContainers && { instant: true }),
+    } as never);
+    const kubelet = new Kubelet(
+      {
+        client,
+        clock,
+        prng,
+        log: log.child(`kubelet/${config.name}`),
+        runtime,
+        services: { list: (namespace) => services.lister.list(namespace), hasSynced: () => services.hasSynced },
+      },
+      config,
+      { clusterDNS: [this.#options.clusterDns] },
+    );
+    this.#kubelets.set(config.name, kubelet);
+    this.#group.add(kubelet);
+  }
+
+  async containerLogs(
+    node: string,
+    pod: { namespace: string; name: string; uid: string },
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const kubelet = this.#kubelets.get(node);
+    if (!kubelet) throw newServiceUnavailable(`the kubelet of node ${node} cannot be reached`);
+    return kubelet.containerLogs(pod, options, signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.#group.stop();
+  }
+}

@@ -1,0 +1,55 @@
+import type { Logger, VirtualClock } from '../base/index.ts';
+
+/** Where a door listens. */
+export interface ApiDoorOptions {
+  /** Exactly this port when `explicit`, else tried first. */
+  readonly port?: number;
+  readonly explicit?: boolean;
+  /** Tried when nothing is remembered; 0 or absent = any free one. */
+  readonly preferred?: number;
+}
+
+export interface EtcdDoorsOptions {
+  /** One per member. */
+  readonly ports?: readonly number[];
+  readonly explicit?: boolean;
+  readonly preferred?: number;
+}
+
+/** Everything a cluster can be told; every default is what `klab up` uses, but that the library keeps all in memory. */
+export interface ClusterOptions {
+  /** Default `default`. */
+  readonly name?: string;
+  /** State folder. Absent: nothing outlives the process. */
+  readonly dir?: string;
+  /** Default: sqlite with a folder, memory without. */
+  readonly store?: 'sqlite' | 'memory';
+  /** Simulated nodes. Default 3. */
+  readonly nodes?: number;
+  /** Capacity of each node. Default cpu 8, memory 32Gi, pods 110. */
+  readonly nodeCapacity?: Readonly<Record<string, string>>;
+  /** 1, 3 or 5. Default 1. */
+  readonly etcdMembers?: number;
+  /** `virtual`: time stands still until it is told to move. Default real. */
+  readonly clock?: 'real' | 'virtual' | VirtualClock;
+  /** Default: random. */
+  readonly seed?: string;
+  /** `--controllers`. Default `*`. */
+  readonly controllers?: readonly string[];
+  /** Default true. */
+  readonly scheduler?: boolean;
+  /** The HTTPS door. Default: any free port; false: none. */
+  readonly api?: ApiDoorOptions | false;
+  /** The etcd door. Default: any free port; false: none. */
+  readonly etcd?: EtcdDoorsOptions | false;
+  /** Default `10.244.0.0/16`. */
+  readonly podCidr?: string;
+  /** Default `10.96.0.0/16`. */
+  readonly serviceCidr?: string;
+  /** Simulated delays of image pulls and container starts are skipped. Default false. */
+  readonly instantContainers?: boolean;
+  readonly log?: Logger;
+  readonly onPhase?: (text: string, detail?: boolean) => void;
+  /** Ends the boot. */
+  readonly signal?: AbortSignal;
+}
