@@ -144,7 +144,10 @@ export class Member {
     this.#unreachable.clear();
     this.#snapshotsSent.clear();
     this.#stash.clear();
-    for (const { deferred } of [...this.#queue, ...this.#waiting.values()]) deferred.reject(error);
+    // Answers of a turn that did not end well were never given.
+    const answered = this.#answers.map(({ pending }) => pending);
+    for (const { deferred } of [...this.#queue, ...this.#waiting.values(), ...answered]) deferred.reject(error);
+    this.#answers = [];
     const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
     for (const { deferred } of reads) deferred.reject(error);
     this.#queue = [];
