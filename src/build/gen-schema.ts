@@ -213,7 +213,7 @@ export function buildSchema(nodeModules: string): GeneratedSchema {
   const stored = builtinResources.filter((row) => typeof row.schema === 'string');
   const roots = stored.flatMap((row) => {
     const name = row.schema as string;
-    return row.virtual ? [name] : [name, name.slice(0, name.lastIndexOf('.') + 1) + row.listKind];
+    return !row.verbs.includes('list') ? [name] : [name, name.slice(0, name.lastIndexOf('.') + 1) + row.listKind];
   });
   const models = readReachable(new ModelReader(nodeModules), [...roots, ...extraRoots]);
   checkOverlay(overlay, models);

@@ -9,8 +9,9 @@ import { aggregateContainerLimits, aggregateContainerRequests, isHugePages, isPo
 /** Mode of files in volumes: 0644. */
 const defaultMode = 0o644;
 
-/** The tag of an image reference; `latest` when it has neither tag nor digest. */
+/** The tag of an image reference; `latest` when it has neither tag nor digest, empty when there is no image. */
 export function imageTag(image: string): string {
+  if (image === '') return '';
   const name = image.slice(image.lastIndexOf('/') + 1);
   const at = name.indexOf('@');
   const beforeDigest = at < 0 ? name : name.slice(0, at);

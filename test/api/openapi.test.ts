@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import {
+  builtinResources,
+  defaultPrinter,
+  loadBuiltinSchema,
+  OpenApiDocumentBuilder,
+  type ResourceDefinition,
+} from '../../src/api/index.ts';
+import { factsAtHand, readFact, whyFactsSkip } from './facts.ts';
+
+const schemas = loadBuiltinSchema();
+const builder = new OpenApiDocumentBuilder({ definitions: () => builtinResources, schemas });
+
+interface Document {
+  paths: Record<string, Record<string, any>>;
+  definitions: Record<string, any>;
+  components: { schemas: Record<string, any> };
+}
+
+/** Not published by us: beta and alpha, the deprecated watch paths, groups' own discovery, what is no API resource. */
+const leftOut =
+  /\/watch\/|(alpha|beta)|internal\.apiserver|^\/(logs|version|openid|\.well)|^\/api\/$|^\/apis\/([^/]+\/)?$/;
+
+describe.skipIf(!factsAtHand)(`OpenAPI v2 equals the published one (skipped when ${whyFactsSkip})`, () => {
+  test('every operation has the same id, kind, action and answers', () => {
+    const published = readFact<Document>('openapi-v2-swagger.json').paths;
+    const ours = (builder.v2() as Document).paths;
+    const shape = (operation: any) => ({
+      id: operation.operationId,
+      action: operation['x-kubernetes-action'],
+      kind: operation['x-kubernetes-group-version-kind'],
+      description: operation.description,
+      tags: operation.tags,
+      codes: Object.keys(operation.responses),
+      answer: operation.responses['200'].schema,
+    });
+    const expected = Object.keys(published).filter((path) => !leftOut.test(path));
+    expect(Object.keys(ours).sort()).toEqual(expected.sort());
+    for (const path of expected) {
+      for (const [method, operation] of Object.entries(published[path]!)) {
+        if (method === 'parameters') continue;
+        expect(shape(ours[path]![method]), `${method} ${path}`).toEqual(shape(operation));
+      }
+    }
+  });
+
+  test('definitions have the same merge keys and kinds', () => {
+    const published = readFact<Document>('openapi-v2-swagger.json').definitions;
+    const ours = (builder.v2() as Document).definitions;
+    for (const name of [
+      'io.k8s.api.core.v1.PodSpec',
+      'io.k8s.api.core.v1.ServiceSpec',
+      'io.k8s.api.apps.v1.Deployment',
+    ]) {
+      const strip = (definition: any) =>
+        JSON.parse(JSON.stringify(definition, (key, value) => (key === 'description' ? undefined : value)));
+      expect(strip(ours[name]), name).toEqual(strip(published[name]));
+    }
+  });
+});
+
+/** Every `$ref` in a document. */
+function refsOf(value: unknown, into = new Set<string>()): Set<string> {
+  if (value === null || typeof value !== 'object') return into;
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '$ref' && typeof child === 'string') into.add(child);
+    else refsOf(child, into);
+  }
+  return into;
+}
+
+test('documents refer to nothing that they lack', () => {
+  const v2 = builder.v2() as Document;
+  for (const ref of refsOf(v2)) expect(v2.definitions[ref.replace('#/definitions/', '')], ref).toBeDefined();
+  for (const path of builder.v3Paths()) {
+    const v3 = builder.v3(path) as Document;
+    for (const ref of refsOf(v3)) {
+      expect(v3.components.schemas[ref.replace('#/components/schemas/', '')], `${path} ${ref}`).toBeDefined();
+    }
+  }
+});
+
+test('v3 says what kubectl looks for: docs, enums, and validation parameters of patches', () => {
+  const { paths, components } = builder.v3('apis/apps/v1') as Document;
+  const patch = paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!['patch'];
+  expect(patch.parameters.map((parameter: any) => parameter.name)).toContain('fieldValidation');
+  const container = components.schemas['io.k8s.api.core.v1.Container'];
+  expect(container.properties.imagePullPolicy.enum).toEqual(['Always', 'IfNotPresent', 'Never']);
+  expect(container.properties.lifecycle.description).toContain('Actions that the management system');
+  expect(container.properties.env['x-kubernetes-patch-merge-key']).toBe('name');
+  expect(builder.v3('apis/apps/v2')).toBeUndefined();
+});
+
+test('a custom resource joins at run time under its reversed group', () => {
+  const row: ResourceDefinition = {
+    group: 'stable.example.com',
+    version: 'v1',
+    kind: 'CronTab',
+    listKind: 'CronTabList',
+    plural: 'crontabs',
+    singular: 'crontab',
+    shortNames: ['ct'],
+    categories: [],
+    namespaced: true,
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+    schema: { type: 'object', properties: { spec: { type: 'object', properties: { image: { type: 'string' } } } } },
+    etcdPrefix: 'stable.example.com/crontabs',
+    storageVersion: 'stable.example.com/v1',
+    subresources: [],
+    strategy: {},
+    printer: defaultPrinter,
+  };
+  const custom = new OpenApiDocumentBuilder({ definitions: () => [...builtinResources, row], schemas });
+  const document = custom.v3('apis/stable.example.com/v1') as Document;
+  const schema = document.components.schemas['com.example.stable.v1.CronTab'];
+  expect(schema.properties.spec.properties.image).toEqual({ type: 'string' });
+  expect(schema['x-kubernetes-group-version-kind']).toEqual([
+    { group: 'stable.example.com', kind: 'CronTab', version: 'v1' },
+  ]);
+  const operations = document.paths['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}']!;
+  expect(Object.keys(operations['patch'].requestBody.content)).not.toContain('application/strategic-merge-patch+json');
+});
