@@ -6,6 +6,8 @@ import { isTerminalPhase, type Pod } from './pod-types.ts';
 export interface Refusal {
   readonly reason: string;
   readonly message: string;
+  /** Another version of the Node might not refuse. */
+  readonly dependsOnNode?: true;
 }
 
 /** Undefined: admitted. `others` are the pods that run here already. */
@@ -30,6 +32,7 @@ export function admitPod(
   if (resources) return resources;
   if (node && !matchesNode(pod, labels, node.metadata.name ?? '')) {
     return {
+      dependsOnNode: true,
       reason: 'NodeAffinity',
       message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
     };
@@ -37,6 +40,7 @@ export function admitPod(
   const taint = untolerated(pod, node?.['spec']?.taints ?? []);
   if (taint) {
     return {
+      dependsOnNode: true,
       reason: 'TaintToleration',
       message: `Predicate TaintToleration failed: node(s) had untolerated taint {${taint}}`,
     };

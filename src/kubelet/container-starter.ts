@@ -24,6 +24,8 @@ import type { ContainerConfig, ContainerRole, ContainerRuntime, Mount, MountedVo
 import { StartError } from './start-error.ts';
 
 export interface ContainerStarterDeps {
+  /** The kubelet ends: nothing is started any more. */
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
   readonly runtime: ContainerRuntime;
@@ -61,13 +63,13 @@ export class ContainerStarter {
 
   /** Image, create, start, postStart. @throws StartError */
   async start(input: StartInput): Promise<void> {
-    const { runtime, images, clock, containerEvent } = this.#deps;
+    const { runtime, images, clock, containerEvent, signal } = this.#deps;
     const { pod, container, sandboxId } = input;
     const failed = (message: string) => containerEvent(pod, container.name, 'Warning', 'Failed', `Error: ${message}`);
 
     let imageRef: string;
     try {
-      imageRef = await images.ensureImage(pod, container);
+      imageRef = await images.ensureImage(pod, container, signal);
     } catch (error) {
       if (error instanceof StartError) failed(error.reason);
       throw error;
@@ -80,6 +82,7 @@ export class ContainerStarter {
       failed(message);
       throw new StartError('CreateContainerConfigError', message);
     }
+    signal.throwIfAborted();
     let id: string;
     try {
       id = await runtime.createContainer(sandboxId, config);

@@ -36,7 +36,7 @@ export class ImageManager {
   }
 
   /** Returns the image reference. @throws StartError ErrImagePull, ImagePullBackOff, ErrImageNeverPull, InvalidImageName. */
-  async ensureImage(pod: Pod, container: Container): Promise<string> {
+  async ensureImage(pod: Pod, container: Container, signal?: AbortSignal): Promise<string> {
     const requested = container.image ?? '';
     const image = withDefaultTag(requested);
     const event = (type: 'Normal' | 'Warning', reason: string, message: string) =>
@@ -63,7 +63,7 @@ export class ImageManager {
         throw new StartError('ErrImageNeverPull', message);
       }
     }
-    return this.#pull(pod, requested, image, event);
+    return this.#pull(pod, requested, image, event, signal);
   }
 
   async #pull(
@@ -71,6 +71,7 @@ export class ImageManager {
     requested: string,
     image: string,
     event: (type: 'Normal' | 'Warning', reason: string, message: string) => void,
+    signal?: AbortSignal,
   ): Promise<string> {
     const { clock, runtime } = this.#deps;
     const key = `${pod.metadata.uid}_${requested}`;
@@ -86,7 +87,7 @@ export class ImageManager {
     const startedAt = clock.monotonic();
     let pull = this.#pulling.get(image);
     if (!pull) {
-      pull = runtime.pullImage(image).finally(() => this.#pulling.delete(image));
+      pull = runtime.pullImage(image, signal).finally(() => this.#pulling.delete(image));
       this.#pulling.set(image, pull);
     }
     try {
@@ -100,6 +101,7 @@ export class ImageManager {
       );
       return ref;
     } catch (error) {
+      signal?.throwIfAborted();
       const text = (error as Error).message;
       event('Warning', 'Failed', `Failed to pull image "${requested}": ${text}`);
       this.#backoff.next(key, clock.now());

@@ -5,7 +5,7 @@
 import type { KubeObject } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, SharedInformer } from '../client/index.ts';
-import { admitPod } from './admission.ts';
+import { admitPod, type Refusal } from './admission.ts';
 import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
@@ -194,7 +194,9 @@ export class Kubelet implements Runnable {
       nodeName: this.config.name,
       allocatable: allocatableOf(this.config),
     });
+    const { signal } = this.#group!;
     const starter = new ContainerStarter({
+      signal,
       clock,
       log: this.#log,
       runtime: this.#runtime,
@@ -205,6 +207,7 @@ export class Kubelet implements Runnable {
     });
     this.#podRuntime = new PodRuntime(
       {
+        signal,
         clock,
         log: this.#log,
         runtime: this.#runtime,
@@ -264,6 +267,7 @@ export class Kubelet implements Runnable {
         networkError: () => this.#agent?.networkError,
         podEvent: this.#podEvent,
         onTerminated: (terminated) => this.#onTerminated(terminated),
+        signal: this.#group!.signal,
         track: (task) => this.#group?.spawn('pod-worker', () => task),
       },
       this.#options.syncFrequencyMs,
@@ -273,9 +277,22 @@ export class Kubelet implements Runnable {
       created.removed();
       return;
     }
-    const refusal = admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config));
-    if (refusal) this.#reject(created, refusal);
-    else created.trigger();
+    const refusal = this.#admit(pod);
+    if (!refusal) created.trigger();
+    else if (!refusal.dependsOnNode) this.#reject(created, refusal);
+    else this.#group?.spawn('admission', () => this.#admitAgain(created));
+  }
+
+  #admit(pod: Pod): Refusal | undefined {
+    return admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config));
+  }
+
+  /** Labels and taints may have changed since the Node was read: a refusal for them needs the newest. */
+  async #admitAgain(worker: PodWorker): Promise<void> {
+    await this.#agent?.refresh();
+    const refusal = this.#admit(worker.pod);
+    if (refusal) this.#reject(worker, refusal);
+    else worker.trigger();
   }
 
   /** Upstream: rejectPod. */

@@ -5,7 +5,14 @@
 import { isAlreadyExists, isConflict, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { Backoff, type Clock, type Logger, type Prng, rfc3339Micro } from '../base/index.ts';
 import type { NodeApi } from './node-api.ts';
-import { initialNode, type NodeIdentity, nodeIdentity, nodeStatus, sameNodeStatus } from './node-object.ts';
+import {
+  initialNode,
+  type NodeIdentity,
+  nodeIdentity,
+  nodeStatus,
+  nodeStatusPatch,
+  sameNodeStatus,
+} from './node-object.ts';
 import type { ContainerRuntime } from './runtime/types.ts';
 import type { EventSink, KubeletOptions, NodeConfig } from './types.ts';
 
@@ -27,6 +34,13 @@ type Timing = Required<
 >;
 
 const leaseNamespace = 'kube-node-lease';
+
+const transitions = [
+  ['MemoryPressure', 'NodeHasSufficientMemory', 'NodeHasInsufficientMemory'],
+  ['DiskPressure', 'NodeHasNoDiskPressure', 'NodeHasDiskPressure'],
+  ['PIDPressure', 'NodeHasSufficientPID', 'NodeHasInsufficientPID'],
+  ['Ready', 'NodeReady', 'NodeNotReady'],
+] as const;
 
 export class NodeAgent {
   readonly #deps: NodeAgentDeps;
@@ -75,7 +89,10 @@ export class NodeAgent {
       try {
         const wanted = initialNode(this.#config);
         wanted['status'] = await this.#currentStatus({});
-        this.#node = await api.createOrGet('nodes', wanted);
+        const { status } = wanted;
+        const { object, created } = await api.createOrGet('nodes', wanted);
+        this.#node = object;
+        if (created) this.#recordTransition({}, status);
         await this.#reconcileLabels(wanted);
         break;
       } catch (error) {
@@ -104,7 +121,7 @@ export class NodeAgent {
     const { clock } = this.#deps;
     const backoff = new Backoff({ initialMs: 10, maxMs: 100 });
     const end = clock.monotonic() + 120_000;
-    while (this.#networkError !== undefined && clock.monotonic() < end) {
+    while ((this.#networkError !== undefined || !this.#reported) && clock.monotonic() < end) {
       await backoff.wait(clock, signal);
       await this.#syncStatus(signal);
     }
@@ -115,11 +132,6 @@ export class NodeAgent {
     const periodMs = (this.#timing.nodeLeaseDurationSeconds * 1000) / 4;
     await this.#renewLease(signal);
     for await (const _ of this.#deps.clock.every(periodMs, signal)) await this.#renewLease(signal);
-  }
-
-  /** A report is written at the next check, e.g. because an image came. */
-  async checkNow(signal: AbortSignal): Promise<void> {
-    await this.#syncStatus(signal);
   }
 
   async #currentStatus(old: any): Promise<Record<string, any>> {
@@ -147,36 +159,44 @@ export class NodeAgent {
     });
   }
 
+  /** The last status made has reached the API server. */
+  #reported = false;
+
   async #syncStatus(signal: AbortSignal): Promise<void> {
     const { api, clock, log } = this.#deps;
+    const { name } = this.#config;
     try {
       const now = clock.monotonic();
       const due = now - this.#reportedAt >= this.#timing.nodeStatusReportFrequencyMs;
-      const known = this.#node;
       // Nothing can have changed: no request, no objects made. This is what an idle node costs.
-      if (!due && known && this.podCIDR !== undefined && (await this.#quiet())) return;
-      const node =
-        due || this.podCIDR === undefined ? await api.of('nodes').get(this.#config.name, { signal }) : known!;
-      this.#node = node;
-      const old = node['status'] ?? {};
+      if (!due && this.#node && this.podCIDR !== undefined && (await this.#quiet())) return;
+      if (due || !this.#node || this.podCIDR === undefined) this.#node = await api.of('nodes').get(name, { signal });
+      const old = this.#node['status'] ?? {};
       const status = await this.#currentStatus(old);
       if (!due && sameNodeStatus(old, status)) return;
       this.#recordTransition(old, status);
-      const body = { ...node, status };
-      this.#node = await api.of('nodes').update(body, { subresource: 'status', signal });
+      const patch = { status: nodeStatusPatch(old, status) };
+      this.#node = await api
+        .of('nodes')
+        .patch(name, 'strategic', patch, { subresource: 'status', handOver: true, signal });
       this.#reportedAt = now;
+      this.#reported = true;
     } catch (error) {
       if (signal.aborted) return;
-      if (isConflict(error)) {
-        this.#reportedAt = Number.NEGATIVE_INFINITY;
-        return;
-      }
-      if (isNotFound(error)) {
-        // Somebody deleted the Node: the kubelet stays and keeps trying, as upstream.
-        this.#node = undefined;
-      }
-      log.warn('error updating node status', { node: this.#config.name, error: String(error) });
+      // Somebody deleted the Node: the kubelet stays and keeps trying, as upstream.
+      if (isNotFound(error)) this.#node = undefined;
+      log.warn('error updating node status', { node: name, error: String(error) });
     }
+  }
+
+  /** The Node as the API has it now. */
+  async refresh(): Promise<Readonly<KubeObject> | undefined> {
+    try {
+      this.#node = await this.#deps.api.of('nodes').get(this.#config.name);
+    } catch (error) {
+      this.#deps.log.warn('cannot get node', { node: this.#config.name, error: String(error) });
+    }
+    return this.#node;
   }
 
   async #quiet(): Promise<boolean> {
@@ -187,11 +207,13 @@ export class NodeAgent {
   }
 
   #recordTransition(old: any, status: any): void {
-    const ready = (s: any) => s.conditions?.find((c: any) => c.type === 'Ready')?.status;
-    if (ready(old) === ready(status)) return;
-    const reason = ready(status) === 'True' ? 'NodeReady' : 'NodeNotReady';
     const { name } = this.#config;
-    this.#deps.events.event(this.reference, 'Normal', reason, `Node ${name} status is now: ${reason}`);
+    for (const [type, healthy, sick] of transitions) {
+      const statusOf = (s: any) => s.conditions?.find((c: any) => c.type === type)?.status;
+      if (statusOf(old) === statusOf(status)) continue;
+      const reason = statusOf(status) === (type === 'Ready' ? 'True' : 'False') ? healthy : sick;
+      this.#deps.events.event(this.reference, 'Normal', reason, `Node ${name} status is now: ${reason}`);
+    }
   }
 
   /** Labels the kubelet owns follow its configuration after a restart. Upstream: updateDefaultLabels. */

@@ -79,12 +79,15 @@ export class NodeApi implements PodApi {
   }
 
   /** Creates the object; when it is there already, answers what is there. */
-  async createOrGet(resource: 'nodes', object: KubeObject): Promise<Readonly<KubeObject>> {
+  async createOrGet(
+    resource: 'nodes',
+    object: KubeObject,
+  ): Promise<{ object: Readonly<KubeObject>; created: boolean }> {
     try {
-      return await this.of(resource).create(object, { handOver: true });
+      return { object: await this.of(resource).create(object), created: true };
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      return this.of(resource).get(object.metadata.name!);
+      return { object: await this.of(resource).get(object.metadata.name!), created: false };
     }
   }
 }

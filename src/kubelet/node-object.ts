@@ -1,5 +1,5 @@
 /** The Node as the agent registers and reports it. Upstream: pkg/kubelet/kubelet_node_status.go, nodestatus/setters.go. */
-import { type KubeObject, parseQuantity, subtractQuantity } from '../apimachinery/index.ts';
+import { deepEqual, type KubeObject, parseQuantity, subtractQuantity } from '../apimachinery/index.ts';
 import { type Prng, rfc3339 } from '../base/index.ts';
 import type { RuntimeCondition, RuntimeImage } from './runtime/types.ts';
 import type { NodeConfig } from './types.ts';
@@ -162,10 +162,18 @@ function describe(condition: RuntimeCondition): string {
 
 /** True when nothing but heartbeat times differs, so that a report can wait. Upstream: nodeStatusHasChanged. */
 export function sameNodeStatus(a: any, b: any): boolean {
-  const strip = (status: any) =>
-    JSON.stringify({
-      ...status,
-      conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }: Condition) => rest),
-    });
-  return strip(a) === strip(b);
+  const strip = (status: any) => ({
+    ...status,
+    conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }: Condition) => rest),
+  });
+  return deepEqual(strip(a), strip(b));
+}
+
+/** Fields that differ, as a strategic merge patch: conditions and addresses merge by type. */
+export function nodeStatusPatch(old: any, next: any): Record<string, unknown> {
+  const patch: Record<string, unknown> = { conditions: next.conditions };
+  for (const key of Object.keys(next)) {
+    if (key !== 'conditions' && !deepEqual(old[key], next[key])) patch[key] = next[key];
+  }
+  return patch;
 }

@@ -21,6 +21,7 @@ import type { ContainerRuntime, MountedVolume, PodSandboxConfig, RuntimeContaine
 import { StartError } from './start-error.ts';
 
 export interface PodRuntimeDeps {
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
   readonly runtime: ContainerRuntime;
@@ -92,8 +93,9 @@ export class PodRuntime {
       : [...(runtimeStatus.sandboxes[0]?.ips ?? [])];
     if (actions.createSandbox) {
       try {
-        sandboxId = await runtime.runPodSandbox(this.#deps.sandboxConfig(pod, actions.attempt));
+        sandboxId = await runtime.runPodSandbox(this.#deps.sandboxConfig(pod, actions.attempt), this.#deps.signal);
       } catch (error) {
+        this.#deps.signal.throwIfAborted();
         if (this.#deps.terminationRequested(uid)) return { failures };
         const text = `Failed to create pod sandbox: ${(error as Error).message}`;
         podEvent(pod, 'Warning', 'FailedCreatePodSandBox', text);

@@ -32,6 +32,8 @@ export interface PodWorkerDeps {
   readonly onTerminated: (uid: string) => void;
   /** Called with every task started, so that the kubelet ends only after them. */
   readonly track: (task: Promise<void>) => void;
+  /** The kubelet ends: calls of the runtime under way are abandoned, as those of a real one are. */
+  readonly signal: AbortSignal;
 }
 
 /** Why a pod is stopped though nobody deleted it: the deadline passed, or the node refuses it. */
@@ -144,7 +146,7 @@ export class PodWorker {
     }
     this.#working = true;
     this.#timer?.cancel();
-    this.#deps.track(this.#work());
+    this.#deps.track(orAborted(this.#work(), this.#deps.signal));
   }
 
   stop(): void {
@@ -173,7 +175,7 @@ export class PodWorker {
       await this.#terminate();
       return undefined;
     } catch (error) {
-      if (this.#stopped) return undefined;
+      if (this.#stopped || this.#deps.signal.aborted) return undefined;
       this.#deps.log.warn('error syncing pod, skipping', {
         pod: this.#pod.metadata.name,
         uid: this.uid,
@@ -308,6 +310,18 @@ export class PodWorker {
   #jitter(ms: number): number {
     return ms * (1 + this.#deps.prng.float() * 0.5);
   }
+}
+
+/** Ends when `work` does, or when the signal aborts. `work` does not reject. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve;
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  await Promise.race([work, aborted]);
+  signal.removeEventListener('abort', onAbort!);
 }
 
 /** Anything but status changed, or a condition that a readiness gate waits for. Upstream: config.go checkAndUpdatePod. */

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are shell scripts.
 import { describe, expect, test } from 'vitest';
 import { SimNode } from '../sim-helpers.ts';
 

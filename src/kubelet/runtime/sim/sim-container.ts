@@ -127,6 +127,11 @@ export class SimContainer {
     await this.#done;
   }
 
+  kill(): void {
+    this.#process?.kill(137);
+    for (const exec of this.#execs) exec.kill(137);
+  }
+
   status(): RuntimeContainerStatus {
     const { config } = this;
     return {

@@ -45,8 +45,10 @@ export interface SimRuntimeOptions {
   readonly preloaded?: readonly string[];
   /** True for images that cannot be pulled, with the registry's answer. Default: names under `.invalid`. */
   readonly pullError?: (image: string) => string | undefined;
-  /** Address that probes come from. Default: the pod's node. */
-  readonly nodeName?: string;
+  /** The node this runtime serves: where its probes come from. */
+  readonly node?: string;
+  /** Pulls, sandboxes and starts take no time. Default false. */
+  readonly instant?: boolean;
 }
 
 interface Image {
@@ -72,11 +74,11 @@ export class SimRuntime implements ContainerRuntime {
 
   constructor(deps: SimRuntimeDeps, options: SimRuntimeOptions = {}) {
     this.#deps = deps;
-    this.#options = options;
+    this.#options = options.instant ? { pullMs: () => 0, sandboxMs: 0, startMs: 0, ...options } : options;
     this.#prng = deps.prng.fork('runtime');
     this.probes = new SimProbes(deps.fabric, {
       ip: '0.0.0.0',
-      ...(options.nodeName ? { node: options.nodeName } : {}),
+      ...(options.node ? { node: options.node } : {}),
     });
     for (const image of options.preloaded ?? []) this.#addImage(image);
   }
@@ -94,10 +96,15 @@ export class SimRuntime implements ContainerRuntime {
     return () => this.#listeners.delete(listener);
   }
 
-  async runPodSandbox(config: PodSandboxConfig): Promise<string> {
+  /** Kills every process, as when the machine goes down: nothing of it waits on the clock any more. */
+  close(): void {
+    for (const container of this.#containers.values()) container.kill();
+  }
+
+  async runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string> {
     const { clock, fabric } = this.#deps;
     const delay = this.#options.sandboxMs ?? 10;
-    if (delay > 0) await clock.sleep(delay);
+    if (delay > 0) await clock.sleep(delay, signal);
     const id = this.#newId();
     let ips = config.hostIPs;
     if (!config.hostNetwork) {
@@ -252,13 +259,13 @@ export class SimRuntime implements ContainerRuntime {
     return this.#images.get(parseImageName(image).normalized)?.image;
   }
 
-  async pullImage(image: string): Promise<string> {
+  async pullImage(image: string, signal?: AbortSignal): Promise<string> {
     const { clock } = this.#deps;
     const { normalized, domain } = parseImageName(image);
     const size = sizeOf(image);
     const known = this.#images.get(normalized);
     const ms = this.#options.pullMs?.(image, size) ?? (known ? 5 : defaultPullMs(size, this.#prng.float()));
-    if (ms > 0) await clock.sleep(ms);
+    if (ms > 0) await clock.sleep(ms, signal);
     const error = this.#options.pullError ? this.#options.pullError(image) : invalidDomain(domain, normalized, image);
     if (error !== undefined) throw new RuntimeError('Unknown', error);
     return (known ?? this.#addImage(image)).image.id;
