@@ -1,4 +1,4 @@
-import { compacted, futureRevision, keyString, prefixEnd, type Row } from '../mvcc/index.ts';
+import { compacted, futureRevision, keyRange, prefixEnd, type Row } from '../mvcc/index.ts';
 import { checkDelete, checkPut, checkRange, checkTxn } from './check.ts';
 import { summarize } from './codec.ts';
 import { asEtcdError, etcdError } from './errors.ts';
@@ -21,7 +21,7 @@ import type {
 } from './kv.ts';
 import type { Member } from './member.ts';
 import type { Proposal, ProposedRequest } from './proposal.ts';
-import { executeRange } from './range.ts';
+import { executeRange, executeSliced, isPlain, type ReadRange, rangeSlice } from './range.ts';
 import type {
   AlarmRequest,
   AlarmResponse,
@@ -86,7 +86,13 @@ export class EtcdMember implements EtcdServerApi {
     await this.#current(request.serializable, options);
     const revision = this.#revision(request.revision ?? 0);
     const { store } = this.#member.machine;
-    return executeRange(request, (range, how) => store.range(range, revision, how), this.#member.header());
+    const read: ReadRange = (range, how) => store.range(range, revision, how);
+    const header = this.#member.header();
+    if (request.rangeEnd && isPlain(request) && !request.countOnly) {
+      const { count } = read(keyRange(request.key, request.rangeEnd), { countOnly: true });
+      if (Math.min(count, request.limit || count) > rangeSlice) return executeSliced(request, read, header, count);
+    }
+    return executeRange(request, read, header);
   }
 
   async put(request: PutRequest, options?: CallOptions): Promise<PutResponse> {
@@ -100,7 +106,6 @@ export class EtcdMember implements EtcdServerApi {
     return (await this.#member.propose(proposed, options)) as DeleteRangeResponse;
   }
 
-  /** A transaction that only reads is not proposed: it reads at one revision of this member. */
   async txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse> {
     checkTxn(request);
     return (await this.#member.propose({ kind: 'txn', txn: request }, options)) as TxnResponse;
@@ -353,9 +358,4 @@ function historyEntry(row: Row): HistoryEntry {
   const { key, main: revision, version, createRevision, lease, provenance, time } = row;
   const value = row.tombstone ? undefined : row.value;
   return { key, revision, version, createRevision, lease, value, provenance, time };
-}
-
-/** For messages: a key as text. */
-export function keyText(key: Uint8Array): string {
-  return keyString(key);
 }

@@ -1,4 +1,5 @@
-import { type KeyRange, keyRange, type RangeOptions, type RangeResult } from '../mvcc/index.ts';
+import { yieldToEventLoop } from '../base/index.ts';
+import { type KeyRange, keyRange, keyString, type RangeOptions, type RangeResult } from '../mvcc/index.ts';
 import type { KeyValue, RangeRequest, RangeResponse, ResponseHeader } from './kv.ts';
 
 /** Reads a range at a revision that the caller has checked. */
@@ -29,6 +30,37 @@ export function executeRange(request: RangeRequest, read: ReadRange, header: Res
   if (more) kvs = kvs.slice(0, limit);
   if (request.keysOnly && target === 'value') kvs = kvs.map((kv) => ({ ...kv, value: new Uint8Array(0) }));
   return { header, kvs, more, count: result.count };
+}
+
+/** Keys read at once; a larger range is read in slices, between which others get the loop. */
+export const rangeSlice = 2000;
+
+/** A range that needs neither filter nor order, at a revision that stays what it is while others write. */
+export async function executeSliced(
+  request: RangeRequest,
+  read: ReadRange,
+  header: ResponseHeader,
+  count: number,
+): Promise<RangeResponse> {
+  const limit = request.limit && request.limit > 0 ? Math.min(request.limit, count) : count;
+  let range = keyRange(request.key, request.rangeEnd);
+  const kvs: KeyValue[] = [];
+  while (kvs.length < limit) {
+    const slice = Math.min(rangeSlice, limit - kvs.length);
+    const part = read(range, { limit: slice, keysOnly: request.keysOnly, noCount: true }).kvs;
+    for (const kv of part) kvs.push(kv);
+    if (part.length < slice) break;
+    range = { ...range, start: `${keyString(part.at(-1)!.key)}\0` };
+    if (kvs.length < limit) await yieldToEventLoop();
+  }
+  return { header, kvs, more: kvs.length < count, count };
+}
+
+/** True when a request is answered by walking its keys in order. */
+export function isPlain(request: RangeRequest): boolean {
+  const { sortOrder, sortTarget, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
+  const sorted = (sortOrder && sortOrder !== 'none') || (sortTarget && sortTarget !== 'key');
+  return !sorted && !minModRevision && !maxModRevision && !minCreateRevision && !maxCreateRevision;
 }
 
 function withinRevisions(kv: KeyValue, r: RangeRequest): boolean {

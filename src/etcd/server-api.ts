@@ -88,15 +88,7 @@ export interface RaftStatus {
 export interface RaftLogEntry {
   readonly index: number;
   readonly term: number;
-  readonly type:
-    | 'empty'
-    | 'txn'
-    | 'compact'
-    | 'leaseGrant'
-    | 'leaseRevoke'
-    | 'leaseCheckpoint'
-    | 'alarm'
-    | 'confChange';
+  readonly type: 'empty' | 'txn' | 'compact' | 'leaseGrant' | 'leaseRevoke' | 'alarm' | 'confChange';
   /** Bytes of the proposal, values included. */
   readonly size: number;
   /** Revisions the entry made when applied: [from, to], absent when none (or not applied yet). */

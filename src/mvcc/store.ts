@@ -24,6 +24,8 @@ export interface RangeOptions {
   readonly countOnly?: boolean;
   /** Leave values empty. */
   readonly keysOnly?: boolean;
+  /** The caller needs no count: stop at the limit. */
+  readonly noCount?: boolean;
 }
 
 export interface RangeResult {
@@ -67,6 +69,9 @@ export interface StoreOptions {
   readonly recentRevisions?: number;
 }
 
+/** Bytes of values in the changes kept at hand. */
+const maxRecentBytes = 16 * 1024 * 1024;
+
 /**
  * The MVCC store: an index of keys over a backend. A driver applies transactions (`write`) inside the backend's own
  * transaction, then calls `publish` once that has committed, or `rollback`. All of it happens in one synchronous turn,
@@ -88,6 +93,7 @@ export class Store {
   #journal: (() => void)[] = [];
   #unpublished: RevisionChanges[] = [];
   #recent: RevisionChanges[] = [];
+  #recentBytes = 0;
   #compactCursor: string | undefined;
 
   constructor(backend: Backend, options: StoreOptions = {}) {
@@ -106,6 +112,7 @@ export class Store {
     this.#appliedIndex = state.appliedIndex;
     this.#appliedTerm = state.appliedTerm;
     this.#recent = [];
+    this.#recentBytes = 0;
     this.#unpublished = [];
     this.#journal = [];
     this.#compactCursor = undefined;
@@ -167,6 +174,7 @@ export class Store {
       count++;
       if (options.countOnly) continue;
       if (kvs.length < limit) kvs.push(this.#keyValue(entry.key, r, options.keysOnly));
+      else if (options.noCount) break;
       else if (current) return { kvs, count: this.index.countLive(range) };
     }
     return { kvs, count };
@@ -178,7 +186,8 @@ export class Store {
     if (options.countOnly) return { kvs: [], count: this.backend.countAt(start, end, revision) };
     const rows = this.backend.rangeAt(start, end, revision, limit);
     const kvs = rows.map((row) => rowKeyValue(options.keysOnly ? { ...row, value: emptyBytes } : row));
-    return { kvs, count: rows.length < limit ? rows.length : this.backend.countAt(start, end, revision) };
+    const counted = options.noCount || rows.length < limit;
+    return { kvs, count: counted ? rows.length : this.backend.countAt(start, end, revision) };
   }
 
   #keyValue(key: Uint8Array, r: Revision, keysOnly = false): KeyValue {
@@ -319,9 +328,24 @@ export class Store {
     const published = this.#unpublished;
     if (published.length === 0) return published;
     this.#unpublished = [];
-    for (const changes of published) this.#recent.push(changes);
-    if (this.#recent.length > this.#recentMax * 2) this.#recent = this.#recent.slice(-this.#recentMax);
+    for (const changes of published) {
+      this.#recent.push(changes);
+      this.#recentBytes += valueBytes(changes);
+    }
+    if (this.#recent.length > this.#recentMax * 2 || this.#recentBytes > maxRecentBytes) this.#forgetRecent();
     return published;
+  }
+
+  /** Halves what is kept at hand, so that the cost of moving the rest is shared by many revisions. */
+  #forgetRecent(): void {
+    let drop = Math.max(0, this.#recent.length - this.#recentMax);
+    let bytes = this.#recentBytes;
+    for (let i = 0; i < this.#recent.length && (i < drop || bytes > maxRecentBytes / 2); i++) {
+      bytes -= valueBytes(this.#recent[i]!);
+      drop = Math.max(drop, i + 1);
+    }
+    this.#recent = this.#recent.slice(drop);
+    this.#recentBytes = bytes;
   }
 
   /** The backend's transaction was rolled back: so is everything since the last `publish`. */
@@ -393,6 +417,12 @@ export class Store {
     }
     return { changes: out as readonly RevisionChanges[], complete: rows.length < limit ? to : rows.at(-1)!.main };
   }
+}
+
+function valueBytes({ changes }: RevisionChanges): number {
+  let bytes = 0;
+  for (const { event } of changes) bytes += event.kv.value.length;
+  return bytes;
 }
 
 function liveRevision(revisions: readonly Revision[]): Revision | undefined {

@@ -23,6 +23,8 @@ export interface WatchAnswer {
 
 /** Answers a watcher holds before it falls back to reading from the store at its reader's pace. */
 const maxQueued = 1024;
+/** Bytes of values it holds before it does so. */
+const maxQueuedBytes = 8 * 1024 * 1024;
 /** Changes read at once for a watcher that catches up. */
 const syncBatch = 512;
 
@@ -157,6 +159,7 @@ export class Watcher implements AsyncIterable<WatchAnswer> {
   readonly #noPut: boolean;
   readonly #noDelete: boolean;
   #queue: WatchAnswer[];
+  #queuedBytes = 0;
   #progress = false;
   #ended = false;
   #error: unknown;
@@ -183,13 +186,14 @@ export class Watcher implements AsyncIterable<WatchAnswer> {
 
   /** Events up to `revision` of a watcher that was complete up to `before`. */
   deliver(events: readonly Event[], revision: number, before: number): void {
-    if (this.#queue.length >= maxQueued) {
+    if (this.#queue.length >= maxQueued || this.#queuedBytes >= maxQueuedBytes) {
       this.completeUpTo(before);
       this.#hub.unsync(this);
       return;
     }
     this.nextRevision = revision + 1;
     this.#queue.push({ revision, events });
+    this.#queuedBytes += valueBytes(events);
     this.wake();
   }
 
@@ -228,7 +232,10 @@ export class Watcher implements AsyncIterable<WatchAnswer> {
   async next(): Promise<WatchAnswer | undefined> {
     for (;;) {
       const queued = this.#queue.shift();
-      if (queued) return queued;
+      if (queued) {
+        this.#queuedBytes -= valueBytes(queued.events);
+        return queued;
+      }
       if (this.#ended) {
         if (this.#error !== undefined) throw this.#error;
         return undefined;
@@ -263,4 +270,10 @@ export class Watcher implements AsyncIterable<WatchAnswer> {
       },
     };
   }
+}
+
+function valueBytes(events: readonly Event[]): number {
+  let bytes = 0;
+  for (const { kv } of events) bytes += kv.value.length;
+  return bytes;
 }

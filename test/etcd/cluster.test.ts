@@ -360,3 +360,26 @@ test('history has bounds: short for leases and events, and none of it that etcd 
   expect(m[0]!.history(b('/registry/pods/x')).length).toBe(5);
   expect((await m[0]!.range({ ...all, revision: 9 })).kvs.map((kv) => String(kv.value))).toEqual(['3', '3']);
 });
+
+test('a large range is read in slices at one revision, while others write', async () => {
+  const storage = openStorage({ path: join(tempDir(), 'cluster.db') });
+  const { m } = await lab({ storage });
+  const name = (i: number) => `k${String(i).padStart(5, '0')}`;
+  for (let i = 0; i < 5000; i += 100) {
+    const success = Array.from({ length: 100 }, (_, j) => ({
+      op: 'put' as const,
+      put: { key: b(name(i + j)), value: b('old') },
+    }));
+    await m[0]!.txn({ compare: [], success, failure: [] });
+  }
+  const { revision } = m[0]!.header();
+  const reading = m[0]!.range({ key: b('k'), rangeEnd: b('l') });
+  for (const i of [10, 4990]) await m[0]!.put({ key: b(name(i)), value: b('new') });
+  await m[0]!.deleteRange({ key: b(name(4000)), rangeEnd: b(name(4500)) });
+  await m[0]!.compact(m[0]!.header().revision);
+  const { kvs, count, more, header } = await reading;
+  expect([kvs.length, count, more, header.revision]).toEqual([5000, 5000, false, revision]);
+  expect(kvs.every((kv, i) => String(kv.key) === name(i) && String(kv.value) === 'old')).toBe(true);
+  const page = await m[0]!.range({ key: b('k'), rangeEnd: b('l'), limit: 3000 });
+  expect([page.kvs.length, page.count, page.more]).toEqual([3000, 4500, true]);
+});
