@@ -4,8 +4,9 @@
  *   types.json      { "<definition>": Schema }: what every start reads; no docs, no enums
  *   docs.json.br    { "<definition>": { description, properties, required, enums } }: for explain and OpenAPI
  *
- * `required` stands in types.json only for definitions that nothing but the schema validates. Upstream's decoder does
- * not know required fields or enums; its validation code does, and so does ours for the kinds that have some.
+ * `required` stands in types.json only for definitions that nothing but the schema validates, and only for text.
+ * Upstream's decoder does not know required fields or enums; its validation code does, and so does ours for the kinds
+ * that have some.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -175,7 +176,8 @@ function definitionSchema(name: string, model: Model, overlay: OverlayEntry | un
     properties[property] = propertySchema;
   }
   schema.properties = properties;
-  const names = required ? requiredOf(model) : [];
+  // Go decodes absent numbers, flags and structs to zero values and takes them; only text that must be there is missed.
+  const names = required ? requiredOf(model).filter((property) => properties[property]?.type === 'string') : [];
   if (names.length > 0) schema.required = names;
   return schema;
 }

@@ -3,7 +3,7 @@
  */
 import { rmSync } from 'node:fs';
 import { type Logger, Prng, packageVersion, rfc3339, silentLogger, wallClock } from '../base/index.ts';
-import { acquireLock } from '../sqlite/index.ts';
+import { acquireLock, type FolderLock, StorageError } from '../sqlite/index.ts';
 import { createCluster } from './create-cluster.ts';
 import { ClusterError } from './errors.ts';
 import type { ServerMessage, StartRequest } from './launcher.ts';
@@ -46,13 +46,21 @@ function resolveSettings(paths: ClusterPaths, request: StartRequest): ClusterSet
   return { ...defaults, seed: Prng.random().seed, ...before, ...asked };
 }
 
+function lockFolder(paths: ClusterPaths): FolderLock {
+  try {
+    return acquireLock(paths.dir);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new ClusterError(error.code === 'Locked' ? 'Locked' : 'StartFailed', error.message, { cause: error });
+  }
+}
+
 /** Serves until `signal` aborts. @throws ClusterError when the cluster cannot start. */
 export async function runServer(paths: ClusterPaths, request: StartRequest, options: RunServerOptions): Promise<void> {
   const startedAt = wallClock.monotonic();
   const log = options.log ?? silentLogger;
   ensureStateFolder(paths);
-  const lock = acquireLock(paths.dir);
-  if (!lock) throw new ClusterError('Locked', `another klab server holds ${paths.dir}`);
+  const lock = lockFolder(paths);
   try {
     const settings = resolveSettings(paths, request);
     const phase = (text: string, detail = true) =>

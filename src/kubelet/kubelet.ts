@@ -315,17 +315,22 @@ export class Kubelet implements Runnable {
     const uid = pod.metadata.uid!;
     const worker = this.#workers.get(uid);
     if (!worker) return;
-    if (worker.state === 'terminated') this.#forget(uid);
-    else worker.removed();
     this.#gone.add(uid);
+    if (worker.state === 'terminated') this.#onTerminated(uid);
+    else worker.removed();
   }
 
   /** Pods that are gone from the API while their worker still ends. */
   readonly #gone = new Set<string>();
 
   #onTerminated(uid: string): void {
-    void this.#removeFromRuntime(uid);
-    if (this.#gone.has(uid)) this.#forget(uid);
+    const worker = this.#workers.get(uid);
+    const gone = this.#gone.has(uid);
+    // A finished pod keeps its containers for their logs; a deleted one leaves nothing behind.
+    if (gone || worker?.pod.metadata.deletionTimestamp) {
+      this.#group?.spawn('pod-cleanup', () => this.#removeFromRuntime(uid));
+    }
+    if (gone) this.#forget(uid);
   }
 
   #forget(uid: string): void {
@@ -336,10 +341,7 @@ export class Kubelet implements Runnable {
     this.#images.forget(uid);
   }
 
-  /** A deleted pod leaves nothing behind; a finished one keeps its containers for their logs. */
   async #removeFromRuntime(uid: string): Promise<void> {
-    const worker = this.#workers.get(uid);
-    if (worker && !worker.pod.metadata.deletionTimestamp && !this.#gone.has(uid)) return;
     const { sandboxes, containers } = await this.#podRuntime.status(uid);
     for (const container of containers) await this.#runtime.removeContainer(container.id);
     for (const sandbox of sandboxes) await this.#runtime.removePodSandbox(sandbox.id);

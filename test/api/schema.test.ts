@@ -107,7 +107,7 @@ describe('the loaded schema', () => {
   test('requires fields only where no code validates', () => {
     expect(schemas.get('io.k8s.api.core.v1.PodSpec')?.required).toBeUndefined();
     expect(schemas.docs.get('io.k8s.api.core.v1.PodSpec')?.required).toEqual(['containers']);
-    expect(schemas.get('io.k8s.api.flowcontrol.v1.FlowSchemaSpec')?.required).toEqual(['priorityLevelConfiguration']);
+    expect(schemas.get('io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationReference')?.required).toEqual(['name']);
   });
 
   test('knows no name of an object prototype', () => {

@@ -42,10 +42,6 @@ function roleStrategy(namespaced: boolean): Strategy {
   return {
     validateName,
     allowCreateOnUpdate: true,
-    applyDefaults(object) {
-      // Go writes the list even when it is absent.
-      if (object['rules'] === undefined) object['rules'] = null;
-    },
     validate(object, errors) {
       const role = object as Readonly<ClusterRole>;
       for (const [index, rule] of (role.rules ?? []).entries()) {
