@@ -3,7 +3,7 @@ import { etcdError } from './errors.ts';
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
 
 /** Operations of one branch of a transaction: etcd's `--max-txn-ops`. */
-export const maxTxnOps = 128;
+const maxTxnOps = 128;
 /** Bytes of one request: etcd's `--max-request-bytes`. */
 export const maxRequestBytes = 1.5 * 1024 * 1024;
 

@@ -36,7 +36,7 @@ import type {
 } from './server-api.ts';
 
 /** The etcd this one behaves as. */
-export const etcdVersion = '3.5.21';
+const etcdVersion = '3.5.21';
 
 /** What the API of one member needs of the cluster. */
 export interface MemberApiHost {

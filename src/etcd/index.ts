@@ -2,11 +2,8 @@
  * etcd: members (raft + mvcc), the KV interface that everything above is written against, the v3 API and its door.
  */
 
-export { maxRequestBytes, maxTxnOps } from './check.ts';
 export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';
 export { EtcdCluster, type EtcdClusterOptions } from './cluster.ts';
-export { type EtcdErrorName, etcdError } from './errors.ts';
-export { etcdVersion } from './etcd-member.ts';
 export {
   type CallOptions,
   type Cause,

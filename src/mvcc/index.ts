@@ -5,27 +5,19 @@
 
 export { IntervalIndex } from './interval-index.ts';
 export { type KeyEntry, KeyIndex, type Revision } from './key-index.ts';
-export { type Lease, Lessor, maxLeaseTtl } from './lessor.ts';
+export type { Lease } from './lessor.ts';
 export { MemoryBackend } from './memory-backend.ts';
-export {
-  Change,
-  compacted,
-  futureRevision,
-  type RangeOptions,
-  type RangeResult,
-  type RevisionChanges,
-  rowKeyValue,
-  Store,
-  type StoreOptions,
-} from './store.ts';
+export { type RangeOptions, type RangeResult, type RevisionChanges, Store, type StoreOptions } from './store.ts';
 export {
   asBuffer,
   type Backend,
   type BackendDump,
   type BackendState,
   type ChangesQuery,
+  compacted,
   type Event,
   emptyBytes,
+  futureRevision,
   type HistoryQuery,
   inRange,
   type KeyRange,
@@ -37,14 +29,10 @@ export {
   type LeaseRow,
   MvccError,
   type MvccErrorCode,
-  maxSub,
   type PrunePolicy,
   prefixEnd,
   type Row,
   type RowProvenance,
-  rowId,
-  rowIdMain,
-  rowIdSub,
 } from './types.ts';
 export { type WatchAnswer, Watcher, WatchHub, type WatchOptions } from './watch.ts';
 export { WriteTxn } from './write-txn.ts';

@@ -5,13 +5,14 @@ import {
   asBuffer,
   type Backend,
   type BackendDump,
+  compacted,
   type Event,
   emptyBytes,
+  futureRevision,
   type KeyRange,
   type KeyValue,
   keyBytes,
   keyString,
-  MvccError,
   type Row,
   type RowProvenance,
 } from './types.ts';
@@ -441,12 +442,4 @@ export function rowKeyValue(row: Row): KeyValue {
         version: row.version,
         lease: row.lease,
       };
-}
-
-export function compacted(): MvccError {
-  return new MvccError('Compacted', 'required revision has been compacted');
-}
-
-export function futureRevision(): MvccError {
-  return new MvccError('FutureRevision', 'required revision is a future revision');
 }

@@ -160,6 +160,14 @@ export class MvccError extends Error {
   }
 }
 
+export function compacted(): MvccError {
+  return new MvccError('Compacted', 'required revision has been compacted');
+}
+
+export function futureRevision(): MvccError {
+  return new MvccError('FutureRevision', 'required revision is a future revision');
+}
+
 /** Changes one transaction can make: `sub` has 20 bits. */
 export const subBits = 20;
 export const maxSub = 2 ** subBits - 1;
@@ -167,14 +175,6 @@ export const maxSub = 2 ** subBits - 1;
 /** (main, sub) as one safe integer whose order is the order of revisions; the rowid of table kv. */
 export function rowId(main: number, sub: number): number {
   return main * (maxSub + 1) + sub;
-}
-
-export function rowIdMain(id: number): number {
-  return Math.floor(id / (maxSub + 1));
-}
-
-export function rowIdSub(id: number): number {
-  return id % (maxSub + 1);
 }
 
 export const emptyBytes: Uint8Array = Buffer.alloc(0);

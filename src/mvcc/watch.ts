@@ -1,7 +1,7 @@
 import { yieldToEventLoop } from '../base/index.ts';
 import { IntervalIndex } from './interval-index.ts';
-import { type Change, compacted, type RevisionChanges, type Store } from './store.ts';
-import { type Event, inRange, type KeyRange, keyRange } from './types.ts';
+import type { Change, RevisionChanges, Store } from './store.ts';
+import { compacted, type Event, inRange, type KeyRange, keyRange } from './types.ts';
 
 export interface WatchOptions {
   readonly key: Uint8Array;

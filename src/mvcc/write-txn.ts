@@ -1,8 +1,9 @@
 import type { Change, RangeOptions, RangeResult, Store } from './store.ts';
-import { compacted, futureRevision } from './store.ts';
 import {
   asBuffer,
+  compacted,
   emptyBytes,
+  futureRevision,
   type KeyRange,
   type KeyValue,
   keyString,
