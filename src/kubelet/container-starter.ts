@@ -128,9 +128,8 @@ export class ContainerStarter {
       await this.#preStop(pod, container, containerId, hook, grace);
       grace -= Math.floor((clock.monotonic() - startedAt) / 1000);
     }
-    // What preStop used up does not leave the process without any time at all.
-    if (grace < minimumGraceSeconds && graceSeconds === undefined) grace = minimumGraceSeconds;
-    await runtime.stopContainer(containerId, grace);
+    // A container always gets a little time to end by itself.
+    await runtime.stopContainer(containerId, Math.max(grace, minimumGraceSeconds));
   }
 
   async #preStop(

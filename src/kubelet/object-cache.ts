@@ -2,7 +2,7 @@
  * ConfigMaps and Secrets that pods refer to, read when needed and kept for a while.
  * Upstream: pkg/kubelet/util/manager cache_based_manager.go (strategy Cache: TTL of one sync period).
  */
-import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
+import { isNotFound, type KubeObject, newNotFound } from '../apimachinery/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { NodeApi } from './node-api.ts';
 
@@ -34,7 +34,7 @@ export class ObjectCache {
     const entry = this.#entries.get(key);
     const now = this.#clock.monotonic();
     if (entry && !fresh && now - entry.at < this.#ttlMs) return entry.object;
-    const object = this.#api.get(kind, namespace, name);
+    const object = this.#read(kind, namespace, name);
     this.#entries.delete(key);
     this.#entries.set(key, { at: now, object });
     object.catch(() => {
@@ -42,6 +42,16 @@ export class ObjectCache {
     });
     if (this.#entries.size > maxEntries) this.#entries.delete(this.#entries.keys().next().value!);
     return object;
+  }
+
+  /** The kubelet's own caches name the kind in the singular: `configmap "x" not found`. */
+  async #read(kind: Kind, namespace: string, name: string): Promise<Readonly<KubeObject>> {
+    try {
+      return await this.#api.get(kind, namespace, name);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw newNotFound({ group: '', resource: kind === 'configmaps' ? 'configmap' : 'secret' }, name);
+    }
   }
 
   /** Undefined when it does not exist and need not. */
@@ -57,11 +67,6 @@ export class ObjectCache {
       if (optional && isNotFound(error)) return undefined;
       throw error;
     }
-  }
-
-  /** New pods start from what is there now, not from what an older pod saw. */
-  invalidate(namespace: string): void {
-    for (const key of this.#entries.keys()) if (key.split('/')[1] === namespace) this.#entries.delete(key);
   }
 }
 

@@ -162,7 +162,7 @@ export class Process {
   readonly isInit: boolean;
   readonly #controller: AbortController;
   readonly #handlers: Map<Signal, () => void>;
-  #steps: { count: number; throttleMs: number };
+  #steps: { count: number; slices: number };
 
   constructor(
     world: World,
@@ -186,7 +186,7 @@ export class Process {
     const { parent } = init;
     this.#controller = parent ? parent.#controller : new AbortController();
     this.#handlers = parent ? parent.#handlers : new Map();
-    this.#steps = parent ? parent.#steps : { count: 0, throttleMs: 0 };
+    this.#steps = parent ? parent.#steps : { count: 0, slices: 0 };
   }
 
   /** The same process with other streams, directory or environment: a command of a script. */
@@ -266,20 +266,20 @@ export class Process {
   }
 
   /**
-   * Counts a step of a script. A script that never sleeps is slowed down on the cluster clock, more and more, as a CPU
-   * quota would: it cannot hold the event loop or fill a log. @throws Killed
+   * Counts a step of a script and gives way to others every so often. A script that never rests is slowed down on the
+   * cluster clock, more and more, as a CPU quota would: it cannot hold the event loop or fill a log. @throws Killed
    */
   async step(): Promise<void> {
     if (this.killed) throw this.#controller.signal.reason;
     const steps = this.#steps;
     if (++steps.count % stepsPerSlice !== 0) return;
-    steps.throttleMs = Math.min(maxThrottleMs, steps.throttleMs * 2 + 1);
-    await this.sleep(steps.throttleMs);
+    const over = ++steps.slices - freeSlices;
+    await this.sleep(over < 0 ? 1 : Math.min(maxThrottleMs, 2 ** Math.min(10, over / slicesPerDoubling)));
   }
 
   /** A real wait: the script is no runaway. */
   rested(): void {
-    this.#steps.throttleMs = 0;
+    this.#steps.slices = 0;
   }
 
   /** Unbuffered output. */
@@ -292,5 +292,9 @@ export class Process {
   }
 }
 
-const stepsPerSlice = 500;
+/** A slice is a few milliseconds of work. */
+const stepsPerSlice = 1_000;
+/** Work that is done at full speed between two rests. */
+const freeSlices = 200;
+const slicesPerDoubling = 10;
 const maxThrottleMs = 1_000;
