@@ -266,6 +266,8 @@ export type {
 export {
   type DecodeYamlOptions,
   decodeYaml,
+  splitFieldPath,
   type YamlDocument,
 } from './yaml-decode.ts';
 export { encodeYaml } from './yaml-encode.ts';
+export { type PlainScalar, resolvePlain } from './yaml-scalar.ts';
