@@ -23,7 +23,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sqlite: { what: 'the only room that loads better-sqlite3', mayImport: ['base'], typesOf: ['raft', 'mvcc'] },
   etcd: {
     what: 'members (raft + mvcc), the v3 API and its gRPC door, client for a real etcd',
-    mayImport: ['raft', 'mvcc', 'sqlite', 'wire', 'pki', 'base'],
+    mayImport: ['raft', 'mvcc', 'wire', 'pki', 'base'],
   },
   apiserver: {
     what: 'HTTP, authentication, authorization, admission, registry, storage, watch cache, discovery, OpenAPI, tables',
