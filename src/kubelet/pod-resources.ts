@@ -17,9 +17,17 @@ function maxInto(total: ResourceList, other: Readonly<ResourceList>): void {
 }
 
 /** What the pod needs at its peak: max(init so far + sidecars, app + sidecars) + overhead; pod-level values win. */
-export function podRequests(spec: PodSpec): ResourceList {
-  return aggregate(spec, (container) => container.resources?.requests, spec.resources?.requests);
+export function podRequests(spec: PodSpec): Readonly<ResourceList> {
+  let requests = knownRequests.get(spec);
+  if (!requests) {
+    requests = aggregate(spec, (container) => container.resources?.requests, spec.resources?.requests);
+    knownRequests.set(spec, requests);
+  }
+  return requests;
 }
+
+/** Specs from the API never change; each admission sums over all pods of the node. */
+const knownRequests = new WeakMap<PodSpec, Readonly<ResourceList>>();
 
 export function podLimits(spec: PodSpec): ResourceList {
   return aggregate(spec, (container) => container.resources?.limits, spec.resources?.limits);

@@ -18,6 +18,8 @@ interface Entry {
   written: number;
   /** The pod worker has ended: the object may go. */
   finished: boolean;
+  /** What the last write answered: newer than the watch until its echo has come. */
+  answered: Pod | undefined;
 }
 
 export interface StatusManagerDeps {
@@ -86,7 +88,7 @@ export class StatusManager {
   reconcile(uid: string): void {
     const entry = this.#entries.get(uid);
     if (!entry) return;
-    const pod = this.#deps.latestPod(uid);
+    const pod = this.#newest(entry);
     if (!pod) return;
     if (entry.finished || (entry.written === entry.version && this.#patchFor(pod, entry) !== undefined))
       this.#mark(uid);
@@ -138,6 +140,7 @@ export class StatusManager {
       version: 0,
       written: 0,
       finished: false,
+      answered: undefined,
     };
     next.status = status;
     next.version++;
@@ -165,11 +168,12 @@ export class StatusManager {
     const { api, log } = this.#deps;
     try {
       // The watch's copy is the base; the uid in the patch guards against a namesake, and conditions merge by type.
-      let pod = this.#deps.latestPod(uid);
+      let pod = this.#newest(entry);
       if (!pod) return;
       const patch = this.#patchFor(pod, entry);
       if (patch) {
         pod = await api.patchPodStatus(entry.namespace, entry.name, { metadata: { uid }, status: patch }, signal);
+        entry.answered = pod;
       }
       entry.written = version;
       if (this.#canBeDeleted(pod, entry)) {
@@ -189,6 +193,16 @@ export class StatusManager {
         if (this.#entries.has(uid)) this.#mark(uid);
       });
     }
+  }
+
+  /** The watch's copy, or our own answer while its echo is under way. */
+  #newest(entry: Entry): Pod | undefined {
+    const seen = this.#deps.latestPod(entry.uid);
+    const { answered } = entry;
+    if (!seen || !answered) return seen;
+    if (Number(answered.metadata.resourceVersion) > Number(seen.metadata.resourceVersion)) return answered;
+    entry.answered = undefined;
+    return seen;
   }
 
   #patchFor(pod: Pod, entry: Entry): Record<string, unknown> | undefined {

@@ -4,10 +4,12 @@ import { FileError } from './file-system.ts';
 import type { Process } from './process.ts';
 import { generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
 import { fileCommands } from './shell/commands/files.ts';
+import type { Program } from './shell/commands/lines.ts';
 import { miscCommands, tableCommands } from './shell/commands/misc.ts';
 import { netCommands } from './shell/commands/net.ts';
-import { type Program, textCommands } from './shell/commands/text.ts';
-import { type CommandTable, Flow } from './shell/interpreter.ts';
+import { textCommands } from './shell/commands/text.ts';
+import { Flow } from './shell/flow.ts';
+import type { CommandTable } from './shell/interpreter.ts';
 
 const servers: Record<string, Program> = {
   hello: helloWorld,

@@ -3,7 +3,8 @@ import { FileError, normalize } from '../file-system.ts';
 import type { Process } from '../process.ts';
 import { echo, printf } from './commands/print.ts';
 import { testCommand } from './commands/test.ts';
-import { Flow, type Shell } from './interpreter.ts';
+import { Flow } from './flow.ts';
+import type { Shell } from './interpreter.ts';
 
 export type Builtin = (shell: Shell, process: Process, args: readonly string[]) => Promise<number>;
 

@@ -6,22 +6,10 @@ import { ArithmeticError } from './arithmetic.ts';
 import { type Command, type Redirection, type Script, ShellSyntaxError } from './ast.ts';
 import { builtins } from './builtins.ts';
 import { Expander, ExpansionError } from './expand.ts';
+import { Flow } from './flow.ts';
 import { parseScript } from './parser.ts';
 import { patternToRegExp } from './pattern.ts';
 import type { ShellState } from './state.ts';
-
-/** Leaves loops, functions and the shell. */
-export class Flow extends Error {
-  override readonly name = 'Flow';
-  readonly kind: 'break' | 'continue' | 'return' | 'exit';
-  /** Levels, or the status. */
-  readonly value: number;
-  constructor(kind: Flow['kind'], value: number) {
-    super(kind);
-    this.kind = kind;
-    this.value = value;
-  }
-}
 
 /** Commands that are programs: looked up when a word is neither builtin nor function. */
 export interface CommandTable {

@@ -4,8 +4,9 @@
  */
 import type { Process } from '../../process.ts';
 import { type AwkExpression, type AwkRule, type AwkStatement, AwkSyntaxError, parseAwk } from './awk-parser.ts';
+import { eachInput, eachLine } from './lines.ts';
 import { printfText, unescapeText } from './print.ts';
-import { eachInput, eachLine, posix } from './text.ts';
+import { posix } from './regex.ts';
 
 type Value = string | number;
 

@@ -3,8 +3,8 @@ import { rfc3339 } from '../../../../../base/index.ts';
 import { FileError, normalize } from '../../file-system.ts';
 import type { Process } from '../../process.ts';
 import { patternToRegExp } from '../pattern.ts';
+import type { Program } from './lines.ts';
 import { parseArgs } from './options.ts';
-import type { Program } from './text.ts';
 
 /** Runs `each` per file and says what went wrong in busybox's words. */
 async function perFile(

@@ -4,9 +4,9 @@ import type { Process } from '../../process.ts';
 import { ArithmeticError, evaluate } from '../arithmetic.ts';
 import { type CommandTable, Shell } from '../interpreter.ts';
 import { ShellState } from '../state.ts';
+import { eachLine, type Program } from './lines.ts';
 import { echo, printf } from './print.ts';
 import { testCommand } from './test.ts';
-import { eachLine, type Program } from './text.ts';
 
 /** Seconds with a unit: `10`, `1.5`, `2m`, `1h`, `infinity`. */
 function durationMs(text: string): number | undefined {

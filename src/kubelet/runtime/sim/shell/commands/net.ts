@@ -4,8 +4,8 @@ import { ConnectError, type HttpResponse } from '../../fabric-types.ts';
 import { FileError, normalize } from '../../file-system.ts';
 import type { Process } from '../../process.ts';
 import { redisReply } from '../../redis.ts';
+import type { Program } from './lines.ts';
 import { parseArgs } from './options.ts';
-import type { Program } from './text.ts';
 
 interface Target {
   readonly scheme: string;

@@ -2,8 +2,9 @@
 
 import { normalize } from '../../file-system.ts';
 import type { Process } from '../../process.ts';
+import { eachInput, eachLine } from './lines.ts';
 import { parseArgs } from './options.ts';
-import { basicToExtended, eachInput, eachLine, posix } from './text.ts';
+import { basicToExtended, posix } from './regex.ts';
 
 type Address = { readonly line: number } | { readonly last: true } | { readonly expression: RegExp };
 

@@ -1,59 +1,11 @@
 /** Filters: commands that read lines and write lines. */
-import { FileError, normalize } from '../../file-system.ts';
-import { type Process, type Source, TextSource } from '../../process.ts';
+import { normalize } from '../../file-system.ts';
+import type { Process } from '../../process.ts';
 import { awk } from './awk.ts';
+import { eachInput, eachLine, type Program } from './lines.ts';
 import { parseArgs } from './options.ts';
+import { basicToExtended, posix } from './regex.ts';
 import { sed } from './sed.ts';
-
-export type Program = (process: Process, args: readonly string[]) => Promise<number>;
-
-/** Opens each file (`-` and none: standard input) and gives it to `each`. Returns 1 when one could not be read. */
-export async function eachInput(
-  command: string,
-  process: Process,
-  files: readonly string[],
-  each: (source: Source, name: string) => Promise<boolean | undefined>,
-): Promise<number> {
-  if (files.length === 0) {
-    await each(process.stdin, '-');
-    return 0;
-  }
-  let status = 0;
-  for (const file of files) {
-    let source = process.stdin;
-    if (file !== '-') {
-      try {
-        source = new TextSource(await process.world.fs.read(normalize(file, process.cwd)));
-      } catch (error) {
-        if (!(error instanceof FileError)) throw error;
-        const verb = error.code === 'ENOENT' ? "can't open" : 'read error:';
-        await process.complain(
-          error.code === 'ENOENT'
-            ? `${command}: ${verb} '${file}': ${error.message}`
-            : `${command}: ${verb} ${error.message}`,
-        );
-        status = 1;
-        continue;
-      }
-    }
-    if ((await each(source, file)) === false) break;
-  }
-  return status;
-}
-
-/** Calls `each` with every line until it answers false. */
-export async function eachLine(
-  process: Process,
-  source: Source,
-  each: (line: string) => Promise<boolean>,
-): Promise<void> {
-  for (;;) {
-    const line = await process.until(source.readLine());
-    if (line === undefined) return;
-    await process.step();
-    if ((await each(line)) === false) return;
-  }
-}
 
 async function allLines(
   process: Process,
@@ -126,31 +78,6 @@ function grepExpression(pattern: string, flags: ReadonlySet<string>): RegExp {
   if (flags.has('w')) source = `\\b(?:${source})\\b`;
   if (flags.has('x')) source = `^(?:${source})$`;
   return new RegExp(source, flags.has('i') ? 'i' : '');
-}
-
-/** Character classes by name. */
-export function posix(pattern: string): string {
-  return pattern
-    .replaceAll('[:digit:]', '0-9')
-    .replaceAll('[:alpha:]', 'A-Za-z')
-    .replaceAll('[:alnum:]', 'A-Za-z0-9')
-    .replaceAll('[:space:]', '\\s')
-    .replaceAll('[:upper:]', 'A-Z')
-    .replaceAll('[:lower:]', 'a-z')
-    .replaceAll('[:punct:]', '!-\\/:-@\\[-`{-~');
-}
-
-/** In basic expressions the characters `(){}+?|` are plain and their escaped forms special. */
-export function basicToExtended(pattern: string): string {
-  let out = '';
-  for (let i = 0; i < pattern.length; i++) {
-    const c = pattern[i]!;
-    if (c === '\\') {
-      const next = pattern[++i] ?? '';
-      out += '(){}+?|'.includes(next) ? next : `\\${next}`;
-    } else out += '(){}+?|'.includes(c) ? `\\${c}` : c;
-  }
-  return out;
 }
 
 async function cut(process: Process, args: readonly string[]): Promise<number> {
