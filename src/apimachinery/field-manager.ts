@@ -3,7 +3,7 @@
  * Upstream: structured-merge-diff/merge/update.go and apimachinery/pkg/util/managedfields/internal.
  */
 import { rfc3339 } from '../base/index.ts';
-import { emptyObjectOf } from './empty-object.ts';
+import { alwaysPresentFields } from './always-present.ts';
 import { newBadRequest, StatusError } from './errors.ts';
 import { emptyFieldSet, type FieldSet, fieldSetOf } from './field-set.ts';
 import { FormatError } from './format-error.ts';
@@ -111,6 +111,10 @@ function withManagedFields(object: Readonly<KubeObject>, entries: ManagedFieldsE
   return { ...object, metadata: entries === undefined ? metadata : { ...metadata, managedFields: entries } };
 }
 
+function emptyObject({ apiVersion, kind }: Readonly<KubeObject>): KubeObject {
+  return { apiVersion, kind, metadata: {} };
+}
+
 function describe(object: Readonly<KubeObject>): string {
   const { group, version } = parseGroupVersion(object.apiVersion);
   const { namespace = '', name = '' } = object.metadata;
@@ -139,7 +143,7 @@ export class FieldManager {
     const owners = ownersForUpdate(live, object, options);
     const next = withManagedFields(object, undefined);
     if (owners.size === 0 && live?.metadata.uid) return next;
-    const before = live ? withManagedFields(live, undefined) : this.#empty(object);
+    const before = live ? withManagedFields(live, undefined) : emptyObject(object);
     this.#trackUpdate(before, next, owners, { ...request, manager: request.manager || 'unknown' });
     return withManagedFields(object, encodeManagedFields(owners));
   }
@@ -168,12 +172,15 @@ export class FieldManager {
     }
   }
 
-  #empty(object: Readonly<KubeObject>): KubeObject {
-    return emptyObjectOf(object, this.#deps.schemaOf(object.apiVersion, object.kind), this.#deps.schemas);
-  }
-
   #nodeOf(object: { apiVersion: string; kind: string }): TypeNode {
     return typeNodeOf(this.#deps.schemaOf(object.apiVersion, object.kind), this.#deps.schemas);
+  }
+
+  #compare(before: Readonly<KubeObject>, after: Readonly<KubeObject>): Comparison {
+    const schema = this.#deps.schemaOf(after.apiVersion, after.kind);
+    const { added, modified, removed } = compareTyped(before, after, typeNodeOf(schema, this.#deps.schemas));
+    const present = alwaysPresentFields(after.kind, schema, this.#deps.schemas);
+    return { added: added.difference(present), modified, removed: removed.difference(present) };
   }
 
   /** Undefined when the version is gone. */
@@ -231,7 +238,7 @@ export class FieldManager {
     reset: FieldSet,
     force: boolean,
   ): Comparison {
-    const own = compareTyped(before, after, this.#nodeOf(after));
+    const own = this.#compare(before, after);
     const versions = new Map<string, Comparison | undefined>([[after.apiVersion, withoutFields(own, reset)]]);
     const conflicts: Conflict[] = [];
     const changes = new Map<string, FieldSet>();
@@ -239,7 +246,7 @@ export class FieldManager {
       if (key === self) continue;
       if (!versions.has(owner.apiVersion)) {
         const [left, right] = [this.#convert(before, owner.apiVersion), this.#convert(after, owner.apiVersion)];
-        const converted = left && right ? compareTyped(left, right, this.#nodeOf(right)) : undefined;
+        const converted = left && right ? this.#compare(left, right) : undefined;
         versions.set(owner.apiVersion, converted && withoutFields(converted, reset));
       }
       const comparison = versions.get(owner.apiVersion);
@@ -270,9 +277,9 @@ export class FieldManager {
       if (error instanceof FormatError) throw failed(`failed to decode managed fields: ${error.message}`);
       throw error;
     }
-    const live = stored ? withManagedFields(stored, undefined) : this.#empty(applied);
+    const live = stored ? withManagedFields(stored, undefined) : emptyObject(applied);
     if (owners.size === 0 && stored) {
-      this.#trackUpdate(this.#empty(applied), live, owners, {
+      this.#trackUpdate(emptyObject(applied), live, owners, {
         manager: 'before-first-apply',
         now: request.now,
         options,

@@ -23,7 +23,7 @@ function compileRe2(source: string): Pattern {
 
 /** Literals, escapes both languages share, plain classes, groups, anchors, quantifiers. */
 const sharedSyntax =
-  /^(?:[^\\[\](){}*+?|^$.]|\\[dDwWsStnrfv\-./\\^$*+?()[\]{}|]|\[\^?(?:[^\\[\]]|\\[dws\-./\\^$*+?()[\]{}|])+\]|\((?:\?:)?|[)^$|*+?.]|\{\d+(?:,\d*)?\})*$/;
+  /^(?:[^\\[\](){}*+?|^$.]|\\[dDwWsStnrfv\-./\\^$*+?()[\]{}|]|\[\^?(?:[^\\[\]]|\\[dws\-./\\^$*+?()[\]{}|])+\]|\((?:\?:|(?!\?))|[)^$|*+?.]|\{\d+(?:,\d*)?\})*$/;
 /** A group that repeats and has a repetition inside: where backtracking explodes. */
 const nestedRepetition = /[*+}][^()]*\)[*+{]|[*+}]\)?[^()]*\)\)?[*+{]|\)\)+[*+{]/;
 const repetition = /[*+]|\{\d+,?\d*\}/g;
