@@ -228,7 +228,10 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   }
 
   restart(i: number): void {
-    this.members[i]?.start();
+    const member = this.members[i];
+    member?.start();
+    // A member alone has no ticks: nobody else will make it stand for election.
+    if (this.single) member?.node?.campaign();
     this.wake();
   }
 
