@@ -215,12 +215,12 @@ export class FakeApi {
     if (this.#objects.has(this.#key(place))) {
       throw newAlreadyExists({ group: definition.group, resource: definition.plural }, metadata.name);
     }
-    defaultsOf(definition)?.(object);
+    definition.strategy.applyDefaults?.(object);
     const context = { namespace: place.namespace, now: this.#clock.now(), subresource: '' };
     definition.strategy.prepareForCreate?.(object, context);
     metadata.uid = this.#prng.uuid();
     metadata.creationTimestamp = rfc3339(this.#clock.now());
-    if (hasGeneration(definition)) metadata.generation = 1;
+    if (definition.strategy.generation === 'spec') metadata.generation = 1;
     if (definition.kind === 'Namespace') {
       object['spec'] ??= { finalizers: ['kubernetes'] };
       object['status'] ??= { phase: 'Active' };
@@ -265,11 +265,11 @@ export class FakeApi {
     else if (subresource === 'status')
       object = { ...deepCopy(current), metadata: object.metadata, status: object['status'] } as KubeObject;
     else {
-      defaultsOf(definition)?.(object);
+      definition.strategy.applyDefaults?.(object);
       definition.strategy.prepareForUpdate?.(object, current, context);
       if (!definition.strategy.prepareForUpdate && 'status' in current) object['status'] = current['status'];
     }
-    if (hasGeneration(definition) && !deepEqual(object['spec'], current['spec'])) {
+    if (definition.strategy.generation === 'spec' && !deepEqual(object['spec'], current['spec'])) {
       object.metadata.generation = (generation ?? 1) + 1;
     }
     object.metadata.resourceVersion = current.metadata.resourceVersion;
@@ -383,37 +383,6 @@ export class FakeApi {
     return queue;
   }
 }
-
-/** Until a row brings its own defaults, the few that stories of controllers need. */
-function defaultsOf(definition: ResourceDefinition): ((object: KubeObject) => void) | undefined {
-  return definition.strategy.applyDefaults?.bind(definition.strategy) ?? fallbackDefaults[definition.kind];
-}
-
-function hasGeneration({ strategy, group }: ResourceDefinition): boolean {
-  return strategy.generation === 'spec' || (strategy.generation === undefined && group === 'apps');
-}
-
-const fallbackDefaults: Readonly<Record<string, (object: any) => void>> = {
-  Deployment: ({ spec }) => {
-    spec.replicas ??= 1;
-    spec.revisionHistoryLimit ??= 10;
-    spec.progressDeadlineSeconds ??= 600;
-    spec.strategy ??= {};
-    spec.strategy.type ??= 'RollingUpdate';
-    if (spec.strategy.type === 'RollingUpdate') {
-      spec.strategy.rollingUpdate = { maxSurge: '25%', maxUnavailable: '25%', ...spec.strategy.rollingUpdate };
-    }
-  },
-  ReplicaSet: (object) => {
-    object.spec.replicas ??= 1;
-    object.metadata.labels ??= object.spec.template?.metadata?.labels;
-  },
-  Pod: (object) => {
-    object.status ??= { phase: 'Pending' };
-    object.status.phase ??= 'Pending';
-    object.spec.terminationGracePeriodSeconds ??= 30;
-  },
-};
 
 function verbOf({ method }: ApiRequest, { name }: Target): string {
   if (method === 'GET') return name === '' ? 'list' : 'get';
