@@ -1,5 +1,6 @@
 /** The base of commands that speak to the Kubernetes API: the session's flags, opened once, closed at the end. */
 import { BaseCommand, clusterFlags } from './base-command.ts';
+import type { Output } from './get/get.ts';
 import { openSession, type Session, type SessionRequest, sessionFlags } from './session.ts';
 
 export abstract class ApiCommand extends BaseCommand {
@@ -10,6 +11,11 @@ export abstract class ApiCommand extends BaseCommand {
   protected async session(flags: SessionRequest): Promise<Session> {
     this.#session ??= await openSession(flags, { say: (text) => this.say(text), signal: this.signal });
     return this.#session;
+  }
+
+  /** stdout and stderr for calls that print as they go. */
+  protected get output(): Output {
+    return { out: (text) => this.write(text), err: (line) => this.say(line) };
   }
 
   override async finally(error: Error | undefined): Promise<void> {

@@ -4,8 +4,10 @@
  */
 import { Command } from '@oclif/core/command';
 import { string } from '@oclif/core/flags';
+import type { Input, ParserOutput } from '@oclif/core/interfaces';
+import { type FlagShape, normalizeArgv } from './argv.ts';
 import { renderError } from './errors.ts';
-import { UserError } from './exit-codes.ts';
+import { exitCodes, UserError } from './exit-codes.ts';
 
 export const clusterFlags = {
   name: string({
@@ -17,6 +19,9 @@ export const clusterFlags = {
   }),
 };
 
+/** What a parser makes of flags and arguments, by name. */
+type Values = Record<string, any>;
+
 export abstract class BaseCommand extends Command {
   static override baseFlags = clusterFlags;
   /** `-h` stays free for commands that want it, as in kubectl only `--help` is universal. */
@@ -27,6 +32,36 @@ export abstract class BaseCommand extends Command {
   /** Aborted by Ctrl-C. */
   protected get signal(): AbortSignal {
     return this.#interrupt.signal;
+  }
+
+  /** Takes command lines as kubectl does: see normalizeArgv. */
+  protected override parse<F extends Values, B extends Values, A extends Values>(
+    options?: Input<F, B, A>,
+    argv: string[] = this.argv,
+  ): Promise<ParserOutput<F, B, A>> {
+    const flags = { ...options?.baseFlags, ...options?.flags } as Record<string, FlagShape>;
+    return super.parse(options, normalizeArgv(argv, flags));
+  }
+
+  /** Positional words in the order they were typed, for commands that take any number of them. */
+  protected wordsOf(parsed: { readonly raw: readonly { readonly type: string; readonly input: string }[] }): string[] {
+    return parsed.raw.filter((token) => token.type === 'arg').map((token) => token.input);
+  }
+
+  /** Refuses flags that the command does not have: with any number of words oclif would take them for words. */
+  protected refuseUnknownFlags(parsed: { readonly nonExistentFlags: readonly string[] }): void {
+    const [unknown] = parsed.nonExistentFlags;
+    if (unknown === undefined) return;
+    const name = unknown.replace(/=.*/s, '');
+    this.fail(
+      unknown.startsWith('--') ? `unknown flag: ${name}` : `unknown shorthand flag: '${unknown[1]}' in ${unknown}`,
+      exitCodes.usage,
+    );
+  }
+
+  /** Data exactly as it is, on stdout. */
+  protected write(text: string): void {
+    process.stdout.write(text);
   }
 
   /** Data for the user or the next program: a line on stdout. */

@@ -9,11 +9,35 @@ export interface RenderedError {
   readonly exitCode: ExitCode;
 }
 
+/** Several things went wrong, each told on its own line; the rest of the work was done. */
+export class ManyErrors extends Error {
+  override readonly name = 'ManyErrors';
+  readonly errors: readonly Error[];
+  constructor(errors: readonly Error[]) {
+    super(errors.map((error) => error.message).join('\n'));
+    this.errors = errors;
+  }
+}
+
 /** kubectl's words for an API error: `Error from server (NotFound): pods "x" not found`. */
 export function renderStatusError(error: StatusError): string {
-  const { reason, message, code } = error.status;
-  if (reason === 'Invalid') return message ?? `the object is invalid (${code})`;
-  return reason ? `Error from server (${reason}): ${message}` : `Error from server: ${message}`;
+  const { reason, message = '', details } = error.status;
+  if (reason === 'Unauthorized') return `error: You must be logged in to the server (${message})`;
+  if (reason !== 'Invalid') {
+    return reason ? `Error from server (${reason}): ${message}` : `Error from server: ${message}`;
+  }
+  const causes = [...new Set((details?.causes ?? []).map((cause) => `${cause.field ?? ''}: ${cause.message ?? ''}`))];
+  const named = details !== undefined && (details.kind || details.name);
+  const head = named
+    ? `The ${details.kind ?? ''} ${JSON.stringify(details.name ?? '')} is invalid`
+    : 'The request is invalid';
+  if (causes.length === 0) return named || message === '' ? head : `${head}: ${message}`;
+  return causes.length === 1 ? `${head}: ${causes[0]}` : `${head}: \n${causes.map((cause) => `* ${cause}`).join('\n')}`;
+}
+
+/** One error among several, without stack. */
+function lineOf(error: Error): string {
+  return error instanceof StatusError && error.status.reason !== 'Invalid' ? renderStatusError(error) : error.message;
 }
 
 export function renderError(error: unknown): RenderedError {
@@ -21,9 +45,12 @@ export function renderError(error: unknown): RenderedError {
   const withStack = (text: string) => (debug && error instanceof Error ? `${text}\n${error.stack}` : text);
   if (error instanceof UserError) return { text: withStack(`error: ${error.message}`), exitCode: error.exitCode };
   if (error instanceof StatusError) return { text: withStack(renderStatusError(error)), exitCode: exitCodes.failed };
+  if (error instanceof ManyErrors) {
+    return { text: withStack(error.errors.map(lineOf).join('\n')), exitCode: exitCodes.failed };
+  }
   if (error instanceof ConnectionError) {
     return {
-      text: withStack(`error: ${error.message}\nIs the cluster running? See: klab status, or start it with: klab up`),
+      text: withStack(`${error.message}\nIs the cluster running? See: klab status, or start it with: klab up`),
       exitCode: exitCodes.failed,
     };
   }

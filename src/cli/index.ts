@@ -20,7 +20,16 @@ export {
   type StartRequest,
   takeDown,
 } from './cluster.ts';
+export { ManyErrors } from './errors.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
+export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export { printData, renderTable } from './output.ts';
+export { readObjects } from './read-objects.ts';
+export {
+  type ResourceSelection,
+  type ResourceTarget,
+  type SelectionOptions,
+  selectResources,
+} from './resource-args.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';

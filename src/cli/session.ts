@@ -129,9 +129,9 @@ export class Session {
     return found;
   }
 
-  /** Resources of a category (`all`), empty when there is no such category. */
+  /** Resources of a category (`all`), empty when there is no such category among what is known. */
   async category(name: string): Promise<readonly ResourceDescription[]> {
-    return (await this.#discovery.lookUp((mapper) => nonEmpty(mapper.category(name)))) ?? [];
+    return (await this.#discovery.mapper()).category(name);
   }
 
   /** Everything the server serves, in its order of preference. `fresh` asks it now. */
@@ -209,8 +209,4 @@ function withWarnings(transport: Transport, say: (text: string) => void): Transp
     stream: (request) => transport.stream(request),
     close: () => transport.close(),
   };
-}
-
-function nonEmpty<T>(list: T[]): T[] | undefined {
-  return list.length > 0 ? list : undefined;
 }
