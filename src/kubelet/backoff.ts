@@ -51,12 +51,6 @@ export class KeyedBackoff {
     return now - entry.lastUpdate < entry.backoffMs;
   }
 
-  /** When the wait counted from the last `next` ends. */
-  expiresAt(key: string): number {
-    const entry = this.#entries.get(key);
-    return entry ? entry.lastUpdate + entry.backoffMs : 0;
-  }
-
   forget(prefix: string): void {
     for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#entries.delete(key);
   }

@@ -36,7 +36,6 @@ const defaults = {
   clusterDomain: 'cluster.local',
   clusterDNS: [] as readonly string[],
   registerNode: true,
-  maxPerPodContainerCount: 1,
 };
 
 export class Kubelet implements Runnable {

@@ -79,6 +79,4 @@ export interface KubeletOptions {
   readonly clusterDNS?: readonly string[];
   /** Register the Node on start. Default true. */
   readonly registerNode?: boolean;
-  /** Containers' dead instances kept per container. Default 1. */
-  readonly maxPerPodContainerCount?: number;
 }

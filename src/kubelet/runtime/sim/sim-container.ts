@@ -25,7 +25,6 @@ export interface SimSandbox {
   readonly createdAt: number;
   readonly ips: readonly string[];
   ready: boolean;
-  readonly data: Map<string, unknown>;
 }
 
 export interface SimContainerDeps {

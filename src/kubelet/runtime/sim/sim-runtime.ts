@@ -115,7 +115,7 @@ export class SimRuntime implements ContainerRuntime {
         throw new RuntimeError('Unknown', message, { cause: error });
       }
     }
-    const sandbox: SimSandbox = { id, config, createdAt: clock.now(), ips, ready: true, data: new Map() };
+    const sandbox: SimSandbox = { id, config, createdAt: clock.now(), ips, ready: true };
     this.#sandboxes.set(id, sandbox);
     this.#pod(config.metadata.uid).sandboxes.unshift(sandbox);
     this.#emit({ type: 'started', containerId: id, podUid: config.metadata.uid });
