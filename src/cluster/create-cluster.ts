@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtinResources, loadBuiltinSchema, type Service } from '../api/index.ts';
+import { builtinResources, loadBuiltinSchema, OpenApiDocumentBuilder, type Service } from '../api/index.ts';
 import { ApiServer, type BuiltParts, HttpsDoor, type NodeDialer, newServerParts } from '../apiserver/index.ts';
 import {
   assert,
@@ -194,6 +194,7 @@ class RunningCluster implements Cluster {
             serverAddress: () => `127.0.0.1:${this.apiPort ?? 6443}`,
             advertise: () => ({ address: '192.168.0.10', port: this.apiPort ?? 6443 }),
             clientCa: ca.cert,
+            openApi: ({ served }) => new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas }),
             routes: klabRoutes({
               clock: this.clock,
               members,
@@ -402,8 +403,7 @@ class RunningCluster implements Cluster {
     while (!done()) {
       this.#options.signal?.throwIfAborted();
       if (wallClock.monotonic() > end) throw new Error(failure);
-      if (this.clock.speed === 0) await this.clock.step();
-      await Promise.race([wallClock.sleep(this.clock.speed === 0 ? 0 : 2), this.failed]);
+      await Promise.race([this.clock.speed === 0 ? this.clock.step() : wallClock.sleep(2), this.failed]);
     }
   }
 

@@ -44,6 +44,7 @@ export class NodeFleet implements NodeDialer {
   readonly #deps: NodeFleetDeps;
   readonly #options: NodeFleetOptions;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #runtimes: SimRuntime[] = [];
   readonly #group: TaskGroup;
 
   constructor(deps: NodeFleetDeps, options: NodeFleetOptions, signal: AbortSignal) {
@@ -62,10 +63,11 @@ export class NodeFleet implements NodeDialer {
     const prng = this.#deps.prng.fork(config.name);
     const transport = transportAs(server, nodeIdentity(config.name));
     const client = new KubeClient(transport, { definitions: builtinResources, userAgent: 'kubelet/v1.36.0' });
-    const runtime = new SimRuntime({ clock, prng: prng.fork('runtime'), log, fabric: this.fabric }, {
-      node: config.name,
-      ...(this.#options.instantContainers && { instant: true }),
-    } as never);
+    const runtime = new SimRuntime(
+      { clock, prng: prng.fork('runtime'), log, fabric: this.fabric },
+      { node: config.name, ...(this.#options.instantContainers && { instant: true }) },
+    );
+    this.#runtimes.push(runtime);
     const kubelet = new Kubelet(
       {
         client,
@@ -95,5 +97,7 @@ export class NodeFleet implements NodeDialer {
 
   async stop(): Promise<void> {
     await this.#group.stop();
+    // Containers outlive a kubelet on purpose; they end with their machine.
+    for (const runtime of this.#runtimes) runtime.close();
   }
 }
