@@ -103,11 +103,24 @@ export function parseTime(text: string): number {
   return Date.parse(text);
 }
 
+/** Turns asked for and not yet taken, in the whole process. */
+let turns = 0;
+
+/** How many pieces of work wait for a turn of the event loop: 0 when all that waits is timers and I/O. */
+export function turnsPending(): number {
+  return turns;
+}
+
 /**
  * Lets the event loop run I/O and timers once. The one zero-delay wait in klab: long jobs call it between slices so
  * that nothing holds the loop for more than 10 ms.
  */
 export function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => deferTurn(resolve));
+}
+
+/** One turn that `turnsPending` does not count: for whoever waits until nobody else waits for one. */
+export function idleTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -118,25 +131,43 @@ export function defer(fn: () => void): void {
 
 /** Runs `fn` in the next turn of the event loop, after I/O; at most one turn later. */
 export function deferTurn(fn: () => void): void {
-  setImmediate(fn);
+  turns++;
+  setImmediate(takeTurn, fn);
 }
 
-/** Yields to the event loop whenever the work since the last yield has taken longer than `budgetMs` of wall time. */
-export class Slicer {
-  readonly #budgetMs: number;
-  #since = performance.now();
+function takeTurn(fn: () => void): void {
+  turns--;
+  fn();
+}
 
-  constructor(budgetMs = 8) {
-    this.#budgetMs = budgetMs;
+export interface SlicerOptions {
+  /** Wall time of a slice. Default 8 ms. */
+  readonly ms?: number;
+  /** Items of a slice instead: where the order of what happens must not hang on how fast the machine is. */
+  readonly items?: number;
+}
+
+/** Yields to the event loop whenever the work since the last yield has taken longer, or was more, than a slice. */
+export class Slicer {
+  readonly #ms: number;
+  readonly #items: number | undefined;
+  #since = performance.now();
+  #done = 0;
+
+  constructor(options: SlicerOptions = {}) {
+    this.#ms = options.ms ?? 8;
+    this.#items = options.items;
   }
 
-  /** True when the caller should `await pause()` before the next item. */
+  /** Asked once per item: true when the caller should `await pause()` before the next one. */
   get due(): boolean {
-    return performance.now() - this.#since > this.#budgetMs;
+    if (this.#items !== undefined) return ++this.#done >= this.#items;
+    return performance.now() - this.#since > this.#ms;
   }
 
   async pause(): Promise<void> {
     await yieldToEventLoop();
     this.#since = performance.now();
+    this.#done = 0;
   }
 }

@@ -1,5 +1,8 @@
 import { assert } from './assert.ts';
-import { BaseClock, type Clock, realClock, type Timer, yieldToEventLoop } from './clock.ts';
+import { BaseClock, type Clock, idleTurn, realClock, type Timer, turnsPending, yieldToEventLoop } from './clock.ts';
+
+/** Turns given to work that never ends before time goes on without it. */
+const settleTurnsMax = 10_000;
 
 interface Entry {
   readonly at: number;
@@ -59,7 +62,7 @@ function before(a: Entry, b: Entry): boolean {
 export interface VirtualClockOptions {
   /** Start, ms since the epoch. Default: wall time. */
   readonly startMs?: number;
-  /** Turns of the event loop given to the code a timer woke before the next timer fires. Default 1. */
+  /** Turns of the event loop given to the code a timer woke, at least, before the next timer fires. Default 1. */
   readonly turnsPerTimer?: number;
 }
 
@@ -72,8 +75,8 @@ interface Driver {
 
 /**
  * A clock that moves when told to: `advance`, `step`, `advanceUntil`, or by itself at a speed against real time
- * (`setSpeed`; 1 is real time). Timers fire in order of (time, time of registration); after each, microtasks and one
- * macrotask turn pass, so that, while nobody drives it, the same seed gives the same history.
+ * (`setSpeed`; 1 is real time). Timers fire in order of (time, time of registration); after each, all work that waits
+ * for a turn of the event loop is done, so that, while nobody drives it, the same seed gives the same history.
  */
 export class VirtualClock extends BaseClock {
   readonly #timers = new TimerHeap();
@@ -235,8 +238,10 @@ export class VirtualClock extends BaseClock {
     await this.#settle();
   }
 
+  /** While nobody drives the clock, what a timer set off ends before the next one fires: work takes no virtual time. */
   async #settle(): Promise<void> {
-    for (let i = 0; i < this.#turnsPerTimer; i++) await yieldToEventLoop();
+    for (let i = 0; i < this.#turnsPerTimer; i++) await idleTurn();
+    for (let i = 0; i < settleTurnsMax && !this.#driver && turnsPending() > 0; i++) await idleTurn();
   }
 }
 

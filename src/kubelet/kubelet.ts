@@ -4,14 +4,14 @@
  */
 import type { KubeObject } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
-import { EventBroadcaster, SharedInformer } from '../client/index.ts';
+import { EventBroadcaster, SharedInformer, withCause } from '../client/index.ts';
 import { admitPod, type Refusal } from './admission.ts';
 import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
 import { ImageManager } from './image-manager.ts';
 import { NodeAgent } from './node-agent.ts';
-import { NodeApi } from './node-api.ts';
+import { NodeApi, podCause } from './node-api.ts';
 import { allocatableOf } from './node-object.ts';
 import { ObjectCache } from './object-cache.ts';
 import { generateConditions } from './pod-conditions.ts';
@@ -231,10 +231,10 @@ export class Kubelet implements Runnable {
 
   async #runNode(signal: AbortSignal): Promise<void> {
     const agent = this.#agent!;
-    if (this.#options.registerNode) await agent.register(signal);
+    if (this.#options.registerNode) await withCause({ timer: 'node-registration' }, () => agent.register(signal));
     const group = new TaskGroup(signal);
-    group.spawn('node-status', (inner) => agent.runStatus(inner));
-    group.spawn('node-lease', (inner) => agent.runLease(inner));
+    group.spawn('node-status', (inner) => withCause({ timer: 'node-status' }, () => agent.runStatus(inner)));
+    group.spawn('node-lease', (inner) => withCause({ timer: 'node-lease' }, () => agent.runLease(inner)));
     await group.wait();
   }
 
@@ -375,7 +375,7 @@ export class Kubelet implements Runnable {
   }
 
   readonly #podEvent = (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void => {
-    this.#events.event(reference(pod), type, reason, message);
+    withCause(podCause(pod), () => this.#events.event(reference(pod), type, reason, message));
   };
 
   readonly #containerEvent = (
@@ -385,7 +385,8 @@ export class Kubelet implements Runnable {
     reason: string,
     message: string,
   ): void => {
-    this.#events.event({ ...reference(pod), fieldPath: containerFieldPath(pod, container) }, type, reason, message);
+    const fieldPath = containerFieldPath(pod, container);
+    withCause(podCause(pod), () => this.#events.event({ ...reference(pod), fieldPath }, type, reason, message));
   };
 }
 

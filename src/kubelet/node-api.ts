@@ -1,6 +1,12 @@
 /** The calls a node agent makes, by name. */
 import { isAlreadyExists, type KubeObject } from '../apimachinery/index.ts';
-import type { KubeClient, ResourceClient, ResourceDescription } from '../client/index.ts';
+import {
+  causeOf,
+  type KubeClient,
+  type RequestCause,
+  type ResourceClient,
+  type ResourceDescription,
+} from '../client/index.ts';
 import type { Pod } from './pod-types.ts';
 
 const core = (plural: string, kind: string, namespaced = true): ResourceDescription => ({
@@ -22,6 +28,11 @@ const rows = {
   persistentvolumes: core('persistentvolumes', 'PersistentVolume', false),
   leases: { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', namespaced: true },
 } as const;
+
+/** The cause of what is done for a pod: its newest version seen. */
+export function podCause(pod: Pod): RequestCause {
+  return causeOf(rows.pods, pod as KubeObject);
+}
 
 export interface PodApi {
   patchPodStatus(namespace: string, name: string, patch: object, signal?: AbortSignal): Promise<Pod>;

@@ -4,7 +4,8 @@
  */
 import { deepEqual, isConflict, isNotFound } from '../apimachinery/index.ts';
 import { type Clock, type Logger, rfc3339 } from '../base/index.ts';
-import type { PodApi } from './node-api.ts';
+import { withCause } from '../client/index.ts';
+import { type PodApi, podCause } from './node-api.ts';
 import { conditionByKubelet, containersReady } from './pod-conditions.ts';
 import { isTerminalPhase, type Pod, type PodCondition, type PodStatus } from './pod-types.ts';
 import { statusPatch } from './status-patch.ts';
@@ -172,12 +173,13 @@ export class StatusManager {
       if (!pod) return;
       const patch = this.#patchFor(pod, entry);
       if (patch) {
-        pod = await api.patchPodStatus(entry.namespace, entry.name, { metadata: { uid }, status: patch }, signal);
+        const body = { metadata: { uid }, status: patch };
+        pod = await withCause(podCause(pod), () => api.patchPodStatus(entry.namespace, entry.name, body, signal));
         entry.answered = pod;
       }
       entry.written = version;
       if (this.#canBeDeleted(pod, entry)) {
-        await api.deletePod(entry.namespace, entry.name, uid, signal);
+        await withCause(podCause(pod), () => api.deletePod(entry.namespace, entry.name, uid, signal));
         this.remove(uid);
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { realClock, VirtualClock } from '../../src/base/index.ts';
+import { realClock, VirtualClock, yieldToEventLoop } from '../../src/base/index.ts';
 
 describe('VirtualClock', () => {
   it('fires timers in order of time, then of registration', async () => {
@@ -78,6 +78,35 @@ describe('VirtualClock', () => {
     expect(clock.now()).toBe(5000);
     expect(await clock.advanceUntil(() => count === 500, 10_000)).toBe(false);
     stop.abort();
+  });
+
+  it('what a timer set off ends before the next one fires, however many turns it takes', async () => {
+    const clock = new VirtualClock({ startMs: 0 });
+    const seen: string[] = [];
+    clock.schedule(1, () => {
+      void (async () => {
+        for (let i = 0; i < 50; i++) await yieldToEventLoop();
+        seen.push(`long work at ${clock.now()}`);
+      })();
+    });
+    clock.schedule(2, () => seen.push('next timer'));
+    await clock.advance(2);
+    expect(seen).toEqual(['long work at 1', 'next timer']);
+  });
+
+  it('work that never ends does not keep time from going on', async () => {
+    const clock = new VirtualClock({ startMs: 0 });
+    let stop = false;
+    void (async () => {
+      while (!stop) await yieldToEventLoop();
+    })();
+    let fired = false;
+    clock.schedule(1, () => {
+      fired = true;
+    });
+    await clock.advance(1);
+    stop = true;
+    expect(fired).toBe(true);
   });
 
   it('driven, it keeps pace with real time, can be moved ahead, and stands still when paused', async () => {
