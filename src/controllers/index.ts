@@ -28,6 +28,7 @@ export {
   UnknownControllerError,
 } from './registry.ts';
 export { ReplicaSetController } from './replicaset/controller.ts';
+export { ReplicationController } from './replicationcontroller/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';

@@ -13,6 +13,7 @@ import { NodeIpamController } from './node-ipam/controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/controller.ts';
 import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 import { ReplicaSetController } from './replicaset/controller.ts';
+import { ReplicationController } from './replicationcontroller/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
@@ -59,6 +60,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['replicaset'],
     serviceAccount: 'replicaset-controller',
     create: (context) => new ReplicaSetController(context),
+  },
+  {
+    name: 'replicationcontroller-controller',
+    aliases: ['replicationcontroller'],
+    serviceAccount: 'replication-controller',
+    create: (context) => new ReplicationController(context),
   },
   {
     name: 'endpoints-controller',

@@ -215,11 +215,11 @@ export class FakeApi {
     if (this.#objects.has(this.#key(place))) {
       throw newAlreadyExists({ group: definition.group, resource: definition.plural }, metadata.name);
     }
+    metadata.uid = this.#prng.uuid();
+    metadata.creationTimestamp = rfc3339(this.#clock.now());
     definition.strategy.applyDefaults?.(object);
     const context = { namespace: place.namespace, now: this.#clock.now(), subresource: '' };
     definition.strategy.prepareForCreate?.(object, context);
-    metadata.uid = this.#prng.uuid();
-    metadata.creationTimestamp = rfc3339(this.#clock.now());
     if (definition.strategy.generation === 'spec') metadata.generation = 1;
     if (definition.kind === 'Namespace') {
       object['spec'] ??= { finalizers: ['kubernetes'] };

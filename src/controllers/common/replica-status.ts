@@ -1,7 +1,7 @@
 /** Upstream: pkg/controller/replicaset/replica_set_utils.go. */
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../../api/index.ts';
 import { type Selector, selectorFromSet } from '../../apimachinery/index.ts';
-import { isPodAvailable, isPodReady, type ReadPod } from '../common/pods.ts';
+import { isPodAvailable, isPodReady, type ReadPod } from './pods.ts';
 
 const templateSelectors = new WeakMap<object, Selector>();
 
@@ -17,7 +17,8 @@ function templateSelector(labels: Record<string, string>): Selector {
 export interface StatusInput {
   readonly replicaSet: Readonly<ReplicaSet>;
   readonly activePods: readonly ReadPod[];
-  readonly terminatingPods: number;
+  /** undefined: the kind does not count them. */
+  readonly terminatingPods: number | undefined;
   /** What creating or deleting pods threw, if anything. */
   readonly manageError: unknown;
   /** Cluster-clock ms. */
@@ -46,7 +47,7 @@ export function calculateStatus(input: StatusInput): ReplicaSetStatus {
     ...(fullyLabeledReplicas > 0 ? { fullyLabeledReplicas } : {}),
     ...(readyReplicas > 0 ? { readyReplicas } : {}),
     ...(availableReplicas > 0 ? { availableReplicas } : {}),
-    terminatingReplicas: input.terminatingPods,
+    ...(input.terminatingPods === undefined ? {} : { terminatingReplicas: input.terminatingPods }),
     observedGeneration: replicaSet.metadata.generation,
     ...(conditions.length > 0 ? { conditions: [...conditions] } : {}),
   };
