@@ -60,7 +60,6 @@ export default class Get extends ApiCommand {
 
   async run(): Promise<void> {
     const parsed = await this.parse(Get);
-    this.refuseUnknownFlags(parsed);
     const { flags } = parsed;
     const session = await this.session(flags);
     const objects = flags.filename && (await readObjects(flags.filename, { recursive: flags.recursive, verb: 'read' }));

@@ -7,7 +7,7 @@ import { string } from '@oclif/core/flags';
 import type { Input, ParserOutput } from '@oclif/core/interfaces';
 import { type FlagShape, normalizeArgv } from './argv.ts';
 import { renderError } from './errors.ts';
-import { exitCodes, UserError } from './exit-codes.ts';
+import { UserError } from './exit-codes.ts';
 
 export const clusterFlags = {
   name: string({
@@ -46,17 +46,6 @@ export abstract class BaseCommand extends Command {
   /** Positional words in the order they were typed, for commands that take any number of them. */
   protected wordsOf(parsed: { readonly raw: readonly { readonly type: string; readonly input: string }[] }): string[] {
     return parsed.raw.filter((token) => token.type === 'arg').map((token) => token.input);
-  }
-
-  /** Refuses flags that the command does not have: with any number of words oclif would take them for words. */
-  protected refuseUnknownFlags(parsed: { readonly nonExistentFlags: readonly string[] }): void {
-    const [unknown] = parsed.nonExistentFlags;
-    if (unknown === undefined) return;
-    const name = unknown.replace(/=.*/s, '');
-    this.fail(
-      unknown.startsWith('--') ? `unknown flag: ${name}` : `unknown shorthand flag: '${unknown[1]}' in ${unknown}`,
-      exitCodes.usage,
-    );
   }
 
   /** Data exactly as it is, on stdout. */

@@ -46,7 +46,10 @@ export function renderError(error: unknown): RenderedError {
   if (error instanceof UserError) return { text: withStack(`error: ${error.message}`), exitCode: error.exitCode };
   if (error instanceof StatusError) return { text: withStack(renderStatusError(error)), exitCode: exitCodes.failed };
   if (error instanceof ManyErrors) {
-    return { text: withStack(error.errors.map(lineOf).join('\n')), exitCode: exitCodes.failed };
+    const codes = new Set(error.errors.map((one) => renderError(one).exitCode));
+    const [exitCode = exitCodes.failed] = codes;
+    const text = error.errors.map(lineOf).join('\n');
+    return { text: withStack(text), exitCode: codes.size === 1 ? exitCode : exitCodes.failed };
   }
   if (error instanceof ConnectionError) {
     return {
@@ -55,6 +58,9 @@ export function renderError(error: unknown): RenderedError {
     };
   }
   if (isAbort(error)) return { text: '', exitCode: exitCodes.interrupted };
+  if (error instanceof Error && error.constructor.name === 'NonExistentFlagsError') {
+    return { text: withStack(`error: ${unknownFlag(error)}\nSee: klab help`), exitCode: exitCodes.usage };
+  }
   if (isUsageError(error)) {
     return { text: withStack(`error: ${firstLines(error.message)}\nSee: klab help`), exitCode: exitCodes.usage };
   }
@@ -66,6 +72,13 @@ export function renderError(error: unknown): RenderedError {
     };
   }
   return { text: `error: ${String(error)}`, exitCode: exitCodes.failed };
+}
+
+/** pflag's words for a flag that is not there. */
+function unknownFlag(error: Error): string {
+  const [flag = ''] = (error as { flags?: string[] }).flags ?? [];
+  if (flag.startsWith('--')) return `unknown flag: ${flag.replace(/=.*/s, '')}`;
+  return `unknown shorthand flag: '${flag[1]}' in ${flag}`;
 }
 
 /** oclif's parser errors know what they parsed. */

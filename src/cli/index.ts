@@ -21,9 +21,11 @@ export {
   takeDown,
 } from './cluster.ts';
 export { ManyErrors } from './errors.ts';
+export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
+export { type LogsRequest, printLogs } from './logs/logs.ts';
 export { printData, renderTable } from './output.ts';
 export { readObjects } from './read-objects.ts';
 export {
@@ -33,3 +35,4 @@ export {
   selectResources,
 } from './resource-args.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
+export { type WaitRequest, waitFor } from './wait/wait.ts';
