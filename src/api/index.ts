@@ -37,6 +37,14 @@ export {
 } from './discovery.ts';
 export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
 export { defaultPrinter } from './printing.ts';
+export {
+  type ProtobufField,
+  type ProtobufScalar,
+  type ProtobufWellKnown,
+  protobufFields,
+  protobufMessageOf,
+  protobufMessages,
+} from './protobuf/messages.ts';
 export { builtinResources } from './resources.ts';
 export { systemPriorityClasses } from './scheduling/v1/priorityclass/strategy.ts';
 export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';

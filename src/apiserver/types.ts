@@ -85,10 +85,15 @@ export interface RequestContext {
   readonly startedAt: number;
 }
 
-/** An event ready for the wire: `encoded` is the JSON of `{"type":…,"object":…}` without newline, made at most once per event and form. */
+/**
+ * An event ready for the wire, each encoding made at most once per event and form. `encoded` is the JSON of
+ * `{"type":…,"object":…}` without newline, `protobuf` a frame with its length.
+ */
 export interface EncodedWatchEvent {
   readonly event: WatchEvent<KubeObject | Status>;
   encoded(): Uint8Array;
+  /** @throws ProtobufError for kinds that have no message. */
+  protobuf(): Uint8Array;
 }
 
 export type ResponseBody =
@@ -97,14 +102,21 @@ export type ResponseBody =
       readonly object: object;
       /** JSON bytes already at hand (cached). */
       readonly encoded?: Uint8Array;
+      /** The protobuf message already at hand (cached), without envelope. */
+      readonly protobuf?: Uint8Array;
     }
-  /** A list: items may bring their cached JSON, so that big lists are joined, not encoded. */
+  /** A list: items bring their cached encodings, so that big lists are joined, not encoded. */
   | {
       readonly kind: 'list';
       readonly head: { apiVersion: string; kind: string; metadata: object };
-      readonly items: readonly { readonly object: object; encoded(): Uint8Array }[];
+      readonly items: readonly { readonly object: object; encoded(): Uint8Array; protobuf(): Uint8Array }[];
     }
-  | { readonly kind: 'watch'; readonly events: AsyncIterable<EncodedWatchEvent> }
+  | {
+      readonly kind: 'watch';
+      readonly events: AsyncIterable<EncodedWatchEvent>;
+      /** What the events' objects are, when they can be protobuf. */
+      readonly of?: { readonly apiVersion: string; readonly kind: string };
+    }
   | { readonly kind: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: 'bytes'; readonly contentType: string; readonly bytes: Uint8Array };
 

@@ -1,5 +1,7 @@
 import type { KubeObject, Status, WatchEvent, WatchEventType } from '../../apimachinery/index.ts';
-import { type Served, type StoredEntry, toJson, type View } from '../storage/entry.ts';
+import { toJson } from '../serializer/json.ts';
+import { encodeWatchFrame } from '../serializer/protobuf/envelope.ts';
+import type { Served, StoredEntry, View } from '../storage/entry.ts';
 import type { EncodedWatchEvent } from '../types.ts';
 
 const closing = Buffer.from('}');
@@ -16,6 +18,7 @@ class SharedEvent implements EncodedWatchEvent {
   readonly event: WatchEvent<KubeObject>;
   readonly #served: Served;
   #encoded: Uint8Array | undefined;
+  #protobuf: Uint8Array | undefined;
 
   constructor(type: WatchEventType, served: Served) {
     this.event = { type, object: served.object as KubeObject };
@@ -26,12 +29,18 @@ class SharedEvent implements EncodedWatchEvent {
     this.#encoded ??= Buffer.concat([openings[this.event.type], this.#served.encoded(), closing]);
     return this.#encoded;
   }
+
+  protobuf(): Uint8Array {
+    this.#protobuf ??= encodeWatchFrame(this.event.type, this.#served.object, this.#served.protobuf());
+    return this.#protobuf;
+  }
 }
 
 /** An event of its own object: bookmarks, errors, tables. */
 export class PlainEvent implements EncodedWatchEvent {
   readonly event: WatchEvent<KubeObject | Status>;
   #encoded: Uint8Array | undefined;
+  #protobuf: Uint8Array | undefined;
 
   constructor(type: WatchEventType, object: object) {
     this.event = { type, object: object as KubeObject };
@@ -40,6 +49,11 @@ export class PlainEvent implements EncodedWatchEvent {
   encoded(): Uint8Array {
     this.#encoded ??= toJson(this.event);
     return this.#encoded;
+  }
+
+  protobuf(): Uint8Array {
+    this.#protobuf ??= encodeWatchFrame(this.event.type, this.event.object);
+    return this.#protobuf;
   }
 }
 

@@ -41,6 +41,9 @@ export function objectResponse(code: number, served: Served): ServerResponse {
       get encoded() {
         return served.encoded();
       },
+      get protobuf() {
+        return served.protobuf();
+      },
     },
   };
 }

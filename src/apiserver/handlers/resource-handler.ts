@@ -90,7 +90,7 @@ async function virtualHandler(
   const handler = deps.virtual.get(registry.key);
   if (!handler) throw newPathNotFound();
   const request = writeRequest(context, 'CreateOptions');
-  const body = requireObject(context.request, definition.kind);
+  const body = requireObject(context.request, registry.expected);
   const object = decodeObject(body.value, registry.expected, registry.deps.schemas, {
     validation: request.fieldValidation,
     warnings: request.warnings,

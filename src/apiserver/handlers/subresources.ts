@@ -92,7 +92,7 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
 }
 
 function replacedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
-  const body = requireObject(context.request, scaleKind.kind);
+  const body = requireObject(context.request, scaleKind);
   const wanted = decodeObject(body.value, scaleKind, registry.deps.schemas, { validation: 'Ignore', warnings: [] });
   return () => wanted;
 }
@@ -100,7 +100,9 @@ function replacedScale(registry: ResourceRegistry, context: RequestContext): (cu
 function patchedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
   if (context.info.verb !== 'patch') throw newMethodNotSupported(groupResource(registry.definition), context.info.verb);
   const asked = patchTypeOf(registry, context);
-  const body = readBodyValue(context.request, asked === 'application/apply-patch+yaml' ? 'yaml' : 'json');
+  const body = readBodyValue(context.request, {
+    encoding: asked === 'application/apply-patch+yaml' ? 'yaml' : 'json',
+  });
   if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
   // An applied Scale says all it wants of it, so it merges like a merge patch.
   const type = asked === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : asked;
@@ -118,7 +120,7 @@ export async function bindingHandler(
   name: string,
 ): Promise<ServerResponse> {
   const request = writeRequest(context, 'CreateOptions');
-  const body = requireObject(context.request, bindingKind.kind);
+  const body = requireObject(context.request, bindingKind);
   const binding = decodeObject(body.value, bindingKind, registry.deps.schemas, {
     validation: request.fieldValidation,
     warnings: request.warnings,
@@ -132,7 +134,7 @@ export async function bindingHandler(
 
 async function finalizeHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
   const request = writeRequest(context, 'UpdateOptions');
-  const body = requireObject(context.request, registry.definition.kind);
+  const body = requireObject(context.request, registry.expected);
   const namespace = checkTypeMeta(body.value, registry.expected);
   const result = await finalizeNamespace(registry, namespace, request);
   return respondWith(context, registry, 200, result.entry);
@@ -159,7 +161,7 @@ async function virtualSubresource(
 ): Promise<ServerResponse> {
   const request = writeRequest(context, 'CreateOptions');
   const expected = subresourceKind(registry, subresource);
-  const body = requireObject(context.request, subresource.kind);
+  const body = requireObject(context.request, expected);
   const object = decodeObject(body.value, expected, registry.deps.schemas, {
     validation: request.fieldValidation,
     warnings: request.warnings,

@@ -1,5 +1,5 @@
 /** Tables and partial metadata. Upstream: apiserver/pkg/endpoints/handlers/response.go, registry/rest/table.go. */
-import type { Column, ResourceDefinition } from '../../api/index.ts';
+import { apiVersionOf, type Column, type ResourceDefinition } from '../../api/index.ts';
 import {
   FieldErrorList,
   FieldPath,
@@ -10,6 +10,7 @@ import {
 } from '../../apimachinery/index.ts';
 import { PlainEvent } from '../cache/event.ts';
 import { type Negotiated, negotiate } from '../http/negotiate.ts';
+import { hasProtobuf } from '../serializer/protobuf/envelope.ts';
 import type { EncodedWatchEvent, RequestContext } from '../types.ts';
 
 export type Form = 'object' | 'table' | 'partial';
@@ -24,6 +25,7 @@ export function negotiateForm(
 ): Form {
   const accept = context.request.headers['accept'];
   if (accept === undefined || accept === 'application/json') return 'object';
+  const served = { apiVersion: apiVersionOf(definition), kind: definition.kind };
   const partial = what === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   const negotiated: Negotiated = negotiate(accept, {
     stream: what === 'watch',
@@ -32,6 +34,8 @@ export function negotiateForm(
       group === 'meta.k8s.io' &&
       metaVersions.has(version) &&
       (kind === 'Table' || kind === partial),
+    // Metadata is a message whatever it is of; Tables are none.
+    allowProtobuf: (convert) => (convert ? convert.kind !== 'Table' : hasProtobuf(served)),
   });
   if (!negotiated.convert) return 'object';
   return negotiated.convert.kind === 'Table' ? 'table' : 'partial';
@@ -48,8 +52,10 @@ export function includeObject(query: URLSearchParams): IncludeObject {
   throw newInvalid({ group: 'meta.k8s.io', kind: 'TableOptions' }, '', errors.errors);
 }
 
+export const partialKind = { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' } as const;
+
 export function partialMetadata(object: Readonly<KubeObject>): KubeObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+  return { ...partialKind, metadata: object.metadata };
 }
 
 /** All that upstream prints of a column, with its zero values. */

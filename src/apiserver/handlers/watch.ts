@@ -9,7 +9,7 @@ import type { EncodedWatchEvent, RequestContext, ServerResponse } from '../types
 import { type ListOptions, listOptions } from './options.ts';
 import { waitForVersion } from './read.ts';
 import { selectionOf } from './selection.ts';
-import { includeObject, negotiateForm, transformEvents } from './transform.ts';
+import { includeObject, negotiateForm, partialKind, transformEvents } from './transform.ts';
 
 /** Upstream: `--min-request-timeout`: watches without timeoutSeconds end after 1 to 2 times this. */
 export const minRequestTimeoutSeconds = 1800;
@@ -22,10 +22,13 @@ export async function watchHandler(registry: ResourceRegistry, context: RequestC
   const form = negotiateForm(context, registry.definition, 'watch');
   const include = form === 'table' ? includeObject(request.query) : 'None';
   const events = await openWatch(registry, info.namespace, options, request.signal);
-  if (form === 'object') return { code: 200, body: { kind: 'watch', events } };
+  if (form === 'object') return { code: 200, body: { kind: 'watch', events, of: registry.view } };
   const { clock } = registry.deps;
   const transformed = transformEvents(events, form, registry.definition, { include, now: () => clock.now() });
-  return { code: 200, body: { kind: 'watch', events: transformed } };
+  return {
+    code: 200,
+    body: { kind: 'watch', events: transformed, ...(form === 'partial' ? { of: partialKind } : {}) },
+  };
 }
 
 /** The old `/api/v1/watch/…/<name>` paths name the object outside the selector. */

@@ -22,7 +22,7 @@ import { negotiateForm } from './transform.ts';
 export async function createHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
   negotiateForm(context, registry.definition, 'one');
   const request = writeRequest(context, 'CreateOptions');
-  const body = requireObject(context.request, registry.definition.kind);
+  const body = requireObject(context.request, registry.expected);
   const object = decodeBody(registry, body, request);
   const entry = await createObject(registry, object, request);
   return respondWith(context, registry, 201, entry);
@@ -39,7 +39,7 @@ function decodeBody(registry: ResourceRegistry, body: Body, request: WriteReques
 export async function updateHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
   negotiateForm(context, registry.definition, 'one');
   const request = writeRequest(context, 'UpdateOptions');
-  const body = requireObject(context.request, registry.definition.kind);
+  const body = requireObject(context.request, registry.expected);
   const object = decodeBody(registry, body, request);
   checkName(object, request.name);
   registry.definition.strategy.applyDefaults?.(object);
@@ -70,7 +70,7 @@ export async function patchHandler(registry: ResourceRegistry, context: RequestC
   const type = patchTypeOf(registry, context);
   const apply = type === 'application/apply-patch+yaml';
   const request = writeRequest(context, 'PatchOptions', { apply });
-  const body = readBodyValue(context.request, apply ? 'yaml' : 'json');
+  const body = readBodyValue(context.request, { encoding: apply ? 'yaml' : 'json' });
   if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
   if (!apply) {
     const result = await patchObject(registry, patchFunction(registry, type, body.value), request);
@@ -98,8 +98,10 @@ const returnsDeletedObject: ReadonlySet<string> = new Set([
   'storageclasses.storage.k8s.io',
 ]);
 
+const deleteOptionsKind = { apiVersion: 'v1', kind: 'DeleteOptions' } as const;
+
 function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {
-  const body = readBodyValue(context.request);
+  const body = readBodyValue(context.request, { expected: deleteOptionsKind });
   if (body && !isObject(body.value)) throw newBadRequest('the body of a delete must be DeleteOptions');
   return deleteOptions(context.request.query, body?.value as Record<string, any> | undefined);
 }

@@ -8,7 +8,7 @@ import type { Dispatch, ServerRequest, ServerResponse } from '../types.ts';
 import { type Negotiated, negotiate, wantsPretty } from './negotiate.ts';
 import { type Incoming, maxRequestBodyBytes, parseTarget, readBody, readHeaders } from './read-request.ts';
 import { warningHeader } from './warning.ts';
-import { type Outgoing, writeResponse } from './write-response.ts';
+import { canBeProtobuf, type Outgoing, writeResponse } from './write-response.ts';
 
 export interface HttpsDoorDeps {
   readonly dispatch: Dispatch;
@@ -234,7 +234,8 @@ export class HttpsDoor {
   #encodingOf(headers: Readonly<Record<string, string | undefined>>, response: ServerResponse): Negotiated {
     try {
       const stream = response.body.kind === 'watch';
-      return negotiate(headers['accept'], { stream, allowConvert: () => true });
+      const protobuf = canBeProtobuf(response.body);
+      return negotiate(headers['accept'], { stream, allowConvert: () => true, allowProtobuf: () => protobuf });
     } catch {
       return { encoding: 'json', pretty: false };
     }

@@ -1,12 +1,11 @@
 import { newNotAcceptable, newUnsupportedMediaType } from '../../apimachinery/index.ts';
+import { protobufMediaType } from '../serializer/protobuf/envelope.ts';
 
-/** What klab writes; upstream also has `application/vnd.kubernetes.protobuf` (see README, parity). */
-export const responseMediaTypes = ['application/json', 'application/yaml'] as const;
-const streamMediaTypes = ['application/json;stream=watch'] as const;
-/** What klab reads. PATCH has its own list. */
-export const requestMediaTypes = ['application/json', 'application/yaml'] as const;
+/** What klab reads and writes. PATCH has its own list, and what has no protobuf message is never written as protobuf. */
+export const mediaTypes = ['application/json', 'application/yaml', protobufMediaType] as const;
+const streamMediaTypes = ['application/json;stream=watch', `${protobufMediaType};stream=watch`] as const;
 
-export type Encoding = 'json' | 'yaml';
+export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 /** One alternative of an Accept header. */
 interface Clause {
@@ -16,11 +15,17 @@ interface Clause {
   readonly q: number;
 }
 
+export interface Convert {
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+}
+
 export interface Negotiated {
   readonly encoding: Encoding;
   readonly pretty: boolean;
   /** `as`, `g`, `v`: the client wants another kind, e.g. Table. */
-  readonly convert?: { readonly kind: string; readonly group: string; readonly version: string };
+  readonly convert?: Convert;
   /** `profile=local|nopeer` of aggregated discovery. */
   readonly profile?: string;
 }
@@ -29,7 +34,9 @@ export interface NegotiateOptions {
   /** The answer is a watch. */
   readonly stream?: boolean;
   /** Whether a transformation can be done; asked for each clause that names one. Default: none can. */
-  allowConvert?(convert: { kind: string; group: string; version: string }): boolean;
+  allowConvert?(convert: Convert): boolean;
+  /** Whether the answer, so transformed, can be protobuf. Default: it cannot. */
+  allowProtobuf?(convert: Convert | undefined): boolean;
 }
 
 const plainJson: Negotiated = { encoding: 'json', pretty: false };
@@ -42,12 +49,13 @@ export function negotiate(accept: string | undefined, options: NegotiateOptions 
   if (accept === undefined || accept === '' || accept === 'application/json' || accept === '*/*') return plainJson;
   for (const clause of parseAccept(accept)) {
     const encoding = encodingOf(clause);
-    if (!encoding || (options.stream && encoding !== 'json')) continue;
+    if (!encoding || (options.stream && encoding === 'yaml')) continue;
     const { parameters } = clause;
     if (parameters['stream'] !== undefined && parameters['stream'] !== 'watch') continue;
     if (parameters['sv']) continue;
     const convert = convertOf(parameters);
     if (convert && !options.allowConvert?.(convert)) continue;
+    if (encoding === 'protobuf' && !options.allowProtobuf?.(convert)) continue;
     return {
       encoding,
       pretty: parameters['pretty'] === '1',
@@ -55,7 +63,7 @@ export function negotiate(accept: string | undefined, options: NegotiateOptions 
       ...(parameters['profile'] ? { profile: parameters['profile'] } : {}),
     };
   }
-  throw newNotAcceptable(options.stream ? streamMediaTypes : responseMediaTypes);
+  throw newNotAcceptable(options.stream ? streamMediaTypes : mediaTypes);
 }
 
 /** `pretty=true|1|…`, else the tools that people read: curl, Wget, browsers. */
@@ -73,8 +81,10 @@ export function requestEncoding(contentType: string | undefined): Encoding {
       return 'json';
     case 'application/yaml':
       return 'yaml';
+    case protobufMediaType:
+      return 'protobuf';
     default:
-      throw newUnsupportedMediaType(requestMediaTypes);
+      throw newUnsupportedMediaType(mediaTypes);
   }
 }
 
@@ -82,7 +92,8 @@ function encodingOf({ type, subtype }: Clause): Encoding | undefined {
   if (type === '*' && subtype === '*') return 'json';
   if (type !== 'application') return undefined;
   if (subtype === '*' || subtype === 'json') return 'json';
-  return subtype === 'yaml' ? 'yaml' : undefined;
+  if (subtype === 'yaml') return 'yaml';
+  return subtype === 'vnd.kubernetes.protobuf' ? 'protobuf' : undefined;
 }
 
 function convertOf(parameters: Readonly<Record<string, string>>): Negotiated['convert'] {

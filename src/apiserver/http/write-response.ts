@@ -1,6 +1,15 @@
 import type { ServerResponse as Http1Response } from 'node:http';
 import { encodeJson, encodeYaml, newInternalError, StatusError, stringifyJson } from '../../apimachinery/index.ts';
 import { type Clock, Slicer } from '../../base/index.ts';
+import {
+  encodeProtobuf,
+  encodeWatchFrame,
+  hasProtobuf,
+  itemHead,
+  listEnvelope,
+  protobufMediaType,
+  type TypeMeta,
+} from '../serializer/protobuf/envelope.ts';
 import type { EncodedWatchEvent, ResponseBody } from '../types.ts';
 import { gzipThresholdBytes, SlicedGzip } from './gzip.ts';
 import type { Encoding } from './negotiate.ts';
@@ -37,6 +46,18 @@ const newline = Buffer.from('\n');
 /** Big answers leave in pieces of about this size. */
 const pieceBytes = 64 * 1024;
 
+/** Whether all that the answer holds has protobuf messages. */
+export function canBeProtobuf(body: ResponseBody): boolean {
+  if (body.kind === 'object') return isTyped(body.object) && hasProtobuf(body.object);
+  if (body.kind === 'list') return hasProtobuf(body.head);
+  return body.kind === 'watch' && body.of !== undefined && hasProtobuf(body.of);
+}
+
+function isTyped(object: object): object is TypeMeta {
+  const { apiVersion, kind } = object as Partial<TypeMeta>;
+  return typeof apiVersion === 'string' && typeof kind === 'string';
+}
+
 /** Sends an answer. Headers other than content type, length and encoding are set already. Ends quietly when the client goes. */
 export async function writeResponse(
   outgoing: Outgoing,
@@ -52,10 +73,15 @@ export async function writeResponse(
     case 'bytes':
       return writeWhole(outgoing, code, body.contentType, body.bytes, options);
     case 'list':
+      if (options.encoding === 'protobuf') return writeProtobufList(outgoing, code, body, options);
       if (options.encoding === 'json' && !options.pretty) return writeList(outgoing, code, body, options);
       return writeObject(outgoing, code, { ...body.head, items: body.items.map((item) => item.object) }, options);
     case 'object':
-      if (body.encoded && options.encoding === 'json' && !options.pretty) {
+      if (options.encoding === 'protobuf') {
+        return writeWhole(outgoing, code, protobufMediaType, encodeProtobuf(body.object, body.protobuf), options);
+      }
+      // `encoded` is asked for last: it makes the bytes.
+      if (options.encoding === 'json' && !options.pretty && body.encoded) {
         const bytes = Buffer.concat([body.encoded, newline]);
         return writeWhole(outgoing, code, 'application/json', bytes, options);
       }
@@ -129,6 +155,52 @@ async function writeList(
   return writePieces(outgoing, code, all, options);
 }
 
+/** A list's length comes first in protobuf: all items are encoded before anything leaves. */
+async function writeProtobufList(
+  outgoing: Outgoing,
+  code: number,
+  body: Extract<ResponseBody, { kind: 'list' }>,
+  options: WriteOptions,
+): Promise<void> {
+  const slicer = new Slicer();
+  const parts: Uint8Array[] = [];
+  let itemsSize = 0;
+  for (const item of body.items) {
+    const message = item.protobuf();
+    const head = itemHead(message.length);
+    parts.push(head, message);
+    itemsSize += head.length + message.length;
+    if (slicer.due) {
+      await slicer.pause();
+      if (options.signal.aborted) return;
+    }
+  }
+  const { head, tail } = listEnvelope(body.head, body.head.metadata, itemsSize);
+  const size = head.length + itemsSize + tail.length;
+  outgoing.setHeader('Content-Type', protobufMediaType);
+  const compress = options.gzip && size > gzipThresholdBytes && !options.headOnly;
+  if (!compress) outgoing.setHeader('Content-Length', size);
+  if (options.headOnly) {
+    outgoing.writeHead(code);
+    outgoing.end();
+    return;
+  }
+  return writePieces(outgoing, code, joined([head, ...parts, tail]), { ...options, gzip: compress });
+}
+
+/** The same bytes in pieces of about 64 KB. */
+function* joined(parts: readonly Uint8Array[]): Generator<Uint8Array, undefined, undefined> {
+  let from = 0;
+  let size = 0;
+  for (let i = 0; i < parts.length; i++) {
+    size += parts[i]!.length;
+    if (size < pieceBytes && i + 1 < parts.length) continue;
+    yield Buffer.concat(parts.slice(from, i + 1), size);
+    from = i + 1;
+    size = 0;
+  }
+}
+
 /** The list's JSON in pieces of about 64 KB. */
 function* listPieces(
   head: string,
@@ -177,7 +249,7 @@ async function writePieces(
 }
 
 /**
- * One JSON event a line. Headers leave at once, so that the client knows its watch is established. The events come from
+ * One JSON event a line, or one protobuf frame each. Headers leave at once, so that the client knows its watch is established. The events come from
  * a bounded queue: while this client does not read, nothing is held for it beyond that queue and the socket's buffer.
  */
 async function writeWatch(
@@ -186,18 +258,23 @@ async function writeWatch(
   events: AsyncIterable<EncodedWatchEvent>,
   options: WriteOptions,
 ): Promise<void> {
-  outgoing.setHeader('Content-Type', 'application/json');
+  const protobuf = options.encoding === 'protobuf';
+  outgoing.setHeader('Content-Type', protobuf ? `${protobufMediaType};stream=watch` : 'application/json');
   outgoing.writeHead(code);
   outgoing.flushHeaders();
+  const sendEvent = (event: EncodedWatchEvent) =>
+    protobuf ? send(outgoing, event.protobuf(), options) : send(outgoing, event.encoded(), options, newline);
   try {
-    for await (const event of events) {
-      if (!(await send(outgoing, event.encoded(), options, newline))) return;
-    }
+    for await (const event of events) if (!(await sendEvent(event))) return;
   } catch (error) {
     if (options.signal.aborted) return;
     // The stream has begun: a failure can only be told as its last event.
     const { status } = error instanceof StatusError ? error : newInternalError(String(error));
-    await send(outgoing, encodeJson({ type: 'ERROR', object: status }), options, newline);
+    await sendEvent({
+      event: { type: 'ERROR', object: status },
+      encoded: () => encodeJson({ type: 'ERROR', object: status }),
+      protobuf: () => encodeWatchFrame('ERROR', status),
+    });
   }
   outgoing.end();
 }

@@ -1,9 +1,13 @@
-import { decodeJson, deepFreeze, encodeJson, type KubeObject } from '../../apimachinery/index.ts';
+import { decodeJson, deepFreeze, type KubeObject } from '../../apimachinery/index.ts';
+import { toJson } from '../serializer/json.ts';
+import { decodeProtobuf, encodeMessage, isProtobuf } from '../serializer/protobuf/envelope.ts';
 
-/** Something that can be served as it is: a shared read-only object and its JSON, made at most once. */
+/** Something that can be served as it is: a shared read-only object and its encodings, each made at most once. */
 export interface Served {
   readonly object: Readonly<KubeObject>;
   encoded(): Uint8Array;
+  /** Its protobuf message, without envelope. @throws ProtobufError for kinds that have none. */
+  protobuf(): Uint8Array;
 }
 
 /** Turns stored objects into another served version; never changes its input. Entries memoise by instance. */
@@ -19,7 +23,6 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
-const protobufMagic = Buffer.from('k8s\0', 'latin1');
 const storedHead = /^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*","metadata":\{(?=")/;
 const resourceVersionField = Buffer.from('"resourceVersion":');
 
@@ -42,22 +45,22 @@ export function encodeForStorage(object: Readonly<KubeObject>): Uint8Array {
 
 /** @throws DecodeError */
 function decode(key: string, value: Uint8Array, revision: number): KubeObject {
-  const bytes = bufferOf(value);
-  if (bytes.subarray(0, 4).equals(protobufMagic)) {
-    throw new DecodeError(`${key} is stored as protobuf, which this server does not read`);
-  }
   let object: KubeObject;
   try {
-    const text = bytes.toString('utf8');
-    object = maybeBig.test(text) ? (decodeJson(text).value as KubeObject) : JSON.parse(text);
+    object = isProtobuf(value) ? decodeProtobuf(value) : parseJson(value);
   } catch (error) {
-    throw new DecodeError(`${key} at revision ${revision} is not JSON: ${(error as Error).message}`);
+    throw new DecodeError(`${key} at revision ${revision} cannot be decoded: ${(error as Error).message}`);
   }
   if (typeof object !== 'object' || object === null || typeof object.metadata !== 'object') {
     throw new DecodeError(`${key} at revision ${revision} is not a Kubernetes object`);
   }
   object.metadata.resourceVersion = String(revision);
   return object;
+}
+
+function parseJson(value: Uint8Array): KubeObject {
+  const text = bufferOf(value).toString('utf8');
+  return maybeBig.test(text) ? (decodeJson(text).value as KubeObject) : JSON.parse(text);
 }
 
 /** The stored bytes with resourceVersion put in, which is much cheaper than encoding the object again. */
@@ -74,19 +77,10 @@ function spliced(value: Uint8Array, revision: number): Uint8Array | undefined {
   return out;
 }
 
-/** JSON bytes; the rare objects with integers beyond 2^53 (bigints) go the slow way. */
-export function toJson(object: unknown): Uint8Array {
-  try {
-    return Buffer.from(JSON.stringify(object));
-  } catch (error) {
-    if (error instanceof TypeError) return encodeJson(object);
-    throw error;
-  }
-}
-
 class Converted implements Served {
   readonly object: Readonly<KubeObject>;
   #encoded: Uint8Array | undefined;
+  #protobuf: Uint8Array | undefined;
 
   constructor(object: Readonly<KubeObject>) {
     this.object = deepFreeze(object);
@@ -95,6 +89,11 @@ class Converted implements Served {
   encoded(): Uint8Array {
     this.#encoded ??= toJson(this.object);
     return this.#encoded;
+  }
+
+  protobuf(): Uint8Array {
+    this.#protobuf ??= encodeMessage(this.object);
+    return this.#protobuf;
   }
 }
 
@@ -110,6 +109,7 @@ export class StoredEntry implements Served {
   readonly revision: number;
   #object: Readonly<KubeObject> | undefined;
   #encoded: Uint8Array | undefined;
+  #protobuf: Uint8Array | undefined;
   #views: Map<View, Served> | undefined;
 
   /** `object`, when at hand, becomes the entry's own; its resourceVersion is set here. */
@@ -133,6 +133,11 @@ export class StoredEntry implements Served {
   encoded(): Uint8Array {
     this.#encoded ??= spliced(this.value, this.revision) ?? toJson(this.object);
     return this.#encoded;
+  }
+
+  protobuf(): Uint8Array {
+    this.#protobuf ??= encodeMessage(this.object);
+    return this.#protobuf;
   }
 
   as(view: View): Served {

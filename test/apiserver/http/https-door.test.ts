@@ -14,6 +14,7 @@ import {
   ListenError,
   type ServerRequest,
 } from '../../../src/apiserver/index.ts';
+import type { EncodedWatchEvent } from '../../../src/apiserver/types.ts';
 import { BoundedQueue, Deferred, silentLogger, wallClock } from '../../../src/base/index.ts';
 import { CertificateAuthority, ensureClusterPki } from '../../../src/pki/index.ts';
 
@@ -71,6 +72,10 @@ async function ask(port: number, options: Options = {}) {
   const bytes = Buffer.concat(chunks);
   return { code: response.statusCode, headers: response.headers, bytes, text: bytes.toString() };
 }
+
+const neverAsked = (): never => {
+  throw new Error('nobody asked for protobuf');
+};
 
 const object = (value: object): ReturnType<Dispatch> =>
   Promise.resolve({ code: 200, body: { kind: 'object', object: value } });
@@ -184,6 +189,7 @@ describe('HTTPS door', () => {
     const items = Array.from({ length: count }, (_, i) => ({
       object: { i },
       encoded: () => Buffer.from(JSON.stringify({ i })),
+      protobuf: neverAsked,
     }));
     const head = { apiVersion: 'v1', kind: 'PodList', metadata: { resourceVersion: '7' } };
     const { port } = await serve(async () => ({ code: 200, body: { kind: 'list', head, items } }), {
@@ -198,7 +204,7 @@ describe('HTTPS door', () => {
   });
 
   it('starts a watch at once, streams its events, and ends it when the client goes', async () => {
-    const queue = new BoundedQueue<{ event: any; encoded(): Uint8Array }>(10);
+    const queue = new BoundedQueue<EncodedWatchEvent>(10);
     const aborted = new Deferred<void>();
     const { port } = await serve(async (request) => {
       request.signal.addEventListener('abort', () => {
@@ -211,7 +217,7 @@ describe('HTTPS door', () => {
     const incoming = await response;
     expect(incoming.headers).toMatchObject({ 'transfer-encoding': 'chunked', 'content-type': 'application/json' });
     const lines = incoming[Symbol.asyncIterator]();
-    queue.push({ event: {}, encoded: () => Buffer.from('{"type":"ADDED"}') });
+    queue.push({ event: {} as any, encoded: () => Buffer.from('{"type":"ADDED"}'), protobuf: neverAsked });
     expect(String((await lines.next()).value)).toBe('{"type":"ADDED"}\n');
     request.on('error', () => {});
     request.destroy();
@@ -224,7 +230,7 @@ describe('HTTPS door', () => {
       body: {
         kind: 'watch',
         events: (async function* () {
-          yield { event: {} as any, encoded: () => Buffer.from('{"type":"ADDED"}') };
+          yield { event: {} as any, encoded: () => Buffer.from('{"type":"ADDED"}'), protobuf: neverAsked };
           throw newForbidden({ group: '', resource: 'pods' }, '', 'later');
         })(),
       },
@@ -237,7 +243,7 @@ describe('HTTPS door', () => {
   });
 
   it('holds nothing for a watcher that does not read beyond the socket, and serves others meanwhile', async () => {
-    const event = { event: {} as any, encoded: () => Buffer.alloc(64 * 1024, 'x') };
+    const event = { event: {} as any, encoded: () => Buffer.alloc(64 * 1024, 'x'), protobuf: neverAsked };
     let taken = 0;
     const { port } = await serve(async (request) => {
       if (request.path !== '/watch') return object({ ok: true });
@@ -272,7 +278,7 @@ describe('HTTPS door', () => {
           kind: 'watch',
           events: (async function* () {
             try {
-              for (;;) yield { event: {} as any, encoded: () => Buffer.alloc(64 * 1024, 'x') };
+              for (;;) yield { event: {} as any, encoded: () => Buffer.alloc(64 * 1024, 'x'), protobuf: neverAsked };
             } finally {
               ended.resolve();
             }
