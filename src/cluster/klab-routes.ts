@@ -44,6 +44,17 @@ export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
   return [...clockRoutes(deps.clock), ...etcdRoutes(deps), ...schedulerRoutes(deps)];
 }
 
+/** @throws StatusError BadRequest. */
+function durationMs(text: unknown): number {
+  try {
+    const ms = typeof text === 'string' ? parseDuration(text) : Number.NaN;
+    if (ms >= 0) return ms;
+  } catch {
+    // Said below, with examples.
+  }
+  throw newBadRequest(`duration must be like 90s or 1h30m, not "${String(text)}"`);
+}
+
 function clockRoutes(clock: VirtualClock): KlabRoute[] {
   const state = () =>
     ok({ now: rfc3339Micro(clock.now()), epochMs: clock.now(), speed: clock.speed, paused: clock.speed === 0 });
@@ -71,9 +82,7 @@ function clockRoutes(clock: VirtualClock): KlabRoute[] {
             await clock.step();
             break;
           case 'advance': {
-            const ms = typeof duration === 'string' ? parseDuration(duration) : Number.NaN;
-            if (!(ms >= 0)) throw newBadRequest(`duration must be like 90s or 1h30m, not "${String(duration)}"`);
-            await clock.advance(ms);
+            await clock.advance(durationMs(duration));
             break;
           }
           default:
