@@ -3,6 +3,7 @@
 import { flush } from '@oclif/core/flush';
 import { run } from '@oclif/core/run';
 import { packageRoot } from '../base/index.ts';
+import { arrangeArguments } from './argv.ts';
 import { renderError } from './errors.ts';
 
 export async function main(argv: string[] = process.argv.slice(2)): Promise<void> {
@@ -12,7 +13,7 @@ export async function main(argv: string[] = process.argv.slice(2)): Promise<void
     throw error;
   });
   try {
-    await run(argv, { root: packageRoot() });
+    await run(arrangeArguments(argv), { root: packageRoot() });
     await flush();
   } catch (error) {
     const exit = (error as { oclif?: { exit?: number } }).oclif?.exit;
