@@ -3,7 +3,7 @@
 import { flush } from '@oclif/core/flush';
 import { run } from '@oclif/core/run';
 import { packageRoot } from '../base/index.ts';
-import { arrangeArguments } from './argv.ts';
+import { arrangeArguments } from './arrange.ts';
 import { renderError } from './errors.ts';
 
 export async function main(argv: string[] = process.argv.slice(2)): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arrangeArguments } from '../../src/cli/argv.ts';
+import { arrangeArguments } from '../../src/cli/arrange.ts';
 
 describe('arguments', () => {
   const cases: [string, string][] = [
