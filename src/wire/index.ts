@@ -1,9 +1,11 @@
 /**
- * wire: protobuf messages as tables, and gRPC (server and client; TCP, TLS, unix sockets) on node:http2.
+ * wire: protobuf messages as tables, gRPC (server and client; TCP, TLS, unix sockets) on node:http2, SPDY/3.1 and
+ * WebSocket framing.
  *
  * Promises: messages are data, their types are inferred; decoded bytes are copies; 64-bit integers are exact under a
  * stated policy; a failed call says whether it certainly never reached a server.
  */
+export { ByteQueue, type ByteStream, socketByteStream } from './byte-stream.ts';
 export { type CallContext, type ChannelOptions, GrpcChannel } from './channel.ts';
 export type { ClientStream } from './client-stream.ts';
 export {
@@ -48,5 +50,17 @@ export {
 } from './server.ts';
 export type { Peer, ServerCall, ServerStream } from './server-call.ts';
 export { bidiStream, type Method, type ServiceDescriptor, serverStream, service, unary } from './service.ts';
+export { SpdyConnection, type SpdyConnectionOptions, type SpdyStream } from './spdy/connection.ts';
+export { SpdyError } from './spdy/errors.ts';
+export { rstStatus, SpdyDecoder, SpdyEncoder, type SpdyFrame } from './spdy/frames.ts';
+export type { SpdyHeaders } from './spdy/headers.ts';
 export { type GrpcCode, GrpcError, grpcCode } from './status.ts';
 export type { Pem, TlsOptions } from './tls.ts';
+export {
+  WebSocketConnection,
+  type WebSocketMessage,
+  type WebSocketOptions,
+  webSocketTunnel,
+} from './websocket/connection.ts';
+export { encodeWebSocketFrame, WebSocketDecoder, WebSocketError, type WebSocketFrame } from './websocket/frames.ts';
+export { hasToken, isWebSocketRequest, offeredSubprotocols, webSocketAnswer } from './websocket/handshake.ts';
