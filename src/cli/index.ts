@@ -6,6 +6,7 @@ export { Flags } from '@oclif/core';
 export { default as chalk } from 'chalk';
 export { parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
+export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { BaseCommand } from './base-command.ts';
 export {
   allClusters,
@@ -20,6 +21,7 @@ export {
   type StartRequest,
   takeDown,
 } from './cluster.ts';
+export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { ManyErrors } from './errors.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';

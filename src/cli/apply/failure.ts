@@ -14,6 +14,29 @@ export function fieldsOf(status: Pick<Status, 'message' | 'details'>): string[] 
   return [...new Set(fields)];
 }
 
+/** Typed patches name list items by their keys (`containers[name="web"]`), places need their numbers. */
+export function byIndex(object: unknown, path: string): string {
+  let node: any = object;
+  return path.replace(/([^.[\]]+)|\[([^\]]*)\]/g, (text, field: string | undefined, item: string | undefined) => {
+    if (field !== undefined) {
+      node = node?.[field];
+      return text;
+    }
+    if (!Array.isArray(node) || /^\d+$/.test(item!)) {
+      node = node?.[item!];
+      return text;
+    }
+    const keys = [...item!.matchAll(/(\w+)=("[^"]*"|[^,]*)/g)].map(([, key, value]) => [
+      key!,
+      value!.replace(/^"(.*)"$/, '$1'),
+    ]);
+    const index = node.findIndex((entry) => keys.every(([key, value]) => String(entry?.[key!]) === value));
+    if (index < 0) return text;
+    node = node[index];
+    return `[${index}]`;
+  });
+}
+
 /** Places shown below one error. */
 const placesMax = 5;
 
@@ -24,8 +47,10 @@ export function describeFailure(manifest: Manifest, error: unknown): string {
   if (error instanceof StatusError && error.reason === 'Conflict' && error.status.details?.causes?.length) {
     out.push(conflictAdvice);
   }
-  const fields = error instanceof StatusError ? fieldsOf(error.status) : [];
-  const places = fields.map((field) => manifest.locate(field)).filter((place) => place !== undefined);
+  const fields = fieldsOf(error instanceof StatusError ? error.status : { message: (error as Error).message });
+  const places = fields
+    .map((field) => manifest.locate(byIndex(manifest.object, field)))
+    .filter((place) => place !== undefined);
   if (places.length === 0) {
     out.push(`  in ${positionText(manifest.position)}`);
     return out.join('\n');
