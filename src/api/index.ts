@@ -48,6 +48,31 @@ export {
 export { builtinResources } from './resources.ts';
 export { systemPriorityClasses } from './scheduling/v1/priorityclass/strategy.ts';
 export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';
+export {
+  accessModesFit,
+  betaStorageProvisionerAnnotation,
+  bindCompletedAnnotation,
+  boundByControllerAnnotation,
+  claimsOfPod,
+  classOfClaim,
+  classOfVolume,
+  delaysBinding,
+  ephemeralClaimError,
+  findMatchingVolume,
+  isClaimBound,
+  isVolumeBoundToClaim,
+  lacksClass,
+  noProvisioner,
+  type PodClaim,
+  provisionedByAnnotation,
+  selectedNodeAnnotation,
+  storageCapacity,
+  storageProvisionerAnnotation,
+  storageRequest,
+  unsatisfied,
+  volumeModesDiffer,
+  volumeNodeTerms,
+} from './storage/volumes.ts';
 export type {
   Affinity,
   AggregationRule,

@@ -14,11 +14,15 @@ export {
 export { DeploymentController } from './deployment/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
+export { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 export { GarbageCollector } from './garbage-collector/controller.ts';
 export { NamespaceController } from './namespace/controller.ts';
 export { NodeIpamController } from './node-ipam/controller.ts';
 export { NodeLifecycleController } from './node-lifecycle/controller.ts';
 export { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
+export { PersistentVolumeBinder } from './persistentvolume-binder/controller.ts';
+export { PersistentVolumeProtection } from './persistentvolume-protection/controller.ts';
+export { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protection/controller.ts';
 export {
   ControllerManager,
   type ControllerManagerOptions,
@@ -32,3 +36,4 @@ export { ReplicationController } from './replicationcontroller/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';
+export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';

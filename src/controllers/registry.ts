@@ -7,16 +7,21 @@ import type { Controller, ControllerContext, ControllerDescriptor } from './comm
 import { DeploymentController } from './deployment/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
+import { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 import { GarbageCollector } from './garbage-collector/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { NodeIpamController } from './node-ipam/controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/controller.ts';
 import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
+import { PersistentVolumeBinder } from './persistentvolume-binder/controller.ts';
+import { PersistentVolumeProtection } from './persistentvolume-protection/controller.ts';
+import { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protection/controller.ts';
 import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
+import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
 export const controllerTable: readonly ControllerDescriptor[] = [
@@ -80,6 +85,41 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new EndpointSliceController(context),
   },
   {
+  {
+    name: 'job-controller',
+    aliases: ['job'],
+    serviceAccount: 'job-controller',
+    create: (context) => new JobController(context),
+  },
+  {
+    name: 'persistentvolume-binder-controller',
+    aliases: ['persistentvolume-binder'],
+    serviceAccount: 'persistent-volume-binder',
+    create: (context) => new PersistentVolumeBinder(context),
+  },
+  {
+    name: 'persistentvolumeclaim-protection-controller',
+    aliases: ['pvc-protection'],
+    serviceAccount: 'pvc-protection-controller',
+    create: (context) => new PersistentVolumeClaimProtection(context),
+  },
+  {
+    name: 'persistentvolume-protection-controller',
+    aliases: ['pv-protection'],
+    serviceAccount: 'pv-protection-controller',
+    create: (context) => new PersistentVolumeProtection(context),
+  },
+  {
+    name: 'ephemeral-volume-controller',
+    aliases: ['ephemeral-volume'],
+    serviceAccount: 'ephemeral-volume-controller',
+    create: (context) => new EphemeralVolumeController(context),
+  },
+  {
+    name: 'sim-path-provisioner',
+    serviceAccount: 'sim-path-provisioner',
+    create: (context) => new SimPathProvisioner(context),
+  },
     name: 'pod-garbage-collector-controller',
     aliases: ['podgc'],
     serviceAccount: 'pod-garbage-collector',
