@@ -46,7 +46,6 @@ export default class Delete extends ApiCommand {
 
   async run(): Promise<void> {
     const parsed = await this.parse(Delete);
-    this.refuseUnknownFlags(parsed);
     const { flags } = parsed;
     const manifests = await readForDelete(flags, this.signal);
     const session = await this.session(flags);
