@@ -12,16 +12,16 @@ import { GarbageCollector } from './garbage-collector/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { NodeIpamController } from './node-ipam/controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/controller.ts';
-import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 import { PersistentVolumeBinder } from './persistentvolume-binder/controller.ts';
 import { PersistentVolumeProtection } from './persistentvolume-protection/controller.ts';
 import { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protection/controller.ts';
+import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
-import { TaintEvictionController } from './taint-eviction/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
+import { TaintEvictionController } from './taint-eviction/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
 export const controllerTable: readonly ControllerDescriptor[] = [
@@ -85,13 +85,6 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new EndpointSliceController(context),
   },
   {
-  {
-    name: 'job-controller',
-    aliases: ['job'],
-    serviceAccount: 'job-controller',
-    create: (context) => new JobController(context),
-  },
-  {
     name: 'persistentvolume-binder-controller',
     aliases: ['persistentvolume-binder'],
     serviceAccount: 'persistent-volume-binder',
@@ -120,6 +113,7 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     serviceAccount: 'sim-path-provisioner',
     create: (context) => new SimPathProvisioner(context),
   },
+  {
     name: 'pod-garbage-collector-controller',
     aliases: ['podgc'],
     serviceAccount: 'pod-garbage-collector',
