@@ -16,13 +16,14 @@ export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
 export { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 export { GarbageCollector } from './garbage-collector/controller.ts';
+export { JobController } from './job/controller.ts';
 export { NamespaceController } from './namespace/controller.ts';
 export { NodeIpamController } from './node-ipam/controller.ts';
 export { NodeLifecycleController } from './node-lifecycle/controller.ts';
-export { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 export { PersistentVolumeBinder } from './persistentvolume-binder/controller.ts';
 export { PersistentVolumeProtection } from './persistentvolume-protection/controller.ts';
 export { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protection/controller.ts';
+export { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 export {
   ControllerManager,
   type ControllerManagerOptions,
@@ -35,5 +36,5 @@ export { ReplicaSetController } from './replicaset/controller.ts';
 export { ReplicationController } from './replicationcontroller/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
-export { TaintEvictionController } from './taint-eviction/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
+export { TaintEvictionController } from './taint-eviction/controller.ts';

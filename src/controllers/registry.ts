@@ -9,6 +9,7 @@ import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
 import { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 import { GarbageCollector } from './garbage-collector/controller.ts';
+import { JobController } from './job/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { NodeIpamController } from './node-ipam/controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -83,6 +84,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['endpointslice'],
     serviceAccount: 'endpointslice-controller',
     create: (context) => new EndpointSliceController(context),
+  },
+  {
+    name: 'job-controller',
+    aliases: ['job'],
+    serviceAccount: 'job-controller',
+    create: (context) => new JobController(context),
   },
   {
     name: 'persistentvolume-binder-controller',

@@ -59,13 +59,30 @@ export class Lab implements AsyncDisposable {
       .map((event) => `${event.type} ${event.reason} ${event.message}`);
   }
 
-  /** Plays scheduler and kubelet: pods get a node, run, and are ready; pods being deleted go. Until the lab ends. */
-  autoRun(options: { readonly ready?: (pod: Readonly<Pod>) => boolean } = {}): this {
+  /**
+   * Plays scheduler and kubelet: pods get a node, run, and are ready; pods being deleted go. `exit`: pods end with its
+   * exit code after `seconds` (default 1), or go on when it says undefined. Until the lab ends.
+   */
+  autoRun(
+    options: {
+      readonly ready?: (pod: Readonly<Pod>) => boolean;
+      readonly exit?: (pod: Readonly<Pod>) => number | undefined;
+      readonly seconds?: number;
+    } = {},
+  ): this {
     const pods = this.context.informers.informer<Pod>('pods');
+    const started = new Set<string>();
     const act = (pod: Readonly<Pod>) => {
       this.#group.spawn('kubelet', async () => {
         if (pod.metadata.deletionTimestamp) await this.finish(pod);
-        else if ((pod.status?.phase ?? 'Pending') === 'Pending') await this.run(pod, options.ready?.(pod) ?? true);
+        else if ((pod.status?.phase ?? 'Pending') === 'Pending' && !started.has(pod.metadata.uid!)) {
+          started.add(pod.metadata.uid!);
+          await this.run(pod, options.ready?.(pod) ?? true);
+          const code = options.exit?.(pod);
+          if (code === undefined) return;
+          await this.clock.sleep((options.seconds ?? 1) * 1000);
+          await this.end(pod, code);
+        }
       });
     };
     pods.addHandler({ onAdd: act, onUpdate: (_, pod) => act(pod) });
@@ -98,6 +115,26 @@ export class Lab implements AsyncDisposable {
       ...placed,
       status: { ...placed.status, phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions },
     });
+  }
+
+  /** The pod's container ends: Succeeded with code 0, else Failed. */
+  async end(pod: Readonly<Pod>, exitCode: number): Promise<void> {
+    const client = this.client.resource<Pod>('pods').namespace(pod.metadata.namespace);
+    const current = await client.get(pod.metadata.name!).catch(() => undefined);
+    if (!current || current.metadata.uid !== pod.metadata.uid || current.metadata.deletionTimestamp) return;
+    const finishedAt = rfc3339(this.clock.now());
+    const conditions = current.status!.conditions!.map((condition) =>
+      ['Ready', 'ContainersReady'].includes(condition.type)
+        ? { ...condition, status: 'False' as const, lastTransitionTime: finishedAt }
+        : condition,
+    );
+    const container = current.spec!.containers[0]!;
+    const state = { terminated: { exitCode, finishedAt, reason: exitCode === 0 ? 'Completed' : 'Error' } };
+    const containerStatuses = [
+      { name: container.name, image: container.image!, imageID: '', ready: false, restartCount: 0, state },
+    ];
+    const phase = exitCode === 0 ? ('Succeeded' as const) : ('Failed' as const);
+    await client.updateStatus({ ...current, status: { ...current.status, phase, conditions, containerStatuses } });
   }
 
   async finish(pod: Readonly<Pod>): Promise<void> {

@@ -21,6 +21,8 @@ export interface ClaimOptions<T extends KubeObject> {
   freshOwner(): Promise<Readonly<KubeObject>>;
   /** What else must hold before an orphan is adopted. */
   filter?(object: Readonly<T>): boolean;
+  /** Given to what is adopted. */
+  readonly finalizers?: readonly string[];
 }
 
 /** The objects among `candidates` that are the owner's, after adopting and releasing. */
@@ -77,9 +79,14 @@ async function checkCanAdopt<T extends KubeObject>({ owner, freshOwner }: ClaimO
   }
 }
 
-async function adopt<T extends KubeObject>(object: Readonly<T>, { owner, client }: ClaimOptions<T>): Promise<void> {
+async function adopt<T extends KubeObject>(
+  object: Readonly<T>,
+  { owner, client, finalizers }: ClaimOptions<T>,
+): Promise<void> {
   const { name, uid } = object.metadata;
-  const patch = { metadata: { ownerReferences: [newControllerRef(owner)], uid } };
+  const patch = {
+    metadata: { ownerReferences: [newControllerRef(owner)], uid, ...(finalizers ? { finalizers } : {}) },
+  };
   await client.patch(name!, 'strategic', patch, { handOver: true });
 }
 

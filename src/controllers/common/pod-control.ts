@@ -19,9 +19,16 @@ export class PodControl {
     this.#recorder = recorder;
   }
 
-  /** Events `SuccessfulCreate` and `FailedCreate` on the owner. @throws StatusError */
-  async create(template: Readonly<PodTemplateSpec>, owner: Readonly<KubeObject>): Promise<Readonly<Pod>> {
-    const pod = podFromTemplate(template, owner, newControllerRef(owner));
+  /**
+   * Events `SuccessfulCreate` and `FailedCreate` on the owner. `generateName`: default the owner's name and a hyphen.
+   * @throws StatusError
+   */
+  async create(
+    template: Readonly<PodTemplateSpec>,
+    owner: Readonly<KubeObject>,
+    generateName?: string,
+  ): Promise<Readonly<Pod>> {
+    const pod = podFromTemplate(template, owner, newControllerRef(owner), generateName);
     try {
       const created = await this.#client.resource<Pod>('pods').create(pod);
       this.#recorder.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
@@ -54,13 +61,14 @@ export class PodControl {
  */
 export async function slowStartBatch(
   count: number,
-  fn: () => Promise<void>,
+  fn: (index: number) => Promise<void>,
   initialBatchSize = 1,
 ): Promise<{ readonly successes: number; readonly error?: unknown }> {
   let remaining = count;
   let successes = 0;
+  let started = 0;
   for (let size = Math.min(remaining, initialBatchSize); size > 0; size = Math.min(2 * size, remaining)) {
-    const results = await Promise.allSettled(Array.from({ length: size }, fn));
+    const results = await Promise.allSettled(Array.from({ length: size }, () => fn(started++)));
     const failures = results.filter((result) => result.status === 'rejected');
     successes += size - failures.length;
     if (failures.length > 0) return { successes, error: failures[0]!.reason };

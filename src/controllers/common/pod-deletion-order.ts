@@ -40,6 +40,25 @@ export function podsToDelete(
   return ranked.slice(0, count).map((entry) => entry.pod);
 }
 
+/**
+ * Order of a simple controller's pods, the first to delete first: unassigned; Pending, Unknown, Running; not ready; ready
+ * for less time; more restarts; younger. Upstream: controller.ActivePods.
+ */
+export function compareActivePods(a: ReadPod, b: ReadPod): number {
+  const [nodeA = '', nodeB = ''] = [a.spec?.nodeName, b.spec?.nodeName];
+  if ((nodeA === '') !== (nodeB === '')) return nodeA === '' ? -1 : 1;
+  const phases = (phaseOrder[a.status?.phase ?? ''] ?? 0) - (phaseOrder[b.status?.phase ?? ''] ?? 0);
+  if (phases !== 0) return phases;
+  const ready = isPodReady(a);
+  if (ready !== isPodReady(b)) return ready ? 1 : -1;
+  if (ready) {
+    const younger = (podReadyTime(b) ?? 0) - (podReadyTime(a) ?? 0);
+    if (younger !== 0) return younger;
+  }
+  const restarts = most(b.status?.containerStatuses ?? []) - most(a.status?.containerStatuses ?? []);
+  return restarts !== 0 ? restarts : (creationTimeOf(b) ?? 0) - (creationTimeOf(a) ?? 0);
+}
+
 function rank(pod: ReadPod, related: number, now: number): Ranked {
   const readyAt = podReadyTime(pod);
   const createdAt = creationTimeOf(pod);

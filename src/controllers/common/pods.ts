@@ -71,10 +71,11 @@ export function podFromTemplate(
   template: Readonly<PodTemplateSpec>,
   owner: Readonly<KubeObject>,
   controllerRef: OwnerReference,
+  generateName?: string,
 ): Pod {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   const name = owner.metadata.name!;
-  const prefix = `${name}-`;
+  const prefix = generateName ?? `${name}-`;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
