@@ -11,16 +11,7 @@ import { wallClock } from '../../src/base/index.ts';
 import { RemoteKV } from '../../src/etcd/index.ts';
 import { type ClusterPki, ensureClusterPki } from '../../src/pki/index.ts';
 import { clientTls, etcdInstalled, startRealEtcd } from '../helpers/real-etcd.ts';
-
-/** One line of the table. `ratio` above 1 means klab is better. */
-export interface Row {
-  readonly name: string;
-  readonly unit: string;
-  readonly klab: number;
-  readonly peer?: number;
-  readonly peerName?: string;
-  readonly ratio?: number;
-}
+import { markdown, type Row, row } from './row.ts';
 
 const inFlight = [1, 32, 256];
 const secondsEach = 3;
@@ -83,23 +74,12 @@ async function measure(kv: RemoteKV, n: number, seconds: number): Promise<Measur
 }
 
 function rows(klab: readonly Measured[], peer?: readonly Measured[]): Row[] {
-  const row = (name: string, unit: string, of: (m: Measured) => number, i: number, moreIsBetter: boolean): Row => {
-    const mine = of(klab[i]!);
-    if (!peer) return { name, unit, klab: mine };
-    const theirs = of(peer[i]!);
-    return {
-      name,
-      unit,
-      klab: mine,
-      peer: theirs,
-      peerName: 'etcd',
-      ratio: moreIsBetter ? mine / theirs : theirs / mine,
-    };
-  };
+  const line = (name: string, unit: string, of: (m: Measured) => number, i: number, moreIsBetter: boolean) =>
+    row(name, unit, of(klab[i]!), moreIsBetter, peer && { name: 'etcd', value: of(peer[i]!) });
   return [
-    ...inFlight.map((n, i) => row(`etcd door: durable puts, ${n} in flight`, '1/s', (m) => m.perSecond, i, true)),
-    row('etcd door: serial put, p50', 'ms', (m) => m.p50, 0, false),
-    row('etcd door: serial put, p99', 'ms', (m) => m.p99, 0, false),
+    ...inFlight.map((n, i) => line(`etcd door: durable puts, ${n} in flight`, '1/s', (m) => m.perSecond, i, true)),
+    line('etcd door: serial put, p50', 'ms', (m) => m.p50, 0, false),
+    line('etcd door: serial put, p99', 'ms', (m) => m.p99, 0, false),
   ];
 }
 
@@ -121,9 +101,4 @@ async function startOurs(dir: string): Promise<{ url: string; stop: () => Promis
   };
 }
 
-if (import.meta.main) {
-  for (const { name, unit, klab, peer, ratio } of await bench()) {
-    const against = peer === undefined ? '' : `  etcd ${peer.toFixed(2)}  ratio ${ratio!.toFixed(2)}`;
-    console.log(`${name.padEnd(40)} ${klab.toFixed(2)} ${unit}${against}`);
-  }
-}
+if (import.meta.main) process.stdout.write(`${markdown(await bench())}\n`);

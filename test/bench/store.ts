@@ -6,17 +6,10 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Prng, realClock } from '../../src/base/index.ts';
 import { EtcdCluster, type EtcdServerApi } from '../../src/etcd/index.ts';
 import { openStorage } from '../../src/sqlite/index.ts';
-
-/** One line of the table. */
-export interface Row {
-  readonly name: string;
-  readonly unit: string;
-  readonly klab: number;
-}
+import { markdown, type Row } from './row.ts';
 
 const provenance = { actor: 'bench', agent: 'bench/1' };
 const value = Buffer.alloc(1024, 'v');
@@ -137,8 +130,4 @@ function round(n: number): number {
   return Math.round(n * 100) / 100;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { name, klab, unit } of await bench()) {
-    process.stdout.write(`${name.padEnd(52)} ${String(klab).padStart(9)} ${unit}\n`);
-  }
-}
+if (import.meta.main) process.stdout.write(`${markdown(await bench())}\n`);

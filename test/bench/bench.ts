@@ -1,0 +1,53 @@
+/**
+ * `npm run bench`: what klab takes, beside the programs it is compared with where they are installed, in one run.
+ *
+ *   node test/bench/bench.ts [--only NAME] [--json FILE]
+ *
+ * NAME is one of the parts below. The build is used as it is: `npm run build` first.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { packageVersion } from '../../src/base/index.ts';
+import { api } from './api.ts';
+import { command } from './command.ts';
+import { bench as etcdDoor } from './etcd-door.ts';
+import { markdown, type Row } from './row.ts';
+import { boot, idle } from './server.ts';
+import { bench as store } from './store.ts';
+import { workload } from './workload.ts';
+
+const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
+  boot,
+  idle,
+  workload: () => workload(),
+  command,
+  api,
+  'etcd-door': etcdDoor,
+  store: () => store(),
+};
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
+const names = Object.keys(parts).filter((name) => values.only === undefined || name === values.only);
+if (names.length === 0) {
+  process.stderr.write(`no part "${values.only}"; parts are ${Object.keys(parts).join(', ')}\n`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+for (const name of names) {
+  const start = performance.now();
+  rows.push(...(await parts[name]!()));
+  process.stderr.write(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+}
+const machine = {
+  klab: packageVersion(),
+  node: process.version,
+  cpu: cpus()[0]?.model ?? '',
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  platform: `${process.platform} ${process.arch}`,
+};
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+process.stdout.write(
+  `klab ${machine.klab} on Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}, ${machine.platform}\n\n${markdown(rows)}\n`,
+);
