@@ -32,7 +32,6 @@ function commandFiles(folder = join(root, 'commands')): string[] {
 }
 
 async function bundle(): Promise<void> {
-  for (const folder of ['commands', 'chunks']) rmSync(join(dist, folder), { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
   const entryPoints: Record<string, string> = {};
   for (const file of commandFiles()) {
@@ -47,7 +46,8 @@ async function bundle(): Promise<void> {
   for (const [name, file] of Object.entries(named)) {
     if (existsSync(join(root, file))) entryPoints[name] = join(root, file);
   }
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     absWorkingDir: root,
     entryPoints,
     outdir: dist,
@@ -67,6 +67,14 @@ async function bundle(): Promise<void> {
     minifyWhitespace: true,
     logLevel: 'warning',
   });
+  // Only once the new bundles stand are those of former builds removed: a failed build leaves a working klab.
+  const written = new Set(Object.keys(metafile.outputs).map((file) => join(root, file)));
+  for (const folder of ['commands', 'chunks']) {
+    for (const entry of readdirSync(join(dist, folder), { withFileTypes: true, recursive: true })) {
+      const file = join(entry.parentPath, entry.name);
+      if (entry.isFile() && !written.has(file)) rmSync(file);
+    }
+  }
 }
 
 /** Without a manifest oclif would load every command at each start. */
