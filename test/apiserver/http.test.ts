@@ -101,19 +101,6 @@ describe('encodings', () => {
     expect(names).toEqual(expect.arrayContaining(['big', 'from-yaml']));
   });
 
-  it('refuses protobuf bodies and clients that take nothing else', async () => {
-    const protobuf = 'application/vnd.kubernetes.protobuf';
-    expect((await server.ask('POST', maps, { body: 'k8s', contentType: protobuf })).body).toMatchObject({
-      code: 415,
-      reason: 'UnsupportedMediaType',
-    });
-    expect((await server.ask('GET', maps, { headers: { accept: protobuf } })).body).toMatchObject({
-      code: 406,
-      reason: 'NotAcceptable',
-    });
-    expect((await server.ask('GET', maps, { headers: { accept: `${protobuf},application/json` } })).code).toBe(200);
-  });
-
   it('refuses bodies over three megabytes', async () => {
     const body = configMap('huge', { text: 'x'.repeat(3 * 1024 * 1024) });
     expect((await server.ask('POST', maps, { body })).body).toMatchObject({

@@ -133,12 +133,30 @@ function fullName(type: string, from: string): string {
   return `${from.slice(0, from.lastIndexOf('.') + 1)}${type}`;
 }
 
-/** API groups whose name in the table is not just what stands before `.k8s.io`. */
-const tableGroups: Readonly<Record<string, string>> = {
-  '': 'core',
-  'rbac.authorization.k8s.io': 'rbac',
-  'flowcontrol.apiserver.k8s.io': 'flowcontrol',
-};
+/** Name in the table of each API group. */
+const tableGroups: ReadonlyMap<string, string> = new Map([
+  ['', 'core'],
+  ...['apps', 'autoscaling', 'batch', 'policy'].map((group) => [group, group] as const),
+  ...[
+    'admissionregistration',
+    'apiextensions',
+    'apiregistration',
+    'authentication',
+    'authorization',
+    'certificates',
+    'coordination',
+    'discovery',
+    'events',
+    'meta',
+    'networking',
+    'node',
+    'resource',
+    'scheduling',
+    'storage',
+  ].map((group) => [`${group}.k8s.io`, group] as const),
+  ['rbac.authorization.k8s.io', 'rbac'],
+  ['flowcontrol.apiserver.k8s.io', 'flowcontrol'],
+]);
 /** Upstream registers these in every group version (metav1.AddToGroupVersion). */
 const everywhere: ReadonlySet<string> = new Set([
   'WatchEvent',
@@ -154,8 +172,7 @@ const everywhere: ReadonlySet<string> = new Set([
 export function protobufMessageOf(apiVersion: string, kind: string): string | undefined {
   if (everywhere.has(kind) || (kind === 'Status' && apiVersion === 'v1')) return `meta.v1.${kind}`;
   const slash = apiVersion.indexOf('/');
-  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
-  const name = tableGroups[group] ?? /^([a-z]+)(?:\.k8s\.io)?$/.exec(group)?.[1];
+  const name = tableGroups.get(slash < 0 ? '' : apiVersion.slice(0, slash));
   if (name === undefined) return undefined;
   const message = `${name}.${apiVersion.slice(slash + 1)}.${kind}`;
   return lines().has(message) || listOf(message) !== undefined ? message : undefined;

@@ -15,6 +15,7 @@ import {
   type SchemaSet,
   validateSchema,
 } from '../../apimachinery/index.ts';
+import { omitEmpty } from '../serializer/protobuf/envelope.ts';
 import { type FieldValidation, warn } from './request.ts';
 
 /** What decoding knows of the kind it expects. */
@@ -100,7 +101,8 @@ export function decodeObject(
       }
       throw error;
     }
-    if (typeof expected.schema !== 'string') applySchemaDefaults(object, schema, schemas);
+    if (typeof expected.schema === 'string') omitEmpty(object);
+    else applySchemaDefaults(object, schema, schemas);
   }
   if (options.validation !== 'Ignore') {
     const problems = [...(options.duplicates ?? []), ...unknown];

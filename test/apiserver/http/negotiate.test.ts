@@ -23,12 +23,24 @@ describe('content negotiation', () => {
     expect(negotiate('application/vnd.kubernetes.protobuf,application/json').encoding).toBe('json');
   });
 
+  it('writes protobuf to those who prefer it, where the answer can be protobuf', () => {
+    const allowProtobuf = (convert: { kind: string } | undefined) => convert?.kind !== 'Table';
+    const accept = 'application/vnd.kubernetes.protobuf,application/json';
+    expect(negotiate(accept, { allowProtobuf }).encoding).toBe('protobuf');
+    expect(negotiate(accept, { allowProtobuf, stream: true }).encoding).toBe('protobuf');
+    expect(negotiate(`${accept};q=0.5`, { allowProtobuf }).encoding).toBe('protobuf');
+    expect(negotiate('application/json,application/vnd.kubernetes.protobuf', { allowProtobuf }).encoding).toBe('json');
+    const asTable = `application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,${table}`;
+    expect(negotiate(asTable, { ...tables, allowProtobuf })).toMatchObject({ encoding: 'json' });
+  });
+
   it('refuses what it cannot write, with the list of what it can', () => {
+    const all = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
     expect(() => negotiate('application/vnd.kubernetes.protobuf')).toThrow(
-      'only the following media types are accepted: application/json, application/yaml',
+      `only the following media types are accepted: ${all}`,
     );
     expect(() => negotiate('application/yaml', { stream: true })).toThrow(
-      'only the following media types are accepted: application/json;stream=watch',
+      'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
     );
   });
 
@@ -49,12 +61,13 @@ describe('content negotiation', () => {
     expect(wantsPretty(new URLSearchParams(''), 'kubectl/v1.35')).toBe(false);
   });
 
-  it('reads JSON and YAML bodies and refuses protobuf with 415', () => {
+  it('reads JSON, YAML and protobuf bodies and refuses others with 415', () => {
     expect(requestEncoding(undefined)).toBe('json');
     expect(requestEncoding('application/json; charset=utf-8')).toBe('json');
     expect(requestEncoding('application/yaml')).toBe('yaml');
-    expect(() => requestEncoding('application/vnd.kubernetes.protobuf')).toThrow(
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    expect(requestEncoding('application/vnd.kubernetes.protobuf')).toBe('protobuf');
+    expect(() => requestEncoding('application/cbor')).toThrow(
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     );
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/index.ts';
+import { encodeProtobuf } from '../../../src/apiserver/serializer/protobuf/envelope.ts';
 import { runCompactor } from '../../../src/apiserver/storage/compactor.ts';
 import { decodeContinue, encodeContinue } from '../../../src/apiserver/storage/continue-token.ts';
 import { encodeForStorage, StoredEntry } from '../../../src/apiserver/storage/entry.ts';
@@ -45,9 +46,18 @@ describe('entries', () => {
     expect(Buffer.from(encodeForStorage(entry.object)).toString()).toContain('"n":9007199254740993');
   });
 
+  it('read what another API server stored as protobuf', () => {
+    const stored = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { k: 'v' } };
+    const entry = new StoredEntry(key, encodeProtobuf(stored), 7);
+    expect(entry.object).toEqual({ ...stored, metadata: { name: 'a', resourceVersion: '7' } });
+    expect(JSON.parse(Buffer.from(entry.encoded()).toString())).toEqual(entry.object);
+  });
+
   it('say what they cannot read', () => {
-    expect(() => new StoredEntry(key, Buffer.from('k8s\0...'), 7).object).toThrow(`${key} is stored as protobuf`);
-    expect(() => new StoredEntry(key, Buffer.from('{'), 7).object).toThrow(`${key} at revision 7 is not JSON`);
+    for (const value of ['k8s\0...', '{']) {
+      const entry = new StoredEntry(key, Buffer.from(value), 7);
+      expect(() => entry.object).toThrow(`${key} at revision 7 cannot be decoded: `);
+    }
   });
 });
 

@@ -36,6 +36,15 @@ function messageNamed({ apiVersion, kind }: TypeMeta): string {
   throw new ProtobufError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
 }
 
+/**
+ * Takes the zeros that Go's `omitempty` leaves out of JSON from an object, in place (`hostNetwork: false`), so that an
+ * object is the same whether it came as JSON or as protobuf. Kinds without a message stay as they are.
+ */
+export function omitEmpty(object: KubeObject): void {
+  const message = protobufMessageOf(object.apiVersion, object.kind);
+  if (message !== undefined) messageCodec(message).omitEmpty(object);
+}
+
 /** The message alone, as it stands in lists. @throws ProtobufError for kinds without one. */
 export function encodeMessage(object: Readonly<Record<string, any>>): Uint8Array {
   const codec = messageCodec(messageNamed(object as unknown as TypeMeta));

@@ -12,7 +12,7 @@ import { type ReverseWriter, wire } from './writer.ts';
 type Fields = Record<string, any>;
 type WriteField = (writer: ReverseWriter, object: Fields) => void;
 type ReadField = (reader: ProtobufReader, object: Fields, wireType: number) => void;
-type Fill = (object: Fields) => void;
+type Change = (object: Fields) => void;
 
 class MessageCodec implements ValueCodec {
   readonly wireType = wire.bytes;
@@ -21,7 +21,8 @@ class MessageCodec implements ValueCodec {
   /** Highest number first: writing goes backwards. */
   #writers: readonly WriteField[] | undefined;
   #readers: readonly (ReadField | undefined)[] = [];
-  #fills: readonly Fill[] = [];
+  #fills: readonly Change[] = [];
+  #omissions: readonly Change[] = [];
 
   constructor(name: string) {
     this.#name = name;
@@ -30,7 +31,8 @@ class MessageCodec implements ValueCodec {
   /** On first use: by then every message that this one reaches has its codec. */
   #compile(): readonly WriteField[] {
     const readers: (ReadField | undefined)[] = [];
-    const fills: Fill[] = [];
+    const fills: Change[] = [];
+    const omissions: Change[] = [];
     const writers: WriteField[] = [];
     for (const field of protobufFields(this.#name) ?? []) {
       if (field.inline) {
@@ -48,11 +50,14 @@ class MessageCodec implements ValueCodec {
           reader.leave(outer);
         };
         fills.push((object) => child.fill(object));
+        omissions.push((object) => child.omitEmpty(object));
         continue;
       }
       const codec = codecOf(field.type);
       writers.push(compileWriter(field, codec));
       readers[field.number] = compileReader(field, codec);
+      const omit = compileOmission(field, codec);
+      if (omit) omissions.push(omit);
       const { name } = field;
       if (field.kind === 'value' && (field.showsZero || codec.alwaysShown)) {
         fills.push((object) => {
@@ -62,6 +67,7 @@ class MessageCodec implements ValueCodec {
     }
     this.#readers = readers;
     this.#fills = fills;
+    this.#omissions = omissions;
     this.#writers = writers.reverse();
     return this.#writers;
   }
@@ -88,6 +94,12 @@ class MessageCodec implements ValueCodec {
   fill(object: Fields): void {
     if (!this.#writers) this.#compile();
     for (const fill of this.#fills) fill(object);
+  }
+
+  omitEmpty(object: Fields): void {
+    if (!this.#writers) this.#compile();
+    const omissions = this.#omissions;
+    for (let i = 0; i < omissions.length; i++) omissions[i]!(object);
   }
 
   write(writer: ReverseWriter, value: Fields | null | undefined): void {
@@ -180,6 +192,34 @@ function compileWriter(field: ProtobufField, codec: ValueCodec): WriteField {
         }
       };
     }
+  }
+}
+
+function compileOmission(field: ProtobufField, codec: ValueCodec): Change | undefined {
+  const { name, kind } = field;
+  if (kind === 'value' && !field.showsZero && !codec.alwaysShown) {
+    const zero = codec.empty();
+    return zero === undefined
+      ? undefined
+      : (object) => {
+          if (object[name] === zero) delete object[name];
+        };
+  }
+  if (!codec.omitEmpty) return undefined;
+  const inside = (value: unknown) => {
+    if (typeof value === 'object' && value !== null) codec.omitEmpty!(value);
+  };
+  switch (kind) {
+    case 'list':
+      return (object) => {
+        for (const item of object[name] ?? []) inside(item);
+      };
+    case 'map':
+      return (object) => {
+        for (const item of Object.values(object[name] ?? nothing)) inside(item);
+      };
+    default:
+      return (object) => inside(object[name]);
   }
 }
 

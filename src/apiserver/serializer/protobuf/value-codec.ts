@@ -17,6 +17,8 @@ export interface ValueCodec {
   empty(): unknown;
   /** A value field of this type is always in JSON, zero or not: Go's `omitempty` leaves no struct out. */
   readonly alwaysShown?: boolean;
+  /** Takes what Go's `omitempty` leaves out of JSON from an object, in place. Absent: there is nothing to take. */
+  omitEmpty?(value: any): void;
 }
 
 export const scalarCodecs: Readonly<Record<ProtobufScalar, ValueCodec>> = {
@@ -62,6 +64,28 @@ export const scalarCodecs: Readonly<Record<ProtobufScalar, ValueCodec>> = {
 const zeroTimeSeconds = -62_135_596_800;
 const maxTimeSeconds = 253_402_300_799;
 
+/** The times of one object repeat: the last one is remembered, both ways. */
+let lastText = '';
+let lastTextSeconds = 0;
+let lastSeconds = 0;
+let lastSecondsText = '1970-01-01T00:00:00Z';
+
+function secondsOf(text: string): number {
+  if (text !== lastText) {
+    lastTextSeconds = Math.floor(parseTime(text) / 1000);
+    lastText = text;
+  }
+  return lastTextSeconds;
+}
+
+function textOf(seconds: number): string {
+  if (seconds !== lastSeconds) {
+    lastSecondsText = rfc3339(seconds * 1000);
+    lastSeconds = seconds;
+  }
+  return lastSecondsText;
+}
+
 /** meta/v1 Time and MicroTime: seconds and nanoseconds; a zero time is an empty message and null in JSON. */
 function timeCodec(micro: boolean): ValueCodec {
   return {
@@ -72,7 +96,7 @@ function timeCodec(micro: boolean): ValueCodec {
         const nanos = micro ? Number((/\.(\d{1,6})/.exec(value)?.[1] ?? '0').padEnd(6, '0')) * 1000 : 0;
         writer.varint(nanos);
         writer.tag(0x10);
-        writer.varint(Math.floor(parseTime(value) / 1000));
+        writer.varint(secondsOf(value));
         writer.tag(0x08);
       }
       writer.varint(writer.size - mark);
@@ -93,7 +117,7 @@ function timeCodec(micro: boolean): ValueCodec {
       if (seconds < zeroTimeSeconds || seconds > maxTimeSeconds) {
         throw new ProtobufError('Time.MarshalJSON: year outside of range [0,9999]');
       }
-      const text = rfc3339(seconds * 1000);
+      const text = textOf(seconds);
       if (!micro) return text;
       return `${text.slice(0, -1)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`;
     },
@@ -101,8 +125,8 @@ function timeCodec(micro: boolean): ValueCodec {
   };
 }
 
-/** A number that may lie beyond 2^53: JSON.parse would round it. */
-const maybeBig = /[:[,\s]-?\d{16,}|^-?\d{16,}/;
+/** There may be a number beyond 2^53, which JSON.parse would round. */
+const maybeBig = /\d{16}/;
 
 function parseRaw(bytes: Buffer): unknown {
   const text = bytes.toString('utf8');
@@ -263,6 +287,9 @@ function schemaOr(
       return list.length > 0 ? list : undefined;
     },
     empty: () => undefined,
+    omitEmpty(value) {
+      for (const item of Array.isArray(value) ? value : [value]) if (isObject(item)) schemaCodec().omitEmpty?.(item);
+    },
   };
 }
 
