@@ -2,10 +2,11 @@
  * cli: what the commands share: base command, flags, printers, errors, exit codes, clusters' life. Commands parse flags,
  * make one call, print.
  */
-export { Flags } from '@oclif/core';
+export { Args, Flags } from '@oclif/core';
 export { default as chalk } from 'chalk';
 export { parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
+export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { BaseCommand } from './base-command.ts';
 export {
@@ -25,6 +26,7 @@ export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { ManyErrors } from './errors.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
+export { type ExplainRequest, explain } from './explain.ts';
 export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
