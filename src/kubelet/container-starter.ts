@@ -176,6 +176,7 @@ export class ContainerStarter {
       ports: container.ports ?? [],
       probePorts: probePorts(container),
       stdin: container.stdin === true,
+      stdinOnce: container.stdinOnce === true,
       tty: container.tty === true,
       runAsUser: security.runAsUser,
       runAsGroup: security.runAsGroup,

@@ -2,9 +2,10 @@
  * The node agent: joins the node's own objects, the pods bound to it and the runtime.
  * Upstream: pkg/kubelet/kubelet.go (Run, syncLoop, HandlePodAdditions …).
  */
-import type { KubeObject } from '../apimachinery/index.ts';
+import { type KubeObject, newNotFound } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, SharedInformer, withCause } from '../client/index.ts';
+import type { ByteStream } from '../wire/index.ts';
 import { admitPod, type Refusal } from './admission.ts';
 import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
@@ -178,6 +179,28 @@ export class Kubelet implements Runnable {
   ): Promise<number> {
     const id = findRunningContainer(this.#statuses.get(podUid), container);
     return this.#runtime.exec(id, command, streams, signal);
+  }
+
+  /** Streams of a container's first process; resolves when it has ended. */
+  attach(podUid: string, container: string, streams: ExecStreams, signal: AbortSignal): Promise<void> {
+    return this.#runtime.attach(this.runningContainer(podUid, container), streams, signal);
+  }
+
+  /** Runtime id of a running container. Throws StatusError `container not found ("name")`. */
+  runningContainer(podUid: string, container: string): string {
+    return findRunningContainer(this.#statuses.get(podUid), container);
+  }
+
+  /** Id of the pod's ready sandbox. Throws StatusError. */
+  async readySandbox(pod: { readonly name: string; readonly uid: string }): Promise<string> {
+    const sandbox = (await this.#runtime.podSandboxes(pod.uid)).find(({ state }) => state === 'ready');
+    if (!sandbox) throw newNotFound({ group: '', resource: 'pods' }, pod.name);
+    return sandbox.id;
+  }
+
+  /** One connection to a port of the pod, served to its end. Throws RuntimeError. */
+  portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void> {
+    return this.#runtime.portForward(sandboxId, port, connection, signal);
   }
 
   podStats(podUid: string): Promise<readonly ContainerStats[]> {

@@ -91,6 +91,7 @@ export interface Container {
     readOnlyRootFilesystem?: boolean;
   };
   stdin?: boolean;
+  stdinOnce?: boolean;
   tty?: boolean;
   targetContainerName?: string;
 }

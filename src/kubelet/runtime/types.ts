@@ -4,6 +4,8 @@
  * Times are cluster-clock milliseconds; a CRI client converts from nanoseconds.
  */
 
+import type { ByteStream } from '../../wire/index.ts';
+
 export type ContainerRuntimeState = 'created' | 'running' | 'exited' | 'unknown';
 
 export interface RuntimeVersion {
@@ -109,6 +111,8 @@ export interface ContainerConfig {
   /** Ports that probes and hooks of this container reach; a simulated server listens there too. */
   readonly probePorts: readonly number[];
   readonly stdin: boolean;
+  /** The end of the first attached client's input is the end of the container's. */
+  readonly stdinOnce?: boolean;
   readonly tty: boolean;
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
@@ -147,11 +151,21 @@ export interface ExecResult {
   readonly exitCode: number;
 }
 
-/** What an interactive exec or attach needs; `resize` comes with terminals. */
+/** In characters. */
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What an interactive exec or attach needs. */
 export interface ExecStreams {
   readonly stdin?: AsyncIterable<Uint8Array>;
-  stdout(chunk: Uint8Array): void;
-  stderr(chunk: Uint8Array): void;
+  /** A promise: the client is behind; write on when it resolves. */
+  stdout(chunk: Uint8Array): void | Promise<void> | undefined;
+  stderr(chunk: Uint8Array): void | Promise<void> | undefined;
+  /** The command runs at a terminal: stderr goes to stdout. */
+  readonly tty?: boolean;
+  readonly resize?: AsyncIterable<TerminalSize>;
 }
 
 /** One CRI log line. `partial` lines are joined by readers. */
@@ -221,6 +235,10 @@ export interface RuntimeService {
   execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;
   /** Runs with streams; resolves with the exit code. */
   exec(containerId: string, command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number>;
+  /** The streams of the container's first process; resolves when it has ended. */
+  attach(containerId: string, streams: ExecStreams, signal: AbortSignal): Promise<void>;
+  /** One connection to a port within the pod; resolves when it has ended. @throws RuntimeError when nothing answers. */
+  portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void>;
   containerLogs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   podStats(podUid: string): Promise<readonly ContainerStats[]>;
   /** Calls back on each change, in order. Returns the way to stop. */

@@ -7,6 +7,7 @@ import { fileCommands } from './shell/commands/files.ts';
 import type { Program } from './shell/commands/lines.ts';
 import { miscCommands, tableCommands } from './shell/commands/misc.ts';
 import { netCommands } from './shell/commands/net.ts';
+import { tar } from './shell/commands/tar.ts';
 import { textCommands } from './shell/commands/text.ts';
 import { Flow } from './shell/flow.ts';
 import type { CommandTable } from './shell/interpreter.ts';
@@ -46,6 +47,7 @@ export function makeCommandTable(): CommandTable {
     ...netCommands,
     ...textCommands,
     ...servers,
+    tar,
     ...tableCommands(table),
   };
   return table;

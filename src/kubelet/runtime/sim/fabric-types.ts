@@ -1,5 +1,7 @@
 /** The simulated pod network as runtime and cluster see it. The cluster supplies names and Services; pods attach listeners. */
 
+import type { ByteStream } from '../../../wire/index.ts';
+
 export interface HttpRequest {
   readonly method: string;
   /** Path with query. */
@@ -94,6 +96,8 @@ export interface NetworkFabric {
   http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse>;
   /** A TCP connection. @throws ConnectError */
   connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession>;
+  /** One TCP connection of bytes, served to its end. @throws ConnectError when it cannot be opened. */
+  stream(ip: string, port: number, connection: ByteStream, from: Peer, timeoutMs: number): Promise<void>;
   grpcHealth(
     ip: string,
     port: number,

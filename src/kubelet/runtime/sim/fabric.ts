@@ -3,6 +3,7 @@
  * Services, names and policies. Time passes only where a packet is dropped: then the caller waits for its timeout.
  */
 import { assert, type Clock } from '../../../base/index.ts';
+import type { ByteStream } from '../../../wire/index.ts';
 import {
   ConnectError,
   type FabricHooks,
@@ -14,6 +15,7 @@ import {
   type ServiceEndpoint,
   type TcpSession,
 } from './fabric-types.ts';
+import { serveBytes } from './http-bytes.ts';
 
 interface Range {
   readonly base: number;
@@ -118,6 +120,12 @@ export class MemoryFabric implements NetworkFabric {
     }
     if (target.tcp) return target.tcp(from);
     return { send: async () => '', close: () => {} };
+  }
+
+  async stream(ip: string, port: number, connection: ByteStream, from: Peer, timeoutMs: number): Promise<void> {
+    const target = await this.#find(ip, port, from, timeoutMs);
+    if (!target) throw await this.#unreachable(ip, port, timeoutMs);
+    await serveBytes(target, connection, from);
   }
 
   async grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number) {

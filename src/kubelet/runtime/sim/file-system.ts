@@ -1,5 +1,7 @@
 /** Files of a simulated container in memory: the image's own tree and what volumes bring. Bounded in size. */
+
 import type { Mount, MountedVolume, VolumeFile } from '../types.ts';
+import { decodeBytes } from './bytes.ts';
 
 /** An error as the C library names it; programs print `<command>: <path>: <message>`. */
 export class FileError extends Error {
@@ -97,7 +99,7 @@ function treeOf(volume: MountedVolume, now: number): FileTree {
     for (const { path, mode, content, read } of volume.files) {
       const full = normalize(path);
       tree.ensureParents(full, now);
-      const text = typeof content === 'string' ? content : Buffer.from(content ?? []).toString('utf8');
+      const text = typeof content === 'string' ? content : decodeBytes(content ?? new Uint8Array(0));
       tree.set(full, { kind: 'file', content: text, mode, mtime: now, read });
     }
   }

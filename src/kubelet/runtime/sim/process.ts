@@ -3,6 +3,7 @@ import type { Clock, Prng } from '../../../base/index.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../types.ts';
 import type { NetworkFabric, Peer } from './fabric-types.ts';
 import type { FileSystem } from './file-system.ts';
+import type { Terminal } from './terminal.ts';
 
 export type Signal = 'TERM' | 'INT' | 'QUIT' | 'HUP' | 'USR1' | 'USR2' | 'KILL';
 export const signalNumbers: Record<Signal, number> = { HUP: 1, INT: 2, QUIT: 3, KILL: 9, USR1: 10, USR2: 12, TERM: 15 };
@@ -24,12 +25,18 @@ export interface Sink {
 
 /** Where a process reads. Undefined = end of file. */
 export interface Source {
+  /** What is there, as soon as there is something. */
+  read(): Promise<string | undefined>;
   readLine(): Promise<string | undefined>;
   /** Everything that is left. */
   readAll(): Promise<string>;
 }
 
-export const emptySource: Source = { readLine: async () => undefined, readAll: async () => '' };
+export const emptySource: Source = {
+  read: async () => undefined,
+  readLine: async () => undefined,
+  readAll: async () => '',
+};
 
 export class TextSource implements Source {
   #text: string;
@@ -42,6 +49,9 @@ export class TextSource implements Source {
     const line = end < 0 ? this.#text : this.#text.slice(0, end);
     this.#text = end < 0 ? '' : this.#text.slice(end + 1);
     return line;
+  }
+  async read(): Promise<string | undefined> {
+    return (await this.readAll()) || undefined;
   }
   async readAll(): Promise<string> {
     const text = this.#text;
@@ -109,6 +119,17 @@ export class Pipe implements Sink, Source {
     }
   }
 
+  async read(): Promise<string | undefined> {
+    while (this.#buffer === '') {
+      if (this.#writerClosed || this.#readerClosed) return undefined;
+      await this.#changed();
+    }
+    const text = this.#buffer;
+    this.#buffer = '';
+    this.#notify();
+    return text;
+  }
+
   async readAll(): Promise<string> {
     let text = '';
     for (;;) {
@@ -160,6 +181,8 @@ export class Process {
   readonly stderr: Sink;
   /** First process of the container: signals without handler do nothing to it, except KILL. */
   readonly isInit: boolean;
+  /** The terminal it runs at, if any. */
+  readonly terminal: Terminal | undefined;
   readonly #controller: AbortController;
   readonly #handlers: Map<Signal, () => void>;
   #steps: { count: number; slices: number };
@@ -173,6 +196,7 @@ export class Process {
       stdout: Sink;
       stderr: Sink;
       isInit: boolean;
+      terminal?: Terminal | undefined;
       parent?: Process;
     },
   ) {
@@ -183,6 +207,7 @@ export class Process {
     this.stdout = init.stdout;
     this.stderr = init.stderr;
     this.isInit = init.isInit;
+    this.terminal = init.terminal;
     const { parent } = init;
     this.#controller = parent ? parent.#controller : new AbortController();
     this.#handlers = parent ? parent.#handlers : new Map();
@@ -198,8 +223,26 @@ export class Process {
       stdout: changes.stdout ?? this.stdout,
       stderr: changes.stderr ?? this.stderr,
       isInit: this.isInit,
+      terminal: this.terminal,
       parent: this,
     });
+  }
+
+  /** A job of an interactive shell: it can be interrupted without its shell; it is killed with it. */
+  job(): Process {
+    const job = new Process(this.world, {
+      env: this.env,
+      cwd: this.cwd,
+      stdin: this.stdin,
+      stdout: this.stdout,
+      stderr: this.stderr,
+      isInit: false,
+      terminal: this.terminal,
+    });
+    const signal = this.#controller.signal;
+    if (signal.aborted) job.kill(137);
+    else signal.addEventListener('abort', () => job.kill(137), { once: true, signal: job.abortSignal });
+    return job;
   }
 
   get killed(): boolean {

@@ -18,6 +18,8 @@ import { LogStore } from './log-store.ts';
 import { emptySource, Killed, Process, type Sink, type Source, TextSink, type World } from './process.ts';
 import { generalServer } from './servers.ts';
 import type { CommandTable } from './shell/interpreter.ts';
+import { ContainerStreams, clientSink, followSize, StreamSource, typeInto } from './streams.ts';
+import { Terminal } from './terminal.ts';
 
 export interface SimSandbox {
   readonly id: string;
@@ -53,6 +55,7 @@ export class SimContainer {
   readonly #createdAt: number;
   readonly #ports: { close(): void }[] = [];
   readonly #execs = new Set<Process>();
+  readonly #streams: ContainerStreams;
   #state: ContainerRuntimeState = 'created';
   #startedAt = 0;
   #finishedAt = 0;
@@ -74,6 +77,7 @@ export class SimContainer {
     this.#imageName = init.imageName;
     this.#createdAt = deps.clock.now();
     this.log = new LogStore(deps.clock);
+    this.#streams = new ContainerStreams(this.log, init.config, (signal) => this.#process?.signal(signal));
     this.#fs = new FileSystem({
       now: () => deps.clock.now(),
       mounts: init.config.mounts,
@@ -99,9 +103,10 @@ export class SimContainer {
         ? [...config.command, ...config.args]
         : [...image.entrypoint, ...(config.args.length > 0 ? config.args : image.cmd)];
     const process = this.#newProcess({
-      stdin: emptySource,
-      stdout: this.#sink('stdout'),
-      stderr: this.#sink('stderr'),
+      stdin: this.#streams.stdin,
+      stdout: this.#streams.sink('stdout'),
+      stderr: this.#streams.sink('stderr'),
+      terminal: this.#streams.terminal,
       isInit: true,
     });
     const run = this.#program(process, argv);
@@ -188,27 +193,46 @@ export class SimContainer {
   }
 
   async exec(command: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number> {
-    const encoder = new TextEncoder();
-    const sink = (write: (chunk: Uint8Array) => void): Sink => ({
-      write: (text) => {
-        write(encoder.encode(text));
-        return true;
-      },
-    });
-    const stdin = streams.stdin ? new StreamSource(streams.stdin) : emptySource;
+    const toStdout = clientSink((chunk) => streams.stdout(chunk));
+    const terminal = streams.tty
+      ? new Terminal({
+          write: async (text) => void (await toStdout.write(text)),
+          interrupt: (typed) => process.signal(typed),
+        })
+      : undefined;
+    const source = streams.stdin && !terminal ? new StreamSource(streams.stdin) : undefined;
+    const stdin = terminal && streams.stdin ? terminal.input : source;
     const process = this.#newProcess({
-      stdin,
-      stdout: sink((chunk) => streams.stdout(chunk)),
-      stderr: sink((chunk) => streams.stderr(chunk)),
+      stdin: stdin ?? emptySource,
+      stdout: terminal?.output ?? toStdout,
+      stderr: terminal?.output ?? clientSink((chunk) => streams.stderr(chunk)),
+      terminal,
       isInit: false,
     });
+    const background: Promise<void>[] = [];
+    if (terminal && streams.stdin) {
+      background.push(typeInto(terminal, streams.stdin).finally(() => terminal.hangUp()));
+    }
+    if (terminal && streams.resize) background.push(followSize(terminal, streams.resize));
+    // They end with the client's streams.
+    for (const task of background) task.catch(() => {});
     const onAbort = () => process.kill(137);
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
       return await this.#runExec(process, command);
     } finally {
       signal.removeEventListener('abort', onAbort);
+      void source?.close().catch(() => {});
     }
+  }
+
+  /** Resolves when the first process has ended. */
+  async attach(streams: ExecStreams, signal: AbortSignal): Promise<void> {
+    if (this.#state !== 'running') {
+      throw new RuntimeError('Unknown', `container is in CONTAINER_${this.#state.toUpperCase()} state`);
+    }
+    await this.#streams.attach(streams, signal);
   }
 
   async #runExec(process: Process, command: readonly string[]): Promise<number> {
@@ -277,6 +301,7 @@ export class SimContainer {
     process.kill(137);
     for (const exec of this.#execs) exec.kill(137);
     for (const port of this.#ports.splice(0)) port.close();
+    this.#streams.close();
     this.#state = 'exited';
     this.#finishedAt = this.#deps.clock.now();
     this.#exitCode = exitCode;
@@ -297,11 +322,18 @@ export class SimContainer {
     return fallbackToLogs && exitCode !== 0 ? this.log.tail(terminationLogLines, terminationLogBytes) : '';
   }
 
-  #newProcess(init: { stdin: Source; stdout: Sink; stderr: Sink; isInit: boolean }): Process {
+  #newProcess(init: {
+    stdin: Source;
+    stdout: Sink;
+    stderr: Sink;
+    isInit: boolean;
+    terminal?: Terminal | undefined;
+  }): Process {
     const { config, sandbox } = this;
     const env = new Map<string, string>(Object.entries({ ...this.#image.env, HOSTNAME: sandbox.config.hostname }));
     for (const { name, value } of config.env) env.set(name, value);
     if (!env.has('HOME')) env.set('HOME', '/root');
+    if (init.terminal && !env.has('TERM')) env.set('TERM', 'xterm');
     return new Process(this.#world, { ...init, env, cwd: config.workingDir || this.#image.workingDir });
   }
 
@@ -338,15 +370,6 @@ export class SimContainer {
     this.log.write('stdout', `klab: ${text}\n`);
   }
 
-  #sink(stream: 'stdout' | 'stderr'): Sink {
-    return {
-      write: (text) => {
-        this.log.write(stream, text);
-        return true;
-      },
-    };
-  }
-
   /** What the kubelet and the runtime put into every container. */
   #fillRoot(): void {
     const { config } = this.sandbox;
@@ -372,45 +395,3 @@ export class SimContainer {
 
 /** Exit code by which a timed-out exec is known here; no program ends with it. */
 const timedOut = -1;
-
-/** Bytes that come over a connection. */
-class StreamSource implements Source {
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  readonly #decoder = new TextDecoder();
-  #buffer = '';
-  #ended = false;
-
-  constructor(stream: AsyncIterable<Uint8Array>) {
-    this.#iterator = stream[Symbol.asyncIterator]();
-  }
-
-  async readLine(): Promise<string | undefined> {
-    for (;;) {
-      const end = this.#buffer.indexOf('\n');
-      if (end >= 0) {
-        const line = this.#buffer.slice(0, end);
-        this.#buffer = this.#buffer.slice(end + 1);
-        return line;
-      }
-      if (this.#ended) {
-        const line = this.#buffer;
-        this.#buffer = '';
-        return line === '' ? undefined : line;
-      }
-      await this.#more();
-    }
-  }
-
-  async readAll(): Promise<string> {
-    while (!this.#ended) await this.#more();
-    const text = this.#buffer;
-    this.#buffer = '';
-    return text;
-  }
-
-  async #more(): Promise<void> {
-    const { value, done } = await this.#iterator.next();
-    if (done) this.#ended = true;
-    else this.#buffer += this.#decoder.decode(value, { stream: true });
-  }
-}

@@ -3,6 +3,7 @@
  * what it answers, and in which words, follows containerd 2.x.
  */
 import type { Clock, Logger, Prng } from '../../../base/index.ts';
+import type { ByteStream } from '../../../wire/index.ts';
 import {
   type ContainerConfig,
   type ContainerEvent,
@@ -20,7 +21,7 @@ import {
   type RuntimeLogOptions,
 } from '../types.ts';
 import { makeCommandTable } from './command-table.ts';
-import type { NetworkFabric } from './fabric-types.ts';
+import { ConnectError, type NetworkFabric } from './fabric-types.ts';
 import { definitionOf, digestOf, parseImageName, sizeOf } from './images.ts';
 import { SimContainer, type SimSandbox } from './sim-container.ts';
 import { SimProbes } from './sim-probes.ts';
@@ -234,6 +235,33 @@ export class SimRuntime implements ContainerRuntime {
     signal: AbortSignal,
   ): Promise<number> {
     return this.#container(containerId).exec(command, streams, signal);
+  }
+
+  async attach(containerId: string, streams: ExecStreams, signal: AbortSignal): Promise<void> {
+    await this.#container(containerId).attach(streams, signal);
+  }
+
+  async portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void> {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    if (!sandbox) {
+      throw new RuntimeError('NotFound', `an error occurred when try to find sandbox "${sandboxId}": not found`);
+    }
+    const { name, namespace } = sandbox.config.metadata;
+    const from = { ip: sandbox.ips[0] ?? '', node: sandbox.config.node.name, namespace, pod: name };
+    const onAbort = () => connection.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#deps.fabric.stream('127.0.0.1', port, connection, from, 5_000);
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error;
+      throw new RuntimeError(
+        'Unknown',
+        `failed to execute portforward in network namespace "/var/run/netns/cni-${sandboxId.slice(0, 8)}": failed to connect to localhost:${port} inside namespace "${sandboxId}", IPv4: dial tcp4 127.0.0.1:${port}: connect: connection refused IPv6 dial tcp6 [::1]:${port}: connect: connection refused`,
+        { cause: error },
+      );
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async *containerLogs(

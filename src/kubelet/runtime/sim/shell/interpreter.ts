@@ -51,12 +51,22 @@ export class Shell {
 
   /** Runs a script to its end, then the EXIT trap. Returns the exit status. @throws Killed */
   async main(text: string): Promise<number> {
-    let status: number;
+    return this.exitTrap((await this.interpret(text, this.process)).status);
+  }
+
+  /** Runs one command of an interactive shell. What ends a script ends only the command, but for `exit`. @throws Killed */
+  async interpret(text: string, process: Process): Promise<{ readonly status: number; readonly exited: boolean }> {
     try {
-      status = await this.source(text, this.process);
+      return { status: await this.source(text, process), exited: false };
     } catch (error) {
-      status = await this.#endOf(error);
+      const status = await this.#endOf(error);
+      this.state.lastStatus = status;
+      return { status, exited: error instanceof Flow && error.kind === 'exit' };
     }
+  }
+
+  /** The shell ends: its EXIT trap runs. Returns the status to exit with. */
+  async exitTrap(status: number): Promise<number> {
     const onExit = this.state.traps.get('EXIT');
     if (onExit === undefined) return status;
     this.state.traps.delete('EXIT');

@@ -2,6 +2,7 @@
 import { rfc3339 } from '../../../../../base/index.ts';
 import type { Process } from '../../process.ts';
 import { ArithmeticError, evaluate } from '../arithmetic.ts';
+import { commandLoop } from '../interactive.ts';
 import { type CommandTable, Shell } from '../interpreter.ts';
 import { ShellState } from '../state.ts';
 import { eachLine, type Program } from './lines.ts';
@@ -95,7 +96,7 @@ export function shellProgram(table: CommandTable, name: string): Program {
       flags.delete('o');
     }
     const rest = args.slice(i);
-    let text: string;
+    let text: string | undefined;
     let shellName = name;
     let positional: readonly string[];
     if (flags.has('c')) {
@@ -113,14 +114,14 @@ export function shellProgram(table: CommandTable, name: string): Program {
       text = await process.world.fs.read(path);
     } else {
       positional = [];
-      text = await process.until(process.stdin.readAll());
     }
     const state = new ShellState(process.world.fs, process.env, process.cwd, shellName, positional);
     state.options.errexit = flags.has('e');
     state.options.nounset = flags.has('u');
     state.options.xtrace = flags.has('x');
     state.set('PWD', process.cwd);
-    return new Shell(process, state, table).main(text);
+    const shell = new Shell(process, state, table);
+    return text === undefined ? commandLoop(shell, process) : shell.main(text);
   };
 }
 
@@ -316,5 +317,13 @@ export const miscCommands: Record<string, Program> = {
   free: (process) =>
     show(process, '              total        used        free\nMem:        8388608      524288     7864320'),
   clear: async () => 0,
-  stty: async () => 0,
+  stty: async (process, args) => {
+    const { terminal } = process;
+    if (!terminal) {
+      await process.complain('stty: standard input: Not a tty');
+      return 1;
+    }
+    return args.includes('size') ? show(process, `${terminal.rows} ${terminal.columns}`) : 0;
+  },
+  tty: (process) => show(process, process.terminal ? '/dev/pts/0' : 'not a tty'),
 };

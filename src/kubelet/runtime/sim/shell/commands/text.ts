@@ -258,9 +258,12 @@ async function cat(process: Process, args: readonly string[]): Promise<number> {
     if (!flags.has('n')) {
       if (name !== '-') return process.print(await source.readAll());
       // Standard input may never end: pass on what comes.
-      let open = true;
-      await eachLine(process, source, async (line) => (open = await process.print(`${line}\n`)));
-      return open;
+      for (;;) {
+        const text = await process.until(source.read());
+        if (text === undefined) return true;
+        if (!(await process.print(text))) return false;
+        await process.step();
+      }
     }
     await eachLine(process, source, async (line) => process.print(`${String(number++).padStart(6)}\t${line}\n`));
     return true;
