@@ -2,6 +2,7 @@
  * Starts and stops the background server. Loaded by the CLI: imports nothing of the control plane.
  */
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { packageRoot, packageVersion, wallClock } from '../base/index.ts';
 import { ClusterError, type ClusterErrorCode } from './errors.ts';
@@ -53,7 +54,7 @@ export async function startServer(
   request: StartRequest,
   options: StartOptions = {},
 ): Promise<StartResult> {
-  const running = readServer(paths);
+  const running = await answeringServer(paths);
   if (running) return { info: running, started: false };
   ensureStateFolder(paths);
   const { execa } = await import('execa');
@@ -116,6 +117,34 @@ export async function startServer(
     if (child.connected) child.disconnect?.();
     child.unref();
   }
+}
+
+/** The running server, if its door answers: a process that was killed this moment still has a pid. */
+async function answeringServer(paths: ClusterPaths): Promise<ServerInfo | undefined> {
+  const end = wallClock.monotonic() + dyingMs;
+  for (;;) {
+    const info = readServer(paths);
+    if (!info || (await answers(info.api.endpoint))) return info;
+    if (wallClock.monotonic() > end) return info;
+    await wallClock.sleep(20);
+  }
+}
+
+/** How long a server that does not answer may take to die before it is taken for a living one. */
+const dyingMs = 2_000;
+
+function answers(endpoint: string): Promise<boolean> {
+  const { hostname, port } = new URL(endpoint);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    const finish = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+    socket.setTimeout(500, () => finish(false));
+  });
 }
 
 /** Exit code of a server that found another one holding the state folder. */
