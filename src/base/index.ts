@@ -13,6 +13,7 @@ export {
   deferTurn,
   parseTime,
   realClock,
+  rfc1123Local,
   rfc3339,
   rfc3339Micro,
   Slicer,

@@ -23,6 +23,7 @@ export {
   takeDown,
 } from './cluster.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
+export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';

@@ -28,8 +28,13 @@ export function podSelectorOf(object: Readonly<KubeObject>): string {
       }
   }
   throw new UserError(
-    `cannot get the logs from ${object.kind}: selector for ${object.kind}.${object.apiVersion} not implemented`,
+    `cannot get the logs from ${goType(object)}: selector for ${goType(object)} not implemented`,
   );
+}
+
+/** `*v1.ConfigMap`, as kubectl names types in its errors. */
+function goType(object: Readonly<KubeObject>): string {
+  return `*${object.apiVersion.replace(/^.*\//, '')}.${object.kind}`;
 }
 
 /** Pods of a selector, the one most worth reading first: placed before unplaced, ready, running, oldest ready first. */

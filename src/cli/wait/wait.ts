@@ -77,7 +77,9 @@ async function run(
     try {
       for (const condition of conditions) {
         const object = condition.kind === 'create' ? target.object : await met(session, target, condition, deadline);
-        print(object ?? target.object ?? placeholder(target));
+        const shown = object ?? target.object;
+        // What was never there is gone without a word.
+        if (shown) print(shown);
       }
     } catch (error) {
       session.signal?.throwIfAborted();
@@ -196,11 +198,6 @@ async function met(
 
 function notInTime(message: string): UserError {
   return new UserError(message, exitCodes.notInTime);
-}
-
-function placeholder({ resource, name }: NamedTarget): KubeObject {
-  const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
-  return { apiVersion, kind: resource.kind, metadata: { name } };
 }
 
 /** `pod/web condition met`, or the object in the format asked for. */
