@@ -38,6 +38,13 @@ export interface StrategyContext {
   readonly now: number;
   /** Empty, or `status`, `scale`, … */
   readonly subresource: string;
+  /** Who asks. Certificate requests record it. */
+  readonly user?: {
+    readonly name: string;
+    readonly uid?: string | undefined;
+    readonly groups?: readonly string[] | undefined;
+    readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
+  };
 }
 
 /**
@@ -64,6 +71,8 @@ export interface Strategy {
   validateStatusUpdate?(object: Readonly<KubeObject>, old: Readonly<KubeObject>, errors: FieldErrorList): void;
   /** Sent as Warning headers. */
   warnings?(object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[];
+  /** The same for writes through `/status`. */
+  statusWarnings?(object: Readonly<KubeObject>, old: Readonly<KubeObject>): string[];
   /** Grace period of a graceful delete in seconds, undefined when this kind is deleted at once. Pods only, upstream. */
   gracePeriodSeconds?(object: Readonly<KubeObject>): number | undefined;
   /** PUT to a name that does not exist creates it (leases, endpoints, events, …). Default false. */

@@ -3,13 +3,14 @@
  * the others have their own folder.
  */
 
-import { isPathSegmentName } from '../apimachinery/index.ts';
 import { admissionregistrationV1Resources } from './admissionregistration/v1/resources.ts';
+import { apiServiceStrategy } from './apiregistration/v1/apiservice/strategy.ts';
 import { appsV1Resources } from './apps/v1/resources.ts';
 import { authenticationV1Resources } from './authentication/v1/resources.ts';
 import { authorizationV1Resources } from './authorization/v1/resources.ts';
 import { autoscalingResources } from './autoscaling/resources.ts';
 import { batchV1Resources } from './batch/v1/resources.ts';
+import { certificateSigningRequestStrategy } from './certificates/v1/certificatesigningrequest/strategy.ts';
 import { certificateSigningRequestPrinter } from './certificates/v1/printers.ts';
 import { leaseStrategy } from './coordination/v1/lease/strategy.ts';
 import { coreV1Resources } from './core/v1/resources.ts';
@@ -20,6 +21,7 @@ import { eventsV1Resources } from './events/v1/resources.ts';
 import { flowSchemaPrinter, priorityLevelPrinter } from './flowcontrol/v1/printers.ts';
 import { flowSchemaStrategy, priorityLevelStrategy } from './flowcontrol/v1/strategies.ts';
 import { networkingV1Resources } from './networking/v1/resources.ts';
+import { runtimeClassStrategy } from './node/v1/runtimeclass/strategy.ts';
 import { podDisruptionBudgetStrategy } from './policy/v1/poddisruptionbudget/strategy.ts';
 import { podDisruptionBudgetPrinter } from './policy/v1/printers.ts';
 import { ageOf, nameOfRow, printer } from './printing.ts';
@@ -79,7 +81,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'APIService',
       plural: 'apiservices',
-      strategy: { validateName: (name) => isPathSegmentName(name) },
+      strategy: apiServiceStrategy,
       cluster: true,
       categories: 'api-extensions',
       etcdPrefix: 'apiregistration.k8s.io/apiservices',
@@ -98,6 +100,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'CertificateSigningRequest',
       plural: 'certificatesigningrequests',
+      strategy: certificateSigningRequestStrategy,
       cluster: true,
       shortNames: 'csr',
       subresources: [
@@ -162,7 +165,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'RuntimeClass',
       plural: 'runtimeclasses',
-      strategy: { allowCreateOnUpdate: true, allowUnconditionalUpdate: false },
+      strategy: runtimeClassStrategy,
       cluster: true,
       printer: runtimeClassPrinter,
     },

@@ -40,6 +40,9 @@ const words: Record<FieldErrorType, string> = {
   FieldValueTypeInvalid: 'Invalid value',
 };
 
+/** As the bad value of an Invalid error: the message does not show it. Upstream: field.OmitValueType. */
+export const omittedValue: unique symbol = Symbol('omitted value');
+
 /** Go's `%v`/`%q`-like rendering of a bad value, as upstream's ErrorBody does. */
 function renderBadValue(value: unknown): string {
   if (value === null || value === undefined) return 'null';
@@ -62,7 +65,7 @@ export function fieldErrorMessage(error: FieldError): string {
       text = word;
       break;
     default:
-      text = `${word}: ${renderBadValue(error.badValue)}`;
+      text = error.badValue === omittedValue ? word : `${word}: ${renderBadValue(error.badValue)}`;
   }
   return error.detail === '' ? text : `${text}: ${error.detail}`;
 }

@@ -58,6 +58,7 @@ export {
   type FieldErrorType,
   FieldPath,
   fieldErrorMessage,
+  omittedValue,
 } from './field-errors.ts';
 export {
   type ApplyRequest,

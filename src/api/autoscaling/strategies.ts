@@ -1,8 +1,11 @@
 /** Upstream: pkg/registry/autoscaling/horizontalpodautoscaler, pkg/apis/autoscaling (1.36). */
-import { type FieldErrorList, FieldPath, type KubeObject } from '../../apimachinery/index.ts';
+import { deepCopy, type KubeObject } from '../../apimachinery/index.ts';
 import { canonicalField, setIfAbsent } from '../defaulting.ts';
 import type { Strategy } from '../definition.ts';
+import { rules } from '../place.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../types.ts';
+import { autoscalerToV2 } from './conversion.ts';
+import { validateAutoscaler, validateAutoscalerStatus } from './validation.ts';
 
 const defaultCpuUtilization = 80;
 
@@ -46,24 +49,27 @@ const defaultV1 = (object: KubeObject): void => {
   if (object['spec']) setIfAbsent(object['spec'], 'minReplicas', 1);
 };
 
-/** What both versions have in common. */
-function validate(object: Readonly<KubeObject>, errors: FieldErrorList): void {
-  const spec = (object as Readonly<HorizontalPodAutoscaler>).spec;
-  const path = FieldPath.root('spec');
-  const min = spec?.minReplicas;
-  const max = spec?.maxReplicas ?? 0;
-  if (min !== undefined && min < 1) {
-    errors.invalid(path.child('minReplicas'), min, 'must be greater than or equal to 1');
-  }
-  if (max === 0) errors.required(path.child('maxReplicas'), 'must be set and greater than 0');
-  else if (max < 0) errors.invalid(path.child('maxReplicas'), max, 'must be greater than or equal to 1');
-  if (min !== undefined && max < min) {
-    errors.invalid(path.child('maxReplicas'), max, 'must be greater than or equal to `minReplicas`');
-  }
-  for (const field of ['kind', 'name'] as const) {
-    if (!spec?.scaleTargetRef?.[field]) errors.required(path.child('scaleTargetRef', field));
-  }
+/** v1 is held against the rules in the shape of v2. */
+function asV2(object: Readonly<KubeObject>): KubeObject {
+  const copy = deepCopy(object) as KubeObject;
+  autoscalerToV2(copy);
+  return copy;
 }
 
-export const horizontalPodAutoscalerV1Strategy: Strategy = { applyDefaults: defaultV1, validate };
-export const horizontalPodAutoscalerV2Strategy: Strategy = { applyDefaults: defaultV2, validate };
+export const horizontalPodAutoscalerV2Strategy: Strategy = {
+  applyDefaults: defaultV2,
+  ...rules(
+    (object) => validateAutoscaler(object),
+    (object, old) => validateAutoscaler(object, old['spec'] ?? {}),
+    validateAutoscalerStatus,
+  ),
+};
+
+const v2 = horizontalPodAutoscalerV2Strategy;
+
+export const horizontalPodAutoscalerV1Strategy: Strategy = {
+  applyDefaults: defaultV1,
+  validate: (object, errors) => v2.validate?.(asV2(object), errors),
+  validateUpdate: (object, old, errors) => v2.validateUpdate?.(asV2(object), asV2(old), errors),
+  validateStatusUpdate: (object, old, errors) => v2.validateStatusUpdate?.(asV2(object), asV2(old), errors),
+};

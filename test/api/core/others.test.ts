@@ -218,7 +218,7 @@ test('endpoint slices hold addresses of their type', () => {
   );
   expect(created('endpointslices', slice).ports).toEqual([{ name: '', port: 80, protocol: 'TCP' }]);
   expect(createErrors('endpointslices', slice)).toEqual([
-    'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be an IPv4 address',
+    'endpoints[0].addresses: Invalid value: "fd00::1": must be an IPv4 address',
     'endpoints[1].addresses: Required value: must contain at least 1 address',
   ]);
 });

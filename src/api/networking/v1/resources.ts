@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row } from '../../row.ts';
+import { ipAddressStrategy, serviceCidrStrategy } from './addresses.ts';
 import {
   ingressClassPrinter,
   ingressPrinter,
@@ -36,6 +37,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'IPAddress',
     plural: 'ipaddresses',
+    strategy: ipAddressStrategy,
     cluster: true,
     shortNames: 'ip',
     printer: ipAddressPrinter,
@@ -59,6 +61,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'ServiceCIDR',
     plural: 'servicecidrs',
+    strategy: serviceCidrStrategy,
     cluster: true,
     subresources: ['status'],
     printer: serviceCidrPrinter,

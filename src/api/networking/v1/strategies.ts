@@ -1,143 +1,254 @@
 /** Upstream: pkg/registry/networking, pkg/apis/networking/{v1/defaults,validation/validation}.go (1.36). */
 import {
-  type FieldErrorList,
-  FieldPath,
-  isDns1035Label,
+  isDns1123Label,
   isDns1123Subdomain,
   isIpAddress,
+  isPathSegmentName,
+  isPortName,
+  isPortNumber,
   isWildcardDns1123Subdomain,
+  nameIsDnsLabel,
   nameIsDnsSubdomain,
-  validateLabelSelector,
 } from '../../../apimachinery/index.ts';
+import { cidrWarnings, ipWarning, isLegacyCidr, isLegacyIp, isStrictSubset, parseCidr } from '../../addresses.ts';
 import { setIfAbsent } from '../../defaulting.ts';
 import type { Strategy } from '../../definition.ts';
-import type {
-  HTTPIngressPath,
-  Ingress,
-  IngressBackend,
-  IngressClass,
-  NetworkPolicy,
-  NetworkPolicyPeer,
-  NetworkPolicyPort,
-} from '../../types.ts';
-import { invalidEach, supportedProtocols, validateOptionalEnum, validatePortNumberOrName } from '../../validation.ts';
+import { nameRule, type Place, rules } from '../../place.ts';
+import type { Ingress, IngressClass, NetworkPolicy } from '../../types.ts';
+import { supportedProtocols } from '../../validation.ts';
 
 const invalidSequences = ['//', '/./', '/../', '%2f', '%2F'];
 const invalidSuffixes = ['/..', '/.'];
+const classAnnotation = 'kubernetes.io/ingress.class';
+const maxControllerLength = 250;
+const subdomain = nameRule(nameIsDnsSubdomain);
 
-function validateBackend(backend: IngressBackend | undefined, path: FieldPath, errors: FieldErrorList): void {
-  const { service, resource } = backend ?? {};
-  if (service && resource) errors.invalid(path, '', 'cannot set both resource and service backends');
-  else if (service) {
-    const at = path.child('service');
-    if (!service.name) errors.required(at.child('name'));
-    else invalidEach(isDns1035Label(service.name), service.name, at.child('name'), errors);
-    const { name, number } = service.port ?? {};
-    if (name && number) errors.invalid(at, '', 'cannot set both port name & port number');
-    else if (!name && !number) errors.required(at, 'port name or number is required');
-    else validatePortNumberOrName(name || number, at.child('port', name ? 'name' : 'number'), errors);
-  } else if (!resource) errors.invalid(path, '', 'resource or service backend is required');
+function validateLocalReference(reference: Place): void {
+  const group = reference.child('apiGroup');
+  if (group.isSet) group.matches(isDns1123Subdomain);
+  reference.child('kind').named(isPathSegmentName);
+  reference.child('name').named(isPathSegmentName);
 }
 
-function validateHttpPath(path: HTTPIngressPath, at: FieldPath, errors: FieldErrorList): void {
-  const text = path.path ?? '';
-  switch (path.pathType as string | undefined) {
-    case undefined:
-      errors.required(at.child('pathType'), 'pathType must be specified');
-      return;
+function validateBackend(backend: Place): void {
+  const service = backend.child('service');
+  const resource = backend.child('resource');
+  if (service.isSet && resource.isSet) backend.invalid('cannot set both resource and service backends', '');
+  else if (resource.isSet) validateLocalReference(resource);
+  else if (!service.isSet) backend.invalid('resource or service backend is required', '');
+  else {
+    service.child('name').named(nameRule(nameIsDnsLabel));
+    const [name, number] = [service.child('port', 'name'), service.child('port', 'number')];
+    if (name.text !== '' && number.number !== 0) backend.invalid('cannot set both port name & port number', '');
+    else if (name.text !== '') name.matches(isPortName);
+    else if (number.number !== 0) number.messages(isPortNumber(number.number));
+    else backend.required('port name or number is required');
+  }
+}
+
+function validateHttpPath(item: Place): void {
+  const type = item.child('pathType');
+  const path = item.child('path');
+  const { text } = path;
+  if (!type.isSet) {
+    type.required('pathType must be specified');
+    return;
+  }
+  switch (type.value) {
     case 'Exact':
     case 'Prefix':
-      if (!text.startsWith('/')) errors.invalid(at.child('path'), text, 'must be an absolute path');
-      for (const sequence of invalidSequences) {
-        if (text.includes(sequence)) errors.invalid(at.child('path'), text, `must not contain '${sequence}'`);
-      }
-      for (const suffix of invalidSuffixes) {
-        if (text.endsWith(suffix)) errors.invalid(at.child('path'), text, `cannot end with '${suffix}'`);
-      }
+      if (!text.startsWith('/')) path.invalid('must be an absolute path');
+      for (const part of invalidSequences) if (text.includes(part)) path.invalid(`must not contain '${part}'`);
+      for (const end of invalidSuffixes) if (text.endsWith(end)) path.invalid(`cannot end with '${end}'`);
       break;
     case 'ImplementationSpecific':
-      if (text !== '' && !text.startsWith('/')) errors.invalid(at.child('path'), text, 'must be an absolute path');
+      if (text !== '' && !text.startsWith('/')) path.invalid('must be an absolute path');
       break;
     default:
-      errors.notSupported(at.child('pathType'), path.pathType, ['Exact', 'ImplementationSpecific', 'Prefix']);
+      type.notSupported(['Exact', 'ImplementationSpecific', 'Prefix']);
   }
-  validateBackend(path.backend, at.child('backend'), errors);
+  validateBackend(item.child('backend'));
 }
 
-function validateHost(host: string, path: FieldPath, errors: FieldErrorList): void {
-  if (isIpAddress(host).length === 0) errors.invalid(path, host, 'must be a DNS name, not an IP address');
-  const messages = host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host);
-  invalidEach(messages, host, path, errors);
-}
+const hostRule = (host: string): readonly string[] =>
+  host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host);
 
-function validateIngress(ingress: Readonly<Ingress>, errors: FieldErrorList): void {
-  const spec = ingress.spec ?? {};
-  const path = FieldPath.root('spec');
-  const rules = spec.rules ?? [];
-  if (rules.length === 0 && !spec.defaultBackend) {
-    errors.invalid(path, rules, 'either `defaultBackend` or `rules` must be specified');
+const mustBeDnsName = 'must be a DNS name, not an IP address';
+
+function validateIngress(ingress: Place): void {
+  const spec = ingress.child('spec');
+  const rulesPlace = spec.child('rules');
+  const backend = spec.child('defaultBackend');
+  if (rulesPlace.list.length === 0 && !backend.isSet) {
+    spec.invalid('either `defaultBackend` or `rules` must be specified', rulesPlace.list);
   }
-  if (spec.defaultBackend) validateBackend(spec.defaultBackend, path.child('defaultBackend'), errors);
-  for (const [index, rule] of rules.entries()) {
-    const at = path.child('rules').index(index);
-    if (rule.host) validateHost(rule.host, at.child('host'), errors);
-    if (!rule.http) continue;
-    const paths = rule.http.paths ?? [];
-    if (paths.length === 0) errors.required(at.child('http', 'paths'));
-    for (const [i, item] of paths.entries()) validateHttpPath(item, at.child('http', 'paths').index(i), errors);
-  }
-  for (const [index, tls] of (spec.tls ?? []).entries()) {
-    for (const [i, host] of (tls.hosts ?? []).entries()) {
-      validateHost(host, path.child('tls').index(index).child('hosts').index(i), errors);
+  if (backend.isSet) validateBackend(backend);
+  for (const rule of rulesPlace.items()) {
+    const host = rule.child('host');
+    if (host.text !== '') {
+      if (isIpAddress(host.text).length === 0) host.invalid(mustBeDnsName);
+      host.matches(hostRule);
     }
+    const http = rule.child('http');
+    if (!http.isSet) continue;
+    const paths = http.child('paths');
+    if (paths.list.length === 0) paths.required();
+    for (const path of paths.items()) validateHttpPath(path);
   }
-  const name = spec.ingressClassName;
-  if (name) invalidEach(nameIsDnsSubdomain(name, false), name, path.child('ingressClassName'), errors);
+  for (const tls of spec.items('tls')) {
+    for (const host of tls.items('hosts')) host.matches(hostRule);
+    tls.child('secretName').maybe(subdomain);
+  }
+  const name = spec.child('ingressClassName');
+  if (name.isSet) name.matches(subdomain);
+}
+
+function validateIngressCreate(ingress: Place): void {
+  validateIngress(ingress);
+  const annotation = ingress.value.metadata.annotations?.[classAnnotation];
+  const name = ingress.value.spec?.ingressClassName;
+  if (annotation === undefined || name === undefined || annotation === name) return;
+  ingress
+    .child('annotations', classAnnotation)
+    .as(annotation)
+    .invalid('must match `ingressClassName` when both are specified');
+}
+
+function validateIngressStatus(ingress: Place, old: Readonly<Record<string, any>>): void {
+  const before: { ip?: string }[] = old['status']?.loadBalancer?.ingress ?? [];
+  for (const entry of ingress.items('status', 'loadBalancer', 'ingress')) {
+    const [ip, hostname] = [entry.child('ip'), entry.child('hostname')];
+    if (!before.some((other) => other.ip === ip.text)) ip.maybe(isLegacyIp);
+    if (hostname.text === '') continue;
+    hostname.matches(isDns1123Subdomain);
+    if (isIpAddress(hostname.text).length === 0) hostname.invalid(mustBeDnsName);
+  }
 }
 
 export const ingressStrategy: Strategy = {
   generation: 'spec',
   applyDefaults: (object) => setIfAbsent(object, 'spec', {}),
-  validate: (object, errors) => validateIngress(object as Readonly<Ingress>, errors),
+  ...rules(validateIngressCreate, validateIngress, validateIngressStatus),
+  warnings(object, old) {
+    if (old !== undefined || object.metadata.annotations?.[classAnnotation] === undefined) return [];
+    if ((object as Readonly<Ingress>).spec?.ingressClassName !== undefined) return [];
+    return [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`];
+  },
+  statusWarnings: (object) =>
+    ((object as Readonly<Ingress>).status?.loadBalancer?.ingress ?? []).flatMap((entry, index) =>
+      entry.ip ? ipWarning(`status.loadBalancer.ingress[${index}]`, entry.ip) : [],
+    ),
 };
 
-/** Checked by its schema only. */
+function validateIngressClass(ingressClass: Place): void {
+  const controller = ingressClass.child('spec', 'controller');
+  if (controller.text.length > maxControllerLength) controller.tooLong(maxControllerLength);
+  controller.domainPath();
+  const parameters = ingressClass.child('spec', 'parameters');
+  if (!parameters.isSet) return;
+  validateLocalReference(parameters);
+  const [scope, namespace] = [parameters.child('scope'), parameters.child('namespace')];
+  if (!scope.isSet) scope.required();
+  else if (scope.value === 'Namespace') {
+    if (namespace.isSet) namespace.matches(isDns1123Label);
+    else namespace.required("`parameters.scope` is set to 'Namespace'");
+  } else if (scope.value !== 'Cluster') scope.notSupported(['Cluster', 'Namespace']);
+  else if (namespace.isSet) namespace.forbidden("`parameters.scope` is set to 'Cluster'");
+}
+
 export const ingressClassStrategy: Strategy = {
   generation: 'spec',
   applyDefaults(object) {
     const parameters = (object as IngressClass).spec?.parameters;
     if (parameters) setIfAbsent(parameters, 'scope', 'Cluster');
   },
+  ...rules(validateIngressClass, (object, old) => {
+    object.child('spec', 'controller').immutable(old['spec']?.controller);
+    validateIngressClass(object);
+  }),
 };
 
-function validatePolicyPort(port: NetworkPolicyPort, path: FieldPath, errors: FieldErrorList): void {
-  validateOptionalEnum(port.protocol, supportedProtocols, path.child('protocol'), errors);
-  if (port.port === undefined) {
-    if (port.endPort !== undefined) {
-      errors.invalid(path.child('endPort'), port.endPort, 'may not be specified when `port` is not specified');
-    }
-    return;
-  }
-  validatePortNumberOrName(port.port, path.child('port'), errors);
-  if (port.endPort === undefined) return;
-  if (typeof port.port === 'string') {
-    errors.invalid(path.child('endPort'), port.endPort, 'may not be specified when `port` is non-numeric');
-  } else if (port.endPort < port.port) {
-    errors.invalid(path.child('endPort'), port.endPort, 'must be greater than or equal to `port`');
+function validatePolicyPort(item: Place): void {
+  item.child('protocol').maybeOneOf(supportedProtocols);
+  const [port, end] = [item.child('port'), item.child('endPort')];
+  if (!port.isSet) {
+    if (end.isSet) end.invalid('may not be specified when `port` is not specified');
+  } else if (typeof port.value === 'string') {
+    if (end.isSet) end.invalid('may not be specified when `port` is non-numeric');
+    port.matches(isPortName);
   } else {
-    validatePortNumberOrName(port.endPort, path.child('endPort'), errors);
+    port.messages(isPortNumber(port.number));
+    if (!end.isSet) return;
+    if (end.number < port.number) end.invalid('must be greater than or equal to `port`', port.number);
+    end.messages(isPortNumber(end.number));
   }
 }
 
-function validatePeer(peer: NetworkPolicyPeer, path: FieldPath, errors: FieldErrorList): void {
-  const { podSelector, namespaceSelector, ipBlock } = peer;
-  if (podSelector) validateLabelSelector(podSelector, path.child('podSelector'), errors);
-  if (namespaceSelector) validateLabelSelector(namespaceSelector, path.child('namespaceSelector'), errors);
-  if (ipBlock && !ipBlock.cidr) errors.required(path.child('ipBlock', 'cidr'));
-  if (!podSelector && !namespaceSelector && !ipBlock) errors.required(path, 'must specify a peer');
-  else if (ipBlock && (podSelector || namespaceSelector)) {
-    errors.forbidden(path, 'may not specify both ipBlock and another peer');
+function validateIpBlock(block: Place, known: ReadonlySet<string>): void {
+  const cidr = block.child('cidr');
+  if (cidr.text === '') {
+    cidr.required();
+    return;
   }
+  const legacy = (text: string) => (known.has(text) ? [] : isLegacyCidr(text));
+  cidr.matches(legacy);
+  const outer = parseCidr(cidr.text);
+  if (outer === undefined) return;
+  for (const except of block.items('except')) {
+    except.matches(legacy);
+    const inner = parseCidr(except.text);
+    if (inner !== undefined && !isStrictSubset(inner, outer)) except.invalid('must be a strict subset of `cidr`');
+  }
+}
+
+function validatePeer(peer: Place, known: ReadonlySet<string>): void {
+  const [pods, namespaces, block] = ['podSelector', 'namespaceSelector', 'ipBlock'].map((name) => peer.child(name));
+  pods!.selector();
+  namespaces!.selector();
+  if (block!.isSet) validateIpBlock(block!, known);
+  if (!pods!.isSet && !namespaces!.isSet && !block!.isSet) peer.required('must specify a peer');
+  else if (block!.isSet && (pods!.isSet || namespaces!.isSet)) {
+    peer.forbidden('may not specify both ipBlock and another peer');
+  }
+}
+
+const directions = [
+  ['ingress', 'from'],
+  ['egress', 'to'],
+] as const;
+
+/** Every ipBlock of a policy, with its path. */
+function ipBlocks(object: Readonly<Record<string, any>>): { path: string; cidr: string; except: readonly string[] }[] {
+  return directions.flatMap(([direction, peers]) =>
+    (object['spec']?.[direction] ?? []).flatMap((rule: any, i: number) =>
+      (rule?.[peers] ?? []).flatMap((peer: any, j: number) =>
+        peer?.ipBlock
+          ? [
+              {
+                path: `spec.${direction}[${i}].${peers}[${j}].ipBlock`,
+                cidr: peer.ipBlock.cidr ?? '',
+                except: peer.ipBlock.except ?? [],
+              },
+            ]
+          : [],
+      ),
+    ),
+  );
+}
+
+function validateNetworkPolicy(policy: Place, old: Readonly<Record<string, any>> = {}): void {
+  const spec = policy.child('spec');
+  const known = new Set(ipBlocks(old).flatMap((block) => [block.cidr, ...block.except]));
+  spec.child('podSelector').selector();
+  for (const [direction, peers] of directions) {
+    for (const rule of spec.items(direction)) {
+      for (const port of rule.items('ports')) validatePolicyPort(port);
+      for (const peer of rule.items(peers)) validatePeer(peer, known);
+    }
+  }
+  const types = spec.child('policyTypes');
+  if (types.list.length > 2) types.invalid('may not specify more than two policyTypes');
+  else for (const type of types.items()) type.maybeOneOf(['Egress', 'Ingress']);
 }
 
 export const networkPolicyStrategy: Strategy = {
@@ -153,35 +264,10 @@ export const networkPolicyStrategy: Strategy = {
       spec.policyTypes = (spec.egress ?? []).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
     }
   },
-  validate(object, errors) {
-    const spec = (object as Readonly<NetworkPolicy>).spec;
-    const path = FieldPath.root('spec');
-    validateLabelSelector(spec?.podSelector, path.child('podSelector'), errors);
-    const rules = [
-      ...(spec?.ingress ?? []).map((rule, i) => ({
-        rule,
-        peers: rule.from,
-        name: 'from',
-        at: path.child('ingress').index(i),
-      })),
-      ...(spec?.egress ?? []).map((rule, i) => ({
-        rule,
-        peers: rule.to,
-        name: 'to',
-        at: path.child('egress').index(i),
-      })),
-    ];
-    for (const { rule, peers, name, at } of rules) {
-      for (const [i, port] of (rule.ports ?? []).entries())
-        validatePolicyPort(port, at.child('ports').index(i), errors);
-      for (const [i, peer] of (peers ?? []).entries()) validatePeer(peer, at.child(name).index(i), errors);
-    }
-    const types = spec?.policyTypes ?? [];
-    if (types.length > 2) {
-      errors.invalid(path.child('policyTypes'), types, 'may not specify more than two policyTypes');
-    }
-    for (const [i, type] of types.entries()) {
-      validateOptionalEnum(type, ['Egress', 'Ingress'], path.child('policyTypes').index(i), errors);
-    }
-  },
+  ...rules((object) => validateNetworkPolicy(object), validateNetworkPolicy),
+  warnings: (object) =>
+    ipBlocks(object).flatMap(({ path, cidr, except }) => [
+      ...cidrWarnings(`${path}.cidr`, cidr),
+      ...except.flatMap((item, index) => cidrWarnings(`${path}.except[${index}]`, item)),
+    ]),
 };

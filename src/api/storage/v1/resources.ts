@@ -7,7 +7,14 @@ import {
   volumeAttachmentPrinter,
   volumeAttributesClassPrinter,
 } from './printers.ts';
-import { csiDriverStrategy, storageClassStrategy } from './strategies.ts';
+import {
+  csiDriverStrategy,
+  csiNodeStrategy,
+  csiStorageCapacityStrategy,
+  storageClassStrategy,
+  volumeAttachmentStrategy,
+  volumeAttributesClassStrategy,
+} from './strategies.ts';
 
 const place: GroupVersionRows = { group: 'storage.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.storage.v1' };
 
@@ -24,12 +31,12 @@ const inputs: readonly RowInput[] = [
     kind: 'CSINode',
     plural: 'csinodes',
     returnsDeletedObject: true,
-    strategy: { allowUnconditionalUpdate: false },
+    strategy: csiNodeStrategy,
     cluster: true,
     printer: csiNodePrinter,
   },
   // Upstream serves it with the default columns although it has a printer of its own.
-  { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: { allowUnconditionalUpdate: false } },
+  { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: csiStorageCapacityStrategy },
   {
     kind: 'StorageClass',
     plural: 'storageclasses',
@@ -43,7 +50,7 @@ const inputs: readonly RowInput[] = [
     kind: 'VolumeAttachment',
     plural: 'volumeattachments',
     returnsDeletedObject: true,
-    strategy: { allowUnconditionalUpdate: false },
+    strategy: volumeAttachmentStrategy,
     cluster: true,
     subresources: ['status'],
     newStatus: () => ({ attached: false }),
@@ -52,6 +59,7 @@ const inputs: readonly RowInput[] = [
   {
     kind: 'VolumeAttributesClass',
     plural: 'volumeattributesclasses',
+    strategy: volumeAttributesClassStrategy,
     returnsDeletedObject: true,
     cluster: true,
     shortNames: 'vac',

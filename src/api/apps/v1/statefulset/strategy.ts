@@ -1,11 +1,12 @@
 /** Upstream: pkg/registry/apps/statefulset/strategy.go, pkg/apis/apps/{v1/defaults,validation/validation}.go (1.36). */
 import { deepEqual, type FieldErrorList, FieldPath, isDns1123Label } from '../../../../apimachinery/index.ts';
-import { validateClaimSpec } from '../../../core/v1/persistentvolumeclaim/strategy.ts';
+import { validateClaimSpec } from '../../../core/v1/persistentvolumeclaim/validation.ts';
 import { defaultClaimSpec, defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
 import { validatePodTemplate } from '../../../core/v1/pod/validation.ts';
 import { validateLongRunning, validateSelectorMatches } from '../../../core/v1/podtemplate/validation.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
+import { Place } from '../../../place.ts';
 import type { PodTemplateSpec, StatefulSet, StatefulSetSpec } from '../../../types.ts';
 import {
   invalidEach,
@@ -96,7 +97,8 @@ function validateSpec(spec: Readonly<StatefulSetSpec>, isUpdate: boolean, errors
   validateOptionalEnum(retention?.whenScaled, retentionPolicies, retentionPath.child('whenScaled'), errors);
   if (!isUpdate) {
     for (const [index, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
-      validateClaimSpec(claim.spec ?? {}, specPath.child('volumeClaimTemplates').index(index).child('spec'), errors);
+      const at = specPath.child('volumeClaimTemplates').index(index).child('spec');
+      validateClaimSpec(new Place(claim.spec ?? {}, at, errors));
     }
   }
   validateNonNegative(spec.replicas, specPath.child('replicas'), errors);

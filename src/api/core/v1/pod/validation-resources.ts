@@ -38,7 +38,7 @@ export function validateResourceName(name: string, path: FieldPath, errors: Fiel
   return true;
 }
 
-function validateContainerResourceName(name: string, path: FieldPath, errors: FieldErrorList): void {
+export function validateContainerResourceName(name: string, path: FieldPath, errors: FieldErrorList): void {
   validateResourceName(name, path, errors);
   if (!name.includes('/')) {
     if (!standardContainerResources.has(name) && !isHugePages(name)) {

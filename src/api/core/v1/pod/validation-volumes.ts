@@ -4,25 +4,17 @@ import {
   type FieldPath,
   isDns1123Label,
   nameIsDnsSubdomain,
+  validateAnnotations,
+  validateLabels,
 } from '../../../../apimachinery/index.ts';
+import { Place } from '../../../place.ts';
 import type { Volume } from '../../../types.ts';
-import { invalidEach, quantityAt, validateOptionalEnum } from '../../../validation.ts';
+import { invalidEach, quantityAt } from '../../../validation.ts';
+import { validateClaimSpec } from '../persistentvolumeclaim/validation.ts';
+import { localDescending, type SourceCheck, validateOneSource, volumeSourceChecks } from '../volumes/sources.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './validation-env.ts';
 
 const fileModeMessage = 'must be a number between 0 and 0777 (octal), both inclusive';
-const moreThanOneSource = 'may not specify more than 1 volume type';
-
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-] as const;
-
 type Item = { key?: string; path?: string; mode?: number };
 type DownwardItem = { path?: string; mode?: number; fieldRef?: any; resourceFieldRef?: any };
 
@@ -114,78 +106,85 @@ function validateProjected(source: NonNullable<Volume['projected']>, path: Field
   }
 }
 
-/** Checks of the source types that have some beyond their schema. Keyed by field. */
-const sourceChecks: Readonly<Record<string, (source: any, at: FieldPath, errors: FieldErrorList) => void>> = {
-  emptyDir(source, at, errors) {
+/** Adapts a check that takes value, path and errors. */
+const plain =
+  (check: (source: any, at: FieldPath, errors: FieldErrorList) => void): SourceCheck =>
+  ({ value, path, errors }) =>
+    check(value, path, errors);
+
+/** Sources of pods only come on top of those that persistent volumes have too. */
+const sourceChecks: Readonly<Record<string, SourceCheck>> = {
+  emptyDir: plain((source, at, errors) => {
     if (source.sizeLimit === undefined) return;
     const limit = quantityAt(source.sizeLimit, at.child('sizeLimit'), errors);
     if (limit !== undefined && limit.sign < 0) {
       errors.forbidden(at.child('sizeLimit'), 'SizeLimit field must be a valid resource quantity');
     }
+  }),
+  ...volumeSourceChecks,
+  gitRepo(source) {
+    source.child('repository').named();
+    localDescending(source.child('directory'));
   },
-  hostPath(source, at, errors) {
-    if (!source.path) {
-      errors.required(at.child('path'));
-      return;
-    }
-    validateNoBacksteps(source.path, at.child('path'), errors);
-    validateOptionalEnum(source.type, hostPathTypes, at.child('type'), errors);
-  },
-  secret(source, at, errors) {
+  secret: plain((source, at, errors) => {
     if (!source.secretName) errors.required(at.child('secretName'));
     validateMode(source.defaultMode, at.child('defaultMode'), errors);
     validateItems(source.items, at.child('items'), errors);
-  },
-  configMap(source, at, errors) {
+  }),
+  configMap: plain((source, at, errors) => {
     if (!source.name) errors.required(at.child('name'));
     validateMode(source.defaultMode, at.child('defaultMode'), errors);
     validateItems(source.items, at.child('items'), errors);
-  },
-  downwardAPI(source, at, errors) {
+  }),
+  downwardAPI: plain((source, at, errors) => {
     validateMode(source.defaultMode, at.child('defaultMode'), errors);
     validateDownwardItems(source.items, at, errors);
+  }),
+  projected: plain(validateProjected),
+  persistentVolumeClaim: (source) => source.child('claimName').named(),
+  ephemeral(source) {
+    const template = source.child('volumeClaimTemplate');
+    if (!template.isSet) {
+      template.required();
+      return;
+    }
+    const { labels, annotations } = template.value.metadata ?? {};
+    validateLabels(labels, template.path.child('metadata', 'labels'), template.errors);
+    validateAnnotations(annotations, template.path.child('metadata', 'annotations'), template.errors);
+    validateClaimSpec(template.child('spec'));
   },
-  projected: validateProjected,
-  persistentVolumeClaim(source, at, errors) {
-    if (!source.claimName) errors.required(at.child('claimName'));
-  },
-  nfs(source, at, errors) {
-    if (!source.server) errors.required(at.child('server'));
-    if (!source.path) errors.required(at.child('path'));
-    else if (!source.path.startsWith('/')) errors.invalid(at.child('path'), source.path, 'must be an absolute path');
-  },
-  csi(source, at, errors) {
-    if (!source.driver) errors.required(at.child('driver'));
-  },
-  ephemeral(source, at, errors) {
-    if (!source.volumeClaimTemplate) errors.required(at.child('volumeClaimTemplate'));
-  },
-  image(source, at, errors) {
-    if (!source.reference) errors.required(at.child('reference'));
-    validateOptionalEnum(source.pullPolicy, ['Always', 'IfNotPresent', 'Never'], at.child('pullPolicy'), errors);
+  image(source, owner) {
+    const policy = source.child('pullPolicy');
+    if (owner.isPod) source.child('reference').named();
+    policy.oneOf(['Always', 'IfNotPresent', 'Never']);
   },
 };
 
-function validateSource(volume: Volume, podName: string | undefined, path: FieldPath, errors: FieldErrorList): void {
-  let sources = 0;
-  for (const [field, source] of Object.entries(volume)) {
-    if (field === 'name' || source === undefined || source === null) continue;
-    if (sources++ > 0) errors.forbidden(path.child(field), moreThanOneSource);
-    else sourceChecks[field]?.(source, path.child(field), errors);
+export interface VolumeOwner {
+  /** Templates have none. */
+  readonly podName?: string | undefined;
+  readonly isPod?: boolean | undefined;
+}
+
+const longPortal =
+  'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
+
+function validateSource(volume: Place, owner: VolumeOwner): void {
+  const name = volume.child('name');
+  validateOneSource(volume, sourceChecks, { name: name.text, isPod: owner.isPod === true });
+  const iscsi = volume.value.iscsi;
+  if (iscsi?.initiatorName !== undefined && `${name.text}:${iscsi.targetPortal ?? ''}`.length > 64) {
+    name.invalid(longPortal);
   }
-  if (sources === 0) errors.required(path, 'must specify a volume type');
-  if (volume.ephemeral && podName && volume.name) {
-    const claimName = `${podName}-${volume.name}`;
-    for (const message of nameIsDnsSubdomain(claimName, false)) {
-      errors.invalid(path.child('name'), volume.name, `PVC name "${claimName}": ${message}`);
-    }
-  }
+  if (!volume.value.ephemeral || !owner.podName || name.text === '') return;
+  const claimName = `${owner.podName}-${name.text}`;
+  for (const message of nameIsDnsSubdomain(claimName, false)) name.invalid(`PVC name "${claimName}": ${message}`);
 }
 
 /** Returns the names of the volumes that are well formed: what mounts may refer to. */
 export function validateVolumes(
   volumes: readonly Volume[] | undefined,
-  podName: string | undefined,
+  owner: VolumeOwner,
   path: FieldPath,
   errors: FieldErrorList,
 ): ReadonlyMap<string, Volume> {
@@ -193,7 +192,7 @@ export function validateVolumes(
   for (const [index, volume] of (volumes ?? []).entries()) {
     const at = path.index(index);
     const before = errors.length;
-    validateSource(volume, podName, at, errors);
+    validateSource(new Place(volume, at, errors), owner);
     if (!volume.name) errors.required(at.child('name'));
     else invalidEach(isDns1123Label(volume.name), volume.name, at.child('name'), errors);
     if (known.has(volume.name)) errors.duplicate(at.child('name'), volume.name);

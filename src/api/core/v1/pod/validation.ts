@@ -170,7 +170,7 @@ export function validatePodSpec(
   errors: FieldErrorList,
 ): void {
   const context: ContainerContext = {
-    volumes: validateVolumes(spec.volumes, options.podName, path.child('volumes'), errors),
+    volumes: validateVolumes(spec.volumes, options, path.child('volumes'), errors),
     claimNames: new Set((spec.resourceClaims ?? []).map((claim) => claim.name)),
     spec,
   };

@@ -141,7 +141,7 @@ function validateClusterIps(spec: Readonly<ServiceSpec>, errors: FieldErrorList)
 }
 
 /** Addresses that lead to the node itself or nowhere. */
-function endpointIpProblem(address: string): string | undefined {
+export function endpointIpProblem(address: string): string | undefined {
   if (address === '0.0.0.0' || address === '::') return 'may not be unspecified';
   if (address.startsWith('127.') || address === '::1') return 'may not be in the loopback range (127.0.0.0/8, ::1/128)';
   if (address.startsWith('169.254.') || /^fe[89ab]/i.test(address)) {

@@ -1,92 +1,119 @@
 /** Upstream: pkg/registry/discovery/endpointslice/strategy.go, pkg/apis/discovery (1.36). */
 import {
   deepEqual,
-  type FieldErrorList,
-  FieldPath,
   isDns1123Label,
   isDns1123Subdomain,
-  isIpAddress,
-  isPortNumber,
-  isQualifiedName,
+  isLabelValue,
   nameIsDnsSubdomain,
+  validateLabels,
 } from '../../../../apimachinery/index.ts';
-import { validateEndpointIp } from '../../../core/v1/service/validation.ts';
+import { ipWarning, isLegacyIp, isStrictIp, parseAddress } from '../../../addresses.ts';
+import { endpointIpProblem } from '../../../core/v1/service/validation.ts';
 import { setIfAbsent } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
-import type { DiscoveryEndpointPort, Endpoint, EndpointSlice } from '../../../types.ts';
-import { invalidEach, supportedProtocols, validateEnum, validateImmutable } from '../../../validation.ts';
+import { nameRule, type Place, rules } from '../../../place.ts';
+import type { EndpointSlice } from '../../../types.ts';
+import { supportedProtocols } from '../../../validation.ts';
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
 const maxEndpoints = 1000;
 const maxAddresses = 100;
 const maxPorts = 20_000;
+const maxHints = 8;
+const maxTopologyLabels = 16;
+/** What these write is in canonical form. */
+const controllers = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']);
+const subdomain = nameRule(nameIsDnsSubdomain);
 
-function validateAddress(address: string, type: string, path: FieldPath, errors: FieldErrorList): void {
+function fqdnProblem(text: string): { value: string; detail: string } | undefined {
+  const name = text.endsWith('.') ? text.slice(0, -1) : text;
+  const errors = isDns1123Subdomain(name);
+  if (errors.length > 0) return { value: name, detail: errors.join(',') };
+  const labels = name.split('.');
+  if (labels.length < 2) {
+    return { value: name, detail: 'should be a domain with at least two segments separated by dots' };
+  }
+  const bad = labels.find((part) => isDns1123Label(part).length > 0);
+  return bad === undefined ? undefined : { value: bad, detail: isDns1123Label(bad).join(',') };
+}
+
+function validateAddress(address: Place, type: string, list: Place): void {
   if (type === 'FQDN') {
-    invalidEach(isDns1123Subdomain(address), address, path, errors);
+    if (address.text === '') address.required();
+    const problem = address.text === '' ? undefined : fqdnProblem(address.text);
+    if (problem !== undefined) address.invalid(problem.detail, problem.value);
     return;
   }
-  const messages = isIpAddress(address);
-  const isIpv6 = address.includes(':');
-  if (messages.length === 0 && type === 'IPv4' && isIpv6) errors.invalid(path, address, 'must be an IPv4 address');
-  else if (messages.length === 0 && type === 'IPv6' && !isIpv6)
-    errors.invalid(path, address, 'must be an IPv6 address');
-  else validateEndpointIp(address, path, errors);
+  if (type !== 'IPv4' && type !== 'IPv6') return;
+  const family = type === 'IPv4' ? 4 : 6;
+  if (!address.messages((family === 4 ? isLegacyIp : isStrictIp)(address.text))) return;
+  if (parseAddress(address.text)?.family !== family) list.as(address.text).invalid(`must be an ${type} address`);
+  const problem = endpointIpProblem(address.text);
+  if (problem !== undefined) address.invalid(problem);
 }
 
-function validateEndpoint(endpoint: Endpoint, type: string, path: FieldPath, errors: FieldErrorList): void {
-  const addresses = endpoint.addresses ?? [];
-  const addressesPath = path.child('addresses');
-  if (addresses.length === 0) errors.required(addressesPath, 'must contain at least 1 address');
-  else if (addresses.length > maxAddresses) errors.tooMany(addressesPath, addresses.length, maxAddresses);
-  for (const [index, address] of addresses.entries()) {
-    validateAddress(address, type, addressesPath.index(index), errors);
-  }
-  const { nodeName, hostname } = endpoint;
-  if (nodeName !== undefined)
-    invalidEach(nameIsDnsSubdomain(nodeName, false), nodeName, path.child('nodeName'), errors);
-  if (hostname !== undefined) invalidEach(isDns1123Label(hostname), hostname, path.child('hostname'), errors);
+function validateHints(hints: Place): void {
+  const named = (list: Place, rule: (text: string) => readonly string[]): boolean => {
+    if (!list.atMost(maxHints)) return false;
+    list.unique('name');
+    for (const hint of list.items()) hint.child('name').matches(rule);
+    return true;
+  };
+  if (named(hints.child('forZones'), isLabelValue)) named(hints.child('forNodes'), subdomain);
 }
 
-function validatePorts(ports: readonly DiscoveryEndpointPort[], errors: FieldErrorList): void {
-  const path = FieldPath.root('ports');
-  if (ports.length > maxPorts) {
-    errors.tooMany(path, ports.length, maxPorts);
-    return;
-  }
+function validateEndpoint(endpoint: Place, type: string): void {
+  const addresses = endpoint.child('addresses');
+  if (addresses.list.length === 0) addresses.required('must contain at least 1 address');
+  else addresses.atMost(maxAddresses);
+  for (const address of addresses.items()) validateAddress(address, type, addresses);
+  const [node, hostname] = [endpoint.child('nodeName'), endpoint.child('hostname')];
+  if (node.isSet) node.matches(subdomain);
+  const topology = endpoint.child('deprecatedTopology');
+  const labels = Object.keys(topology.value ?? {}).length;
+  if (labels > maxTopologyLabels) topology.errors.tooMany(topology.path, labels, maxTopologyLabels);
+  validateLabels(topology.value, topology.path, topology.errors);
+  if (hostname.isSet) hostname.matches(isDns1123Label);
+  if (endpoint.child('hints').isSet) validateHints(endpoint.child('hints'));
+}
+
+function validatePorts(ports: Place): void {
+  if (!ports.atMost(maxPorts)) return;
   const names = new Set<string>();
-  for (const [index, port] of ports.entries()) {
-    const at = path.index(index);
-    const name = port.name ?? '';
-    if (name !== '') invalidEach(isDns1123Label(name), name, at.child('name'), errors);
-    if (names.has(name)) errors.duplicate(at.child('name'), name);
-    names.add(name);
-    validateEnum(port.protocol, supportedProtocols, at.child('protocol'), errors);
-    if (port.port !== undefined) invalidEach(isPortNumber(port.port), port.port, at.child('port'), errors);
-    if (port.appProtocol !== undefined) {
-      invalidEach(isQualifiedName(port.appProtocol), port.appProtocol, at.child('appProtocol'), errors);
-    }
+  for (const port of ports.items()) {
+    const name = port.child('name');
+    name.maybe(isDns1123Label);
+    if (names.has(name.text)) name.duplicate(name.text);
+    names.add(name.text);
+    if (port.child('protocol').isSet) port.child('protocol').maybeOneOf(supportedProtocols);
+    else port.child('protocol').required();
+    if (port.child('appProtocol').isSet) port.child('appProtocol').qualified();
   }
 }
 
-function validateSlice(
-  slice: Readonly<EndpointSlice>,
-  old: Readonly<EndpointSlice> | undefined,
-  errors: FieldErrorList,
-): void {
-  validateEnum(slice.addressType, addressTypes, FieldPath.root('addressType'), errors);
-  validatePorts(slice.ports ?? [], errors);
-  const endpoints = slice.endpoints ?? [];
+function validateSlice(object: Place, old?: Readonly<Record<string, any>>): void {
+  const type = object.child('addressType');
+  type.oneOf(addressTypes);
+  validatePorts(object.child('ports'));
+  const endpoints = object.child('endpoints');
   // Slices hold hundreds of endpoints and mostly change in one: what was accepted is not looked at again.
-  if (old !== undefined && deepEqual(endpoints, old.endpoints ?? [])) return;
-  const path = FieldPath.root('endpoints');
-  if (endpoints.length > maxEndpoints) {
-    errors.tooMany(path, endpoints.length, maxEndpoints);
-    return;
+  if (old !== undefined && deepEqual(endpoints.list, old['endpoints'] ?? [])) return;
+  if (!endpoints.atMost(maxEndpoints)) return;
+  for (const endpoint of endpoints.items()) validateEndpoint(endpoint, type.text);
+}
+
+/** Topology labels are those of v1beta1; new objects cannot have them. */
+function dropTopology(object: Readonly<EndpointSlice>): void {
+  for (const endpoint of object.endpoints ?? []) {
+    if (endpoint.deprecatedTopology !== undefined) delete endpoint.deprecatedTopology;
   }
-  for (const [index, endpoint] of endpoints.entries()) {
-    validateEndpoint(endpoint, slice.addressType, path.index(index), errors);
-  }
+}
+
+function badIps(slice: Readonly<EndpointSlice>): string[] {
+  if (controllers.has(slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return [];
+  return (slice.endpoints ?? []).flatMap((endpoint, i) =>
+    (endpoint.addresses ?? []).flatMap((address, j) => ipWarning(`endpoints[${i}].addresses[${j}]`, address)),
+  );
 }
 
 export const endpointSliceStrategy: Strategy = {
@@ -97,14 +124,23 @@ export const endpointSliceStrategy: Strategy = {
       setIfAbsent(port, 'protocol', 'TCP');
     }
   },
+  prepareForCreate: (object) => dropTopology(object as EndpointSlice),
   prepareForUpdate(object, old) {
+    if (!deepEqual(object['endpoints'], old['endpoints'])) dropTopology(object as EndpointSlice);
     // Labels count as a new generation too: they say whose slice it is.
     if (deepEqual(object.metadata.labels ?? {}, old.metadata.labels ?? {})) return;
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   },
-  validate: (object, errors) => validateSlice(object as Readonly<EndpointSlice>, undefined, errors),
-  validateUpdate(object, old, errors) {
-    validateSlice(object as Readonly<EndpointSlice>, old as Readonly<EndpointSlice>, errors);
-    validateImmutable(object['addressType'], old['addressType'], FieldPath.root('addressType'), errors);
+  ...rules(
+    (object) => validateSlice(object),
+    (object, old) => {
+      validateSlice(object, old);
+      object.child('addressType').immutable(old['addressType']);
+    },
+  ),
+  warnings(object, old) {
+    const slice = object as Readonly<EndpointSlice>;
+    const deprecated = old === undefined && slice.addressType === 'FQDN';
+    return [...(deprecated ? ['spec.addressType: FQDN endpoints are deprecated'] : []), ...badIps(slice)];
   },
 };
