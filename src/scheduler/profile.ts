@@ -1,10 +1,12 @@
 /** The plugins of a profile, in upstream's order, with weights. Adding a plugin is a file and a line in this table. */
+import type { Clock } from '../base/index.ts';
 import type { KubeClient } from '../client/index.ts';
-import type { Plugin } from './framework/types.ts';
+import type { Plugin, Snapshot } from './framework/types.ts';
 import { imageLocality } from './plugins/image-locality.ts';
 import { interPodAffinity, type NamespaceSource } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
 import { balancedAllocation, nodeResourcesFit } from './plugins/node-resources.ts';
+import { nodeVolumeLimits } from './plugins/node-volume-limits.ts';
 import { podTopologySpread, type SpreadSources } from './plugins/pod-topology-spread.ts';
 import {
   defaultBinder,
@@ -15,13 +17,20 @@ import {
   schedulingGates,
 } from './plugins/simple.ts';
 import { taintToleration } from './plugins/taints.ts';
-import { type ClaimSource, volumeBinding } from './plugins/volume-binding.ts';
+import { VolumeBinder } from './plugins/volume-binder.ts';
+import { volumeBinding } from './plugins/volume-binding.ts';
+import { volumeRestrictions } from './plugins/volume-restrictions.ts';
+import type { VolumeSources } from './plugins/volume-sources.ts';
+import { volumeZone } from './plugins/volume-zone.ts';
 
 export interface PluginDeps {
   readonly client: KubeClient;
   readonly spread: SpreadSources;
   readonly namespaces: NamespaceSource;
-  readonly claims: ClaimSource;
+  readonly volumes: VolumeSources;
+  readonly clock: Clock;
+  /** The nodes as they are when asked. */
+  readonly snapshot: () => Snapshot;
 }
 
 export interface ProfilePlugin {
@@ -37,6 +46,8 @@ export interface Profile {
 
 /** Upstream: scheduler/apis/config/v1/default_plugins.go (1.36), without those the parity table names. */
 export function defaultProfile(deps: PluginDeps): Profile {
+  const { volumes } = deps;
+  const binder = new VolumeBinder({ sources: volumes, client: deps.client, clock: deps.clock });
   const table: [Plugin, weight: number][] = [
     [schedulingGates, 0],
     [prioritySort, 0],
@@ -46,7 +57,10 @@ export function defaultProfile(deps: PluginDeps): Profile {
     [nodeAffinity, 2],
     [nodePorts, 0],
     [nodeResourcesFit, 1],
-    [volumeBinding(deps.claims), 0],
+    [volumeRestrictions((namespace, name) => binder.claim(namespace, name)), 0],
+    [nodeVolumeLimits(binder, (name) => volumes.csiNode(name)), 0],
+    [volumeBinding(binder, deps.snapshot), 0],
+    [volumeZone(binder), 0],
     [podTopologySpread(deps.spread), 2],
     [interPodAffinity(deps.namespaces), 2],
     [balancedAllocation, 1],

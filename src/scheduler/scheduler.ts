@@ -2,7 +2,8 @@
  * The scheduler's loop: takes a pod, decides, assumes it on the node, binds it meanwhile, records the decision.
  * Upstream: scheduler/{scheduler,schedule_one,eventhandlers}.go (1.36).
  */
-import type { Node, Pod, Service } from '../api/index.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Service, StorageClass } from '../api/index.ts';
+import { classOfVolume } from '../api/index.ts';
 import { isNotFound, type KubeObject, selectorFromLabelSelector, selectorFromSet } from '../apimachinery/index.ts';
 import {
   type Clock,
@@ -26,9 +27,10 @@ import { SchedulerCache } from './cache.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
 import type { Decision } from './decision/record.ts';
 import type { DecisionStore } from './decision/store.ts';
-import type { QueuedPod } from './framework/types.ts';
+import type { PodInfo } from './framework/node-info.ts';
+import type { QueuedPod, Refusal } from './framework/types.ts';
 import { defaultProfile, type Profile } from './profile.ts';
-import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
+import { type ClusterEvent, SchedulingQueue, unschedulableFlushMs } from './queue.ts';
 
 export interface SchedulerDeps {
   /** As `system:kube-scheduler`. */
@@ -71,7 +73,15 @@ export class Scheduler implements Runnable {
     this.#pods = informers.informer<Pod>('pods');
     this.#nodes = informers.informer<Node>('nodes');
     const services = informers.informer<Service>('services');
-    const claims = informers.informer('persistentvolumeclaims');
+    const claims = informers.informer<PersistentVolumeClaim>('persistentvolumeclaims');
+    const volumes = informers.informer<PersistentVolume>('persistentvolumes', {
+      indexers: {
+        storageClass: (volume) => [classOfVolume(volume)],
+        claim: ({ spec }) => (spec?.claimRef ? [`${spec.claimRef.namespace}/${spec.claimRef.name}`] : []),
+      },
+    });
+    const classes = informers.informer<StorageClass>('storageclasses.storage.k8s.io');
+    const csiNodes = informers.informer('csinodes.storage.k8s.io');
     const namespaces = informers.informer('namespaces');
     const owners = new Map(
       (['replicasets.apps', 'replicationcontrollers', 'statefulsets.apps'] as const).map((name) => {
@@ -79,10 +89,30 @@ export class Scheduler implements Runnable {
         return [informer.resource.kind, informer] as const;
       }),
     );
-    this.#others = [services as SharedInformer, claims, namespaces, ...owners.values()];
+    this.#others = [services, claims, volumes, classes, csiNodes, namespaces, ...owners.values()] as SharedInformer[];
+    const volumeListeners = new Set<() => void>();
+    const volumesChanged = () => {
+      for (const listener of volumeListeners) listener();
+    };
+    const waits = { onAdd: volumesChanged, onUpdate: volumesChanged, onDelete: volumesChanged };
+    claims.addHandler(waits);
+    volumes.addHandler(waits);
     this.profile = defaultProfile({
       client: deps.client,
-      claims: claims.lister,
+      clock: deps.clock,
+      snapshot: () => this.cache,
+      volumes: {
+        claim: (namespace, name) => claims.lister.get(namespace, name),
+        volume: (name) => volumes.lister.get('', name),
+        volumesOfClass: (name) => volumes.lister.byIndex('storageClass', name),
+        volumesOfClaim: (key) => volumes.lister.byIndex('claim', key),
+        storageClass: (name) => classes.lister.get('', name),
+        csiNode: (name) => csiNodes.lister.get('', name),
+        onChange: (listener) => {
+          volumeListeners.add(listener);
+          return () => volumeListeners.delete(listener);
+        },
+      },
       namespaces: namespaces.lister as never,
       spread: {
         services: (namespace) => services.lister.list(namespace),
@@ -102,14 +132,19 @@ export class Scheduler implements Runnable {
       this.profile.plugins.map(({ plugin }) => plugin),
     );
     this.#cycle = new SchedulingCycle(this.profile, deps.prng.fork('ties'));
-    this.#listen(claims);
+    this.#listen({
+      persistentvolumeclaims: claims as SharedInformer<any>,
+      persistentvolumes: volumes as SharedInformer<any>,
+      storageclasses: classes as SharedInformer<any>,
+      csinodes: csiNodes,
+    });
   }
 
   #mine(pod: Readonly<Pod>): boolean {
     return (pod.spec?.schedulerName ?? 'default-scheduler') === this.profile.schedulerName;
   }
 
-  #listen(claims: SharedInformer): void {
+  #listen(storage: Partial<Record<ClusterEvent['resource'], SharedInformer<any>>>): void {
     this.#pods.addHandler({
       onAdd: (pod) => this.#podChanged(undefined, pod),
       onUpdate: (old, pod) => this.#podChanged(old, pod),
@@ -130,10 +165,13 @@ export class Scheduler implements Runnable {
         this.queue.onEvent({ resource: 'nodes', action: 'delete', old: node });
       },
     });
-    claims.addHandler({
-      onAdd: (now) => this.queue.onEvent({ resource: 'persistentvolumeclaims', action: 'add', now }),
-      onUpdate: (old, now) => this.queue.onEvent({ resource: 'persistentvolumeclaims', action: 'update', old, now }),
-    });
+    for (const [name, informer] of Object.entries(storage)) {
+      const resource = name as ClusterEvent['resource'];
+      informer.addHandler({
+        onAdd: (now) => this.queue.onEvent({ resource, action: 'add', now }),
+        onUpdate: (old, now) => this.queue.onEvent({ resource, action: 'update', old, now }),
+      });
+    }
   }
 
   #podChanged(old: Readonly<Pod> | undefined, pod: Readonly<Pod>): void {
@@ -238,6 +276,15 @@ export class Scheduler implements Runnable {
       return;
     }
     this.cache.assume(info, outcome.node);
+    const refusal = this.#reserve(info, outcome);
+    if (refusal) {
+      this.cache.forget(info.uid);
+      const message = refusal.reasons.join(', ');
+      record('Unschedulable', message);
+      this.queue.addUnschedulable(queued, [refusal.plugin]);
+      withCause(cause, () => this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', message));
+      return;
+    }
     this.#bindings++;
     group.spawn(`bind ${info.key}`, async (signal) => {
       try {
@@ -249,6 +296,17 @@ export class Scheduler implements Runnable {
     });
   }
 
+  /** What plugins hold for the pod until it is bound; a plugin that refuses makes all let go. */
+  #reserve(pod: PodInfo, { state, node }: CycleOutcome): (Refusal & { readonly plugin: string }) | undefined {
+    for (const { plugin } of this.profile.plugins) {
+      const refusal = plugin.reserve?.(state, pod, node!);
+      if (!refusal) continue;
+      for (const { plugin: other } of [...this.profile.plugins].reverse()) other.unreserve?.(state, pod, node!);
+      return { ...refusal, plugin: plugin.name };
+    }
+    return undefined;
+  }
+
   async #bind(
     queued: QueuedPod,
     outcome: CycleOutcome,
@@ -258,15 +316,21 @@ export class Scheduler implements Runnable {
     const { info } = queued;
     const node = outcome.node!;
     const { plugins } = this.profile;
+    let stage = 'binding rejected: ';
     try {
-      for (const { plugin } of plugins) await plugin.preBind?.(outcome.state, info, node, signal);
+      for (const { plugin } of plugins) {
+        if (!plugin.preBind) continue;
+        stage = `running PreBind plugin "${plugin.name}": `;
+        await plugin.preBind(outcome.state, info, node, signal);
+      }
+      stage = 'binding rejected: ';
       await plugins.find(({ plugin }) => plugin.bind)!.plugin.bind!(outcome.state, info, node, signal);
     } catch (error) {
       if (isAbort(error) && signal.aborted) throw error;
       for (const { plugin } of [...plugins].reverse()) plugin.unreserve?.(outcome.state, info, node);
       this.cache.forget(info.uid);
       const text = error instanceof Error ? error.message : String(error);
-      const message = `binding rejected: ${text}`;
+      const message = `${stage}${text}`;
       record('Error', message, text);
       if (isNotFound(error)) {
         this.queue.done(info.uid);

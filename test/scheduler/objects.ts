@@ -48,18 +48,39 @@ export function makePod(name: string, spec: Record<string, unknown> = {}, metada
   } as Pod;
 }
 
+const named = (objects: any[] = [], name: string) => objects.find((object) => object.metadata.name === name);
+
 /** A cycle over fixed nodes and pods, without any API. */
 export function cycleOver(
   nodes: Node[],
   placed: [Pod, string][] = [],
-  options: { services?: any[]; claims?: any; namespaces?: any[]; seed?: string } = {},
+  options: {
+    services?: any[];
+    claims?: any;
+    volumes?: any[];
+    classes?: any[];
+    csiNodes?: any[];
+    namespaces?: any[];
+    seed?: string;
+  } = {},
 ) {
   const cache = new SchedulerCache();
   for (const node of nodes) cache.setNode(node);
   for (const [pod, node] of placed) cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } } as Pod);
   const profile = defaultProfile({
     client: undefined as never,
-    claims: { get: (ns, name) => options.claims?.[`${ns}/${name}`] },
+    clock: undefined as never,
+    snapshot: () => cache,
+    volumes: {
+      claim: (ns, name) => options.claims?.[`${ns}/${name}`],
+      volume: (name) => named(options.volumes, name),
+      volumesOfClass: (name) => (options.volumes ?? []).filter((pv) => (pv.spec.storageClassName ?? '') === name),
+      volumesOfClaim: (key) =>
+        (options.volumes ?? []).filter(({ spec: { claimRef } }) => `${claimRef?.namespace}/${claimRef?.name}` === key),
+      storageClass: (name) => named(options.classes, name),
+      csiNode: (name) => named(options.csiNodes, name),
+      onChange: () => () => {},
+    },
     namespaces: { list: () => options.namespaces ?? [] },
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
   });

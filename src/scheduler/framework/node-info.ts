@@ -1,5 +1,5 @@
 /** What the scheduler knows of a node: its object and the sums over its pods. Upstream: scheduler/framework/types.go. */
-import type { Node, Pod } from '../../api/index.ts';
+import { claimsOfPod, type Node, type Pod } from '../../api/index.ts';
 import { addResources, emptyResources, podRequests, type Resources, resourcesOf } from './resources.ts';
 
 /** A pod with what scheduling asks of it again and again. */
@@ -77,6 +77,8 @@ export class NodeInfo {
   readonly podsWithAffinity = new Map<string, PodInfo>();
   readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>();
   readonly usedPorts = new Map<string, HostPort[]>();
+  /** Claims (`namespace/name`) in use here, with how many pods use each. */
+  readonly claims = new Map<string, number>();
   /** Image name → size in bytes. */
   images = new Map<string, number>();
 
@@ -105,6 +107,17 @@ export class NodeInfo {
     addResources(this.nonZeroRequested, info.nonZeroRequests);
     const ports = hostPortsOf(info.pod);
     if (ports.length > 0) this.usedPorts.set(info.uid, ports);
+    this.#countClaims(info, 1);
+  }
+
+  #countClaims(info: PodInfo, sign: 1 | -1): void {
+    if (!info.pod.spec?.volumes?.length) return;
+    for (const { name } of claimsOfPod(info.pod)) {
+      const key = `${info.namespace}/${name}`;
+      const count = (this.claims.get(key) ?? 0) + sign;
+      if (count > 0) this.claims.set(key, count);
+      else this.claims.delete(key);
+    }
   }
 
   removePod(uid: string): void {
@@ -116,5 +129,6 @@ export class NodeInfo {
     this.usedPorts.delete(uid);
     addResources(this.requested, info.requests, -1);
     addResources(this.nonZeroRequested, info.nonZeroRequests, -1);
+    this.#countClaims(info, -1);
   }
 }

@@ -51,7 +51,14 @@ export type ClusterEventAction = 'add' | 'update' | 'delete';
 
 /** An event that may make a pod schedulable that this plugin refused. */
 export interface EventInterest {
-  readonly resource: 'pods' | 'nodes' | 'persistentvolumeclaims' | 'persistentvolumes' | 'services' | 'storageclasses';
+  readonly resource:
+    | 'pods'
+    | 'nodes'
+    | 'persistentvolumeclaims'
+    | 'persistentvolumes'
+    | 'services'
+    | 'storageclasses'
+    | 'csinodes';
   readonly actions: readonly ClusterEventAction[];
   /** `false` when this very event cannot help. Absent: it may. */
   hint?(pod: PodInfo, old: Readonly<KubeObject> | undefined, now: Readonly<KubeObject> | undefined): boolean;

@@ -1,55 +1,108 @@
 /**
- * Claims of a pod must exist and be bound. Upstream: scheduler/framework/plugins/volumebinding. Differs: nothing is bound
- * or provisioned here (the persistent volume controllers are later work), so an unbound claim always waits.
+ * Claims of a pod must be bound to volumes the node reaches, or be bindable there.
+ * Upstream: scheduler/framework/plugins/volumebinding/volume_binding.go (1.36).
  */
-import type { Pod } from '../../api/index.ts';
-import type { KubeObject } from '../../apimachinery/index.ts';
-import type { Plugin } from '../framework/types.ts';
+import { claimsOfPod, ephemeralClaimError } from '../../api/index.ts';
+import type { PodInfo } from '../framework/node-info.ts';
+import type { CycleState, Plugin, Refusal, Snapshot } from '../framework/types.ts';
+import type { Claim, NodeVolumes, PodClaims, VolumeBinder } from './volume-binder.ts';
 
-export interface ClaimSource {
-  get(namespace: string, name: string): Readonly<KubeObject> | undefined;
+const name = 'VolumeBinding';
+
+interface State {
+  readonly claims: PodClaims;
+  readonly byNode: Map<string, NodeVolumes>;
+  assumed?: NodeVolumes;
 }
 
-function claimNames(pod: Readonly<Pod>): { name: string; ephemeral: boolean }[] {
-  const out: { name: string; ephemeral: boolean }[] = [];
-  for (const volume of pod.spec?.volumes ?? []) {
-    if (volume.persistentVolumeClaim) out.push({ name: volume.persistentVolumeClaim.claimName, ephemeral: false });
-    else if (volume.ephemeral) out.push({ name: `${pod.metadata.name}-${volume.name}`, ephemeral: true });
+const refuse = (reason: string, detail?: string): Refusal => ({
+  code: 'UnschedulableAndUnresolvable',
+  reasons: [reason],
+  ...(detail === undefined ? {} : { detail }),
+});
+
+/** The pod's claims, or what is wrong with one of them. Upstream: podHasPVCs. */
+export function findClaims(
+  { pod, namespace }: PodInfo,
+  find: (namespace: string, name: string) => Claim | undefined,
+): readonly Claim[] | Refusal {
+  const claims: Claim[] = [];
+  for (const { name: claimName, ephemeral } of claimsOfPod(pod)) {
+    const claim = find(namespace, claimName);
+    if (!claim) {
+      return refuse(
+        ephemeral
+          ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claimName}"`
+          : `persistentvolumeclaim "${claimName}" not found`,
+      );
+    }
+    if (claim.status?.phase === 'Lost') {
+      const volume = claim.spec?.volumeName ?? '';
+      return refuse(`persistentvolumeclaim "${claimName}" bound to non-existent persistentvolume "${volume}"`);
+    }
+    if (claim.metadata.deletionTimestamp) return refuse(`persistentvolumeclaim "${claimName}" is being deleted`);
+    const foreign = ephemeral ? ephemeralClaimError(pod, claim) : undefined;
+    if (foreign !== undefined) return refuse(foreign);
+    claims.push(claim);
   }
-  return out;
+  return claims;
 }
 
-export function volumeBinding(claims: ClaimSource): Plugin {
+/** `bindTimeoutSeconds` of VolumeBindingArgs. Default 600. */
+export function volumeBinding(
+  binder: VolumeBinder,
+  snapshot: () => Snapshot,
+  { bindTimeoutMs = 600_000 }: { readonly bindTimeoutMs?: number } = {},
+): Plugin {
+  const stateOf = (state: CycleState) => state.get<State>(name);
   return {
-    name: 'VolumeBinding',
+    name,
     events: [
-      { resource: 'persistentvolumeclaims', actions: ['add', 'update'] },
+      {
+        resource: 'persistentvolumeclaims',
+        actions: ['add', 'update'],
+        hint: ({ pod, namespace }, _old, now) =>
+          now?.metadata.namespace === namespace &&
+          claimsOfPod(pod).some(({ name: claimName }) => claimName === now.metadata.name),
+      },
       { resource: 'persistentvolumes', actions: ['add', 'update'] },
+      { resource: 'storageclasses', actions: ['add', 'update'] },
+      { resource: 'nodes', actions: ['add', 'update'] },
     ],
-    preFilter(_state, { pod }) {
-      const names = claimNames(pod);
-      if (names.length === 0) return { skip: true };
-      for (const { name } of names) {
-        const claim = claims.get(pod.metadata.namespace!, name);
-        if (!claim) {
-          return { code: 'UnschedulableAndUnresolvable', reasons: [`persistentvolumeclaim "${name}" not found`] };
-        }
-        if (claim.metadata.deletionTimestamp) {
-          return {
-            code: 'UnschedulableAndUnresolvable',
-            reasons: [`persistentvolumeclaim "${name}" is being deleted`],
-          };
-        }
-        if (!claim['spec']?.volumeName) {
-          return {
-            code: 'UnschedulableAndUnresolvable',
-            reasons: ['pod has unbound immediate PersistentVolumeClaims'],
-            detail: `claim ${name} is ${claim['status']?.phase ?? 'Pending'}`,
-          };
-        }
+    preFilter(state, info) {
+      const claims = findClaims(info, (namespace, claim) => binder.claim(namespace, claim));
+      if ('code' in claims) return claims;
+      if (claims.length === 0) return { skip: true };
+      const sorted = binder.sort(claims);
+      if (sorted.immediate.length > 0) {
+        const names = sorted.immediate.map((claim) => `${claim.metadata.name} is ${claim.status?.phase ?? 'Pending'}`);
+        return refuse('pod has unbound immediate PersistentVolumeClaims', `claim ${names.join(', ')}`);
       }
+      state.set(name, { claims: sorted, byNode: new Map() } satisfies State);
       return undefined;
     },
-    filter: () => undefined,
+    filter(state, _info, node) {
+      const own = stateOf(state);
+      if (!own) return undefined;
+      const found = binder.find(own.claims, node);
+      if ('reason' in found) return refuse(found.reason, found.detail);
+      own.byNode.set(node.name, found.volumes);
+      return undefined;
+    },
+    reserve(state, _info, node) {
+      const own = stateOf(state);
+      const found = own?.byNode.get(node);
+      if (own && found) own.assumed = binder.assume(found, node);
+      return undefined;
+    },
+    unreserve(state) {
+      const own = stateOf(state);
+      if (own?.assumed) binder.revert(own.assumed);
+    },
+    async preBind(state, _info, node, signal) {
+      const assumed = stateOf(state)?.assumed;
+      if (!assumed || assumed.bindings.length + assumed.provisions.length === 0) return;
+      await binder.bind(assumed, () => snapshot().get(node), bindTimeoutMs, signal);
+    },
   };
 }
