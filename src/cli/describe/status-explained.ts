@@ -92,7 +92,7 @@ function adviceFor(pod: Readonly<Pod>, word: string, now: number): string {
   const waiting = containerStatuses.find((status) => status.state?.waiting?.reason === word);
   const simple = simpleAdvice(pod, word, waiting?.name, now);
   if (simple !== undefined) return simple;
-  const ended = containerStatuses.find((status) => status.state?.terminated);
+  const ended = containerStatuses.find((status) => (status.state?.terminated?.exitCode ?? 0) !== 0);
   if (ended && (pod.status?.phase === 'Failed' || word === 'Error' || /^(ExitCode|Signal):/.test(word))) {
     return `container ${ended.name} ${endOf(ended)}; its log says why: klab logs ${named(pod, ended.name)}`;
   }
