@@ -5,7 +5,7 @@
  * Usage: `node src/build/build.ts [--schema-only]`. Runs on any Node that strips types (22.18+), else through esbuild's
  * own loader by `npm run build`.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -86,6 +86,18 @@ async function writeManifest(): Promise<void> {
   writeFileSync(join(root, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
 }
 
+/**
+ * `npx klab` in a checkout: npm links a package's program for those who depend on it, not for the package itself, and
+ * would make a copy of the checkout in its cache instead.
+ */
+function linkProgram(): void {
+  const folder = join(root, 'node_modules', '.bin');
+  if (process.platform === 'win32' || !existsSync(folder)) return;
+  const link = join(folder, 'klab');
+  rmSync(link, { force: true });
+  symlinkSync(join('..', '..', 'bin', 'klab.js'), link);
+}
+
 const schemaGenerator = join(root, 'src', 'build', 'gen-schema.ts');
 if (existsSync(schemaGenerator)) {
   const { generateSchema } = await import('./gen-schema.ts');
@@ -94,4 +106,5 @@ if (existsSync(schemaGenerator)) {
 if (!process.argv.includes('--schema-only')) {
   await bundle();
   if (commandFiles().length > 0) await writeManifest();
+  linkProgram();
 }
