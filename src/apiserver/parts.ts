@@ -1,3 +1,4 @@
+import type { KubeObject } from '../apimachinery/index.ts';
 import type { Clock } from '../base/index.ts';
 import { admissionChain } from './admission/chain.ts';
 import { allPlugins, selectPlugins } from './admission/plugins.ts';
@@ -47,6 +48,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   serverAddress?(): string;
   /** `--advertise-address`: the endpoint of the `kubernetes` service. Absent: no such service is made. */
   advertise?(): AdvertisedAddress | undefined;
+  /** Objects that every cluster of this composition has: made when missing, never changed. */
+  readonly addons?: readonly KubeObject[];
   /** PEM of `--client-ca-file`, published for extension API servers. */
   readonly clientCa?: string;
   /** `--request-timeout` in ms. */
@@ -161,6 +164,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
           kubernetesServiceIp: services.firstIp,
           ...(advertise ? { advertise } : {}),
           ...(options.clientCa === undefined ? {} : { clientCa: options.clientCa }),
+          ...(options.addons ? { addons: options.addons } : {}),
         },
         signal,
       );

@@ -5,7 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtinResources, loadBuiltinSchema, OpenApiDocumentBuilder, type Service } from '../api/index.ts';
+import {
+  builtinResources,
+  loadBuiltinSchema,
+  OpenApiDocumentBuilder,
+  type PersistentVolume,
+  type Service,
+} from '../api/index.ts';
 import { ApiServer, type BuiltParts, HttpsDoor, type NodeDialer, newServerParts } from '../apiserver/index.ts';
 import {
   assert,
@@ -26,6 +32,7 @@ import { EtcdCluster, type EtcdDoor, memoryStorage, serveEtcd } from '../etcd/in
 import { type ClusterPki, ensureClusterPki, TokenSigner, TokenVerifier } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
+import { addons } from './addons.ts';
 import { decisionSink } from './decision-sink.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { klabRoutes } from './klab-routes.ts';
@@ -194,6 +201,7 @@ class RunningCluster implements Cluster {
             serverAddress: () => `127.0.0.1:${this.apiPort ?? 6443}`,
             advertise: () => ({ address: '192.168.0.10', port: this.apiPort ?? 6443 }),
             clientCa: ca.cert,
+            addons,
             openApi: ({ served }) => new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas }),
             routes: klabRoutes({
               clock: this.clock,
@@ -343,6 +351,7 @@ class RunningCluster implements Cluster {
         log: this.#log,
         network,
         services: networkInformers.informer<Service>('services'),
+        volumes: networkInformers.informer<PersistentVolume>('persistentvolumes'),
       },
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),

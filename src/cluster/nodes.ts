@@ -1,11 +1,11 @@
 /** Simulated nodes: one kubelet each over one runtime and one network. */
 
-import { builtinResources, type Service } from '../api/index.ts';
+import { builtinResources, type PersistentVolume, type Service } from '../api/index.ts';
 import { newServiceUnavailable } from '../apimachinery/index.ts';
 import type { Dispatch, LogOptions, NodeDialer } from '../apiserver/index.ts';
 import { type Clock, type Logger, type Prng, TaskGroup } from '../base/index.ts';
 import { KubeClient, type SharedInformer } from '../client/index.ts';
-import { Kubelet, MemoryFabric, type NodeConfig, SimRuntime } from '../kubelet/index.ts';
+import { type Disks, Kubelet, MemoryFabric, type NodeConfig, SimRuntime } from '../kubelet/index.ts';
 import { nodeIdentity, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
 
@@ -16,6 +16,7 @@ export interface NodeFleetDeps {
   readonly log: Logger;
   readonly network: ServiceNetwork;
   readonly services: SharedInformer<Service>;
+  readonly volumes: SharedInformer<PersistentVolume>;
 }
 
 export interface NodeFleetOptions {
@@ -46,11 +47,14 @@ export class NodeFleet implements NodeDialer {
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #runtimes: SimRuntime[] = [];
   readonly #group: TaskGroup;
+  /** What volumes hold, whichever node mounts them; a volume that is deleted takes its data along. */
+  readonly #disks: Disks = new Map();
 
   constructor(deps: NodeFleetDeps, options: NodeFleetOptions, signal: AbortSignal) {
     this.#deps = deps;
     this.#options = options;
     this.#group = new TaskGroup(signal);
+    deps.volumes.addHandler({ onDelete: (volume) => void this.#disks.delete(volume.metadata.uid!) });
     this.fabric = new MemoryFabric({ clock: deps.clock }, deps.network.hooks());
   }
 
@@ -75,6 +79,7 @@ export class NodeFleet implements NodeDialer {
         prng,
         log: log.child(`kubelet/${config.name}`),
         runtime,
+        disks: this.#disks,
         services: { list: (namespace) => services.lister.list(namespace), hasSynced: () => services.hasSynced },
       },
       config,

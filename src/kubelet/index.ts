@@ -34,6 +34,7 @@ export {
   RuntimeError,
 } from './runtime/types.ts';
 export type {
+  Disks,
   EventSink,
   KubeletDeps,
   KubeletOptions,

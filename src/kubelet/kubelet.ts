@@ -244,7 +244,7 @@ export class Kubelet implements Runnable {
       this.#options.maxContainerRestartPeriodMs,
     );
     this.#volumes = new PodVolumes(
-      { api: this.#api, objects: this.#objects, clock, context, podEvent: this.#podEvent },
+      { api: this.#api, objects: this.#objects, clock, context, podEvent: this.#podEvent, disks: this.#deps.disks },
       this.#options.syncFrequencyMs,
     );
     this.#prngWorkers = prng.fork('pod-workers');

@@ -3,6 +3,7 @@ import type { Clock } from '../base/index.ts';
 import type { DownwardContext } from './downward.ts';
 import type { Pod } from './pod-types.ts';
 import type { MountedVolume } from './runtime/types.ts';
+import type { Disks } from './types.ts';
 import { isApiAccess, isLive, MountError, setUpVolume, usedVolumes, type VolumeDeps, volumeFiles } from './volumes.ts';
 
 interface PodEntry {
@@ -17,6 +18,8 @@ const retryMaxMs = 122_000;
 
 export interface PodVolumesDeps extends VolumeDeps {
   readonly clock: Clock;
+  /** Default: of this node alone. */
+  readonly disks?: Disks | undefined;
   readonly context: (pod: Pod, podIPs: readonly string[]) => DownwardContext;
   readonly podEvent: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
@@ -25,12 +28,12 @@ export class PodVolumes {
   readonly #deps: PodVolumesDeps;
   readonly #pods = new Map<string, PodEntry>();
   readonly #refreshMs: number;
-  /** Disks that several pods share, by volume name. */
-  readonly #shared = new Map<string, MountedVolume>();
+  readonly #disks: Disks;
 
   constructor(deps: PodVolumesDeps, refreshMs: number) {
     this.#deps = deps;
     this.#refreshMs = refreshMs;
+    this.#disks = deps.disks ?? new Map();
   }
 
   /** Sets up what is missing and refreshes live volumes that are due. @throws MountError, after the event. */
@@ -50,7 +53,7 @@ export class PodVolumes {
       const mounted = entry.mounted.get(volume.name);
       try {
         if (!mounted)
-          entry.mounted.set(volume.name, this.#share(await setUpVolume(volume, context(pod, []), this.#deps)));
+          entry.mounted.set(volume.name, this.#disk(await setUpVolume(volume, context(pod, []), this.#deps)));
         else if (refresh && isLive(volume) && !isApiAccess(volume)) {
           mounted.files = await volumeFiles(volume, context(pod, []), this.#deps);
         }
@@ -83,11 +86,13 @@ export class PodVolumes {
     this.#pods.delete(uid);
   }
 
-  #share(volume: MountedVolume): MountedVolume {
-    if (!volume.name.startsWith('pv:')) return volume;
-    const known = this.#shared.get(volume.name);
+  /** Pods that mount one volume see the same files, one after the other and together. */
+  #disk(volume: MountedVolume): MountedVolume {
+    const { disk } = volume;
+    if (disk === undefined) return volume;
+    const known = this.#disks.get(disk);
     if (known) return known;
-    this.#shared.set(volume.name, volume);
+    this.#disks.set(disk, volume);
     return volume;
   }
 }

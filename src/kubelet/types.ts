@@ -1,7 +1,7 @@
 /** What a node agent is made of: its dependencies, its node, its options. */
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import type { KubeClient } from '../client/index.ts';
-import type { ContainerRuntime } from './runtime/types.ts';
+import type { ContainerRuntime, MountedVolume } from './runtime/types.ts';
 
 /** The node as its owner describes it. Quantities as Kubernetes writes them. */
 export interface NodeConfig {
@@ -37,7 +37,11 @@ export interface KubeletDeps {
   readonly events?: EventSink;
   /** Services of a namespace, for environment variables; shared by a process's kubelets. Absent: listed on demand. */
   readonly services?: ServiceLister;
+  /** What persistent volumes hold, by their uid; shared by the nodes of a cluster. Default: this node's own. */
+  readonly disks?: Disks;
 }
+
+export type Disks = Map<string, MountedVolume>;
 
 /** Where events go; the client's recorder aggregates and rate-limits them. */
 export interface EventSink {

@@ -151,10 +151,25 @@ async function claimVolume(volume: Volume, pod: Pod, deps: VolumeDeps): Promise<
       `error processing PVC ${namespace}/${claim}: failed to fetch PVC from API server: ${(error as Error).message}`,
     );
   }
-  if (object['status']?.phase !== 'Bound') {
+  if (object.metadata.deletionTimestamp !== undefined) {
+    throw new MountError(volume.name, `error processing PVC ${namespace}/${claim}: PVC is being deleted`);
+  }
+  const bound = object['spec']?.volumeName;
+  if (object['status']?.phase !== 'Bound' || !bound) {
     throw new MountError(volume.name, `error processing PVC ${namespace}/${claim}: PVC is not bound`);
   }
-  return { name: `pv:${object['spec']?.volumeName ?? claim}`, kind: 'other', files: [] };
+  const failed = (text: string) => new MountError(volume.name, `error processing PVC ${namespace}/${claim}: ${text}`);
+  let persistent: Readonly<KubeObject>;
+  try {
+    persistent = await deps.api.get('persistentvolumes', '', bound);
+  } catch (error) {
+    throw failed(`failed to fetch PV ${bound} from API server: ${(error as Error).message}`);
+  }
+  const reference = persistent['spec']?.claimRef;
+  if (reference?.uid !== object.metadata.uid) {
+    throw failed(`PVC ${bound} is bound to another claim: ${reference?.namespace}/${reference?.name}`);
+  }
+  return { name: volume.name, disk: persistent.metadata.uid!, kind: 'other', files: [] };
 }
 
 /** Volume names that containers of the pod mount; others are not set up. */

@@ -31,8 +31,8 @@ export function allPlugins(deps: PluginDeps): AdmissionPlugin[] {
   ];
 }
 
-/** Off unless enabled: its finalizers need controllers that klab does not run yet. */
-export const disabledByDefault: readonly string[] = ['StorageObjectInUseProtection'];
+/** Off unless enabled. */
+export const disabledByDefault: readonly string[] = [];
 
 /**
  * The plugins to run. Throws an Error for names nobody knows.

@@ -1,3 +1,4 @@
+import { apiVersionOf, groupResourceName } from '../../api/index.ts';
 import { deepEqual, isAlreadyExists, type KubeObject } from '../../apimachinery/index.ts';
 import type { Logger } from '../../base/index.ts';
 import { mastersGroup } from '../authn/user.ts';
@@ -37,6 +38,8 @@ export interface BootstrapOptions {
   readonly advertise?: AdvertisedAddress;
   /** PEM; published for extension API servers. */
   readonly clientCa?: string;
+  /** What the composition wants in every cluster: made when missing, never changed. */
+  readonly addons?: readonly KubeObject[];
 }
 
 /** Who the API server is to itself. */
@@ -59,6 +62,7 @@ export async function ensureBootstrap(
     ...ensureRbac(deps.reader, writer),
     ...systemPriorityClasses().map((each) => writer.create('priorityclasses.scheduling.k8s.io', each)),
     ...ensureKubernetesService(writer, options),
+    ...(options.addons ?? []).map((object) => writer.createObject(object)),
     writer.create('servicecidrs.networking.k8s.io', defaultServiceCidr(options.serviceCidr)),
     ...(options.clientCa === undefined
       ? []
@@ -138,6 +142,15 @@ class Writer {
       const prefix = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
       this.#paths.set(key, { prefix, plural, namespaced });
     }
+  }
+
+  /** By its kind. */
+  createObject(object: KubeObject): Promise<void> {
+    const { apiVersion, kind } = object;
+    const found = this.#deps.served
+      .definitions()
+      .find((definition) => definition.kind === kind && apiVersionOf(definition) === apiVersion);
+    return found ? this.create(groupResourceName(found), object) : Promise.resolve();
   }
 
   /** Creates what is missing; resources that are not served are passed over. */

@@ -74,6 +74,8 @@ export interface VolumeFile {
 /** A volume as mounted into containers; one object a pod volume, shared by the pod's containers. */
 export interface MountedVolume {
   readonly name: string;
+  /** Uid of the persistent volume behind it. */
+  readonly disk?: string;
   readonly kind: 'emptyDir' | 'files' | 'hostPath' | 'other';
   /** Current files; the kubelet replaces the array when ConfigMaps or Secrets change. */
   files: readonly VolumeFile[];

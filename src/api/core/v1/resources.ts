@@ -99,7 +99,7 @@ const inputs: readonly RowInput[] = [
       };
     },
   },
-  { kind: 'LimitRange', plural: 'limitranges', strategy: limitRangeStrategy, shortNames: 'limits' },
+  { kind: 'LimitRange', plural: 'limitranges', strategy: limitRangeStrategy, shortNames: 'limits', acted: true },
   {
     kind: 'Namespace',
     plural: 'namespaces',
@@ -137,6 +137,7 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: () => ({ phase: 'Pending' }),
     printer: persistentVolumeClaimPrinter,
+    acted: true,
   },
   {
     kind: 'PersistentVolume',
@@ -148,6 +149,7 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: (_object, { now }) => ({ phase: 'Pending', lastPhaseTransitionTime: rfc3339(now) }),
     printer: persistentVolumePrinter,
+    acted: true,
   },
   {
     kind: 'Pod',
@@ -214,6 +216,7 @@ const inputs: readonly RowInput[] = [
     shortNames: 'quota',
     subresources: ['status'],
     printer: resourceQuotaPrinter,
+    acted: true,
   },
   {
     kind: 'Secret',

@@ -45,6 +45,7 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     shortNames: 'sc',
     printer: storageClassPrinter,
+    acted: true,
   },
   {
     kind: 'VolumeAttachment',
