@@ -201,7 +201,10 @@ function fieldHead(
 ): string[] {
   const lines = [`${indent}${name}\t<${explainer.typeName(schema)}>${required ? ' -required-' : ''}`];
   if (schema.enum) {
-    const shown = schema.enum.slice(0, shortEnumMax).map(String).join(', ');
+    const shown = schema.enum
+      .slice(0, shortEnumMax)
+      .map((value) => String(value) || '""')
+      .join(', ');
     lines.push(`${indent}enum: ${shown}${schema.enum.length > shortEnumMax ? ', ....' : ''}`);
   }
   return lines;

@@ -9,6 +9,7 @@ export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { BaseCommand } from './base-command.ts';
+export { type ClockAction, clock } from './clock.ts';
 export {
   allClusters,
   bringUp,
@@ -25,6 +26,12 @@ export {
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';
+export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
+export { EtcdCommand } from './etcd/etcd-command.ts';
+export { etcdHistory } from './etcd/history.ts';
+export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
+export { etcdEnv, etcdMembers, etcdStatus } from './etcd/members.ts';
+export { raftLog, raftStatus } from './etcd/raft.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';
@@ -32,6 +39,7 @@ export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
 export { printData, renderTable } from './output.ts';
+export { proxyRules } from './proxy-rules.ts';
 export { readObjects } from './read-objects.ts';
 export {
   type ResourceSelection,
@@ -39,5 +47,7 @@ export {
   type SelectionOptions,
   selectResources,
 } from './resource-args.ts';
+export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
+export { runInTestCluster } from './test-cluster.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';

@@ -1,0 +1,35 @@
+import { Args, EtcdCommand, type EtcdOutput, etcdWatch, Flags } from '../../src/cli/index.ts';
+
+export default class EtcdWatch extends EtcdCommand {
+  static override summary = 'Show every change of etcd as it happens: revision, PUT or DELETE, key.';
+  static override examples = [
+    '<%= config.bin %> etcd watch /registry --prefix',
+    '<%= config.bin %> etcd watch /registry/pods --prefix --rev 1 -o json',
+  ];
+  static override args = { key: Args.string({ description: 'the key, or with --prefix its beginning' }) };
+  static override flags = {
+    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
+    rev: Flags.integer({ summary: 'begin with this revision', min: 1 }),
+    'prev-kv': Flags.boolean({ summary: 'with json and yaml: the value before, too' }),
+    'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
+    output: Flags.string({
+      char: 'o',
+      summary: 'output format: simple is one line an event, json one object a line',
+      options: ['simple', 'json', 'yaml'],
+      default: 'simple',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(EtcdWatch);
+    const request = {
+      key: args.key ?? '',
+      prefix: flags.prefix,
+      revision: flags.rev,
+      previous: flags['prev-kv'],
+      showSecrets: flags['show-secrets'],
+      output: flags.output as EtcdOutput,
+    };
+    await this.withEtcd(flags, (kv) => etcdWatch(kv, request, this.io));
+  }
+}

@@ -1,0 +1,38 @@
+import { ApiCommand, Flags, proxyRules } from '../../src/cli/index.ts';
+
+export default class ProxyRules extends ApiCommand {
+  static override summary = 'Print the rules that kube-proxy would load on a node for the Services as they stand.';
+  static override description =
+    'A script that the real tools take: iptables-restore, ipset and ipvsadm, or nft. Computed here from Services, ' +
+    'EndpointSlices and Nodes, so it works on any cluster with --context.';
+  static override examples = [
+    '<%= config.bin %> proxy rules',
+    '<%= config.bin %> proxy rules --mode nftables --node node-2',
+    '<%= config.bin %> proxy rules --mode ipvs --service default/web',
+  ];
+  static override flags = {
+    mode: Flags.string({
+      summary: 'kind of rules',
+      options: ['iptables', 'ipvs', 'nftables'] as const,
+      default: 'iptables',
+    }),
+    node: Flags.string({ summary: 'the node; the first by name' }),
+    service: Flags.string({ summary: 'only this Service: NAMESPACE/NAME' }),
+    family: Flags.string({ summary: 'IP family', options: ['ipv4', 'ipv6'] as const, default: 'ipv4' }),
+    'cluster-cidr': Flags.string({ summary: "range of all pods, as kube-proxy's flag" }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ProxyRules);
+    const { mode, node, service, family } = flags;
+    this.print(
+      await proxyRules(await this.session(flags), {
+        mode: mode as 'iptables',
+        node,
+        service,
+        family: family as 'ipv4',
+        clusterCidr: flags['cluster-cidr'],
+      }),
+    );
+  }
+}

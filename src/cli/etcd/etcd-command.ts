@@ -1,0 +1,26 @@
+/** The base of commands that speak etcd's own protocol, to the cluster's members or to any other etcd. */
+import { boolean } from '@oclif/core/flags';
+import { BaseCommand, clusterFlags } from '../base-command.ts';
+import { type EtcdFlags, etcdFlags, withEtcd } from './connection.ts';
+import type { EtcdIo } from './keys.ts';
+
+export abstract class EtcdCommand extends BaseCommand {
+  static override baseFlags = {
+    ...clusterFlags,
+    boot: boolean({
+      summary: 'start the klab cluster when it is not running',
+      default: true,
+      allowNo: true,
+      helpGroup: 'GLOBAL',
+    }),
+    ...etcdFlags,
+  };
+
+  protected get io(): EtcdIo {
+    return { print: (text) => this.print(text), say: (text) => this.say(text), signal: this.signal };
+  }
+
+  protected withEtcd<T>(flags: EtcdFlags, work: Parameters<typeof withEtcd<T>>[2]): Promise<T> {
+    return withEtcd(flags, this.io, work);
+  }
+}

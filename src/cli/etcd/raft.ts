@@ -1,0 +1,108 @@
+/** `klab etcd raft status|log`: the members' state machines and logs. */
+import { printData, renderTable } from '../output.ts';
+import type { Session } from '../session.ts';
+
+interface RaftMember {
+  readonly id: string;
+  readonly name: string;
+  readonly role: string;
+  readonly term: number;
+  readonly vote: string;
+  readonly commit: number;
+  readonly applied: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly leader: string;
+  readonly progress: readonly {
+    readonly id: string;
+    readonly match: number;
+    readonly next: number;
+    readonly state: string;
+    readonly recentActive: boolean;
+    readonly paused: boolean;
+  }[];
+}
+
+interface RaftEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly type: string;
+  readonly size: number;
+  readonly revisions?: readonly [number, number];
+  readonly committed: boolean;
+  readonly applied: boolean;
+  readonly summary: string;
+  readonly actor?: string;
+}
+
+export async function raftStatus(session: Session, output: string | undefined): Promise<string> {
+  const answer = await session.client.raw('/klab/v1/etcd/raft/status', { signal: session.signal });
+  if (output === 'json' || output === 'yaml') return printData(answer, output);
+  const members = answer.members as RaftMember[];
+  const nameOf = new Map(members.map(({ id, name }) => [id, name]));
+  const named = (id: string) => (id === '0' ? '-' : (nameOf.get(id) ?? id));
+  const table = renderTable(
+    ['MEMBER', 'ROLE', 'TERM', 'VOTE', 'LEADER', 'COMMIT', 'APPLIED', 'FIRST', 'LAST'],
+    members.map((member) => [
+      member.name,
+      member.role,
+      String(member.term),
+      named(member.vote),
+      named(member.leader),
+      String(member.commit),
+      String(member.applied),
+      String(member.firstIndex),
+      String(member.lastIndex),
+    ]),
+  );
+  const leader = members.find(({ role }) => role === 'leader');
+  const followers = leader?.progress.filter(({ id }) => id !== leader.id) ?? [];
+  if (!leader || followers.length === 0) return table;
+  const progress = renderTable(
+    ['FOLLOWER', 'STATE', 'MATCH', 'NEXT', 'ACTIVE', 'PAUSED'],
+    followers.map(({ id, state, match, next, recentActive, paused }) => [
+      named(id),
+      state,
+      String(match),
+      String(next),
+      String(recentActive),
+      String(paused),
+    ]),
+  );
+  return `${table}\n\nHow far ${leader.name}, the leader, knows the others:\n${progress}`;
+}
+
+export interface RaftLogRequest {
+  readonly member?: string;
+  readonly limit: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly output?: string;
+}
+
+export async function raftLog(session: Session, request: RaftLogRequest): Promise<string> {
+  const { member, limit, from, to, output } = request;
+  const number = (value: number | undefined) => (value === undefined ? undefined : String(value));
+  const query = { member, limit: String(limit), from: number(from), to: number(to) };
+  const answer = await session.client.raw('/klab/v1/etcd/raft/log', { query, signal: session.signal });
+  if (output === 'json' || output === 'yaml') return printData(answer, output);
+  const entries = answer.items as RaftEntry[];
+  if (entries.length === 0) return `the log of ${answer.member} has no entries there`;
+  return renderTable(
+    ['INDEX', 'TERM', 'STATE', 'REVISION', 'SIZE', 'WHO', 'ENTRY'],
+    entries.map((entry) => [
+      String(entry.index),
+      String(entry.term),
+      entry.applied ? 'applied' : entry.committed ? 'committed' : 'appended',
+      revisionText(entry.revisions),
+      String(entry.size),
+      entry.actor ?? '-',
+      entry.summary,
+    ]),
+  );
+}
+
+function revisionText(revisions: RaftEntry['revisions']): string {
+  if (!revisions) return '-';
+  return revisions[0] === revisions[1] ? String(revisions[0]) : `${revisions[0]}-${revisions[1]}`;
+}

@@ -1,0 +1,66 @@
+/** `klab proxy rules`: what kube-proxy would load on a node for the Services as they stand. Works on any cluster. */
+import type { KubeObject } from '../apimachinery/index.ts';
+import type { ProxyMode } from '../proxy/index.ts';
+import { UserError } from './exit-codes.ts';
+import type { Session } from './session.ts';
+
+export interface ProxyRulesRequest {
+  readonly mode: ProxyMode;
+  /** Default: the first node by name. */
+  readonly node?: string;
+  /** `namespace/name`, or a name in the session's namespace. */
+  readonly service?: string;
+  readonly family: 'ipv4' | 'ipv6';
+  /** Range of all pods. Default: klab's own on a klab cluster, unknown elsewhere. */
+  readonly clusterCidr?: string;
+}
+
+/** Pod range of every klab cluster. */
+const klabPodCidr = { ipv4: '10.244.0.0/16', ipv6: undefined };
+
+export async function proxyRules(session: Session, request: ProxyRulesRequest): Promise<string> {
+  const listAll = async (word: string): Promise<KubeObject[]> => {
+    const resource = await session.find(word);
+    if (!resource) return [];
+    const out: KubeObject[] = [];
+    for await (const page of session.client.resource(resource).pages({ signal: session.signal }))
+      out.push(...page.items);
+    return out;
+  };
+  const [nodes, services, endpointSlices, ranges] = await Promise.all(
+    ['nodes', 'services', 'endpointslices.discovery.k8s.io', 'servicecidrs.networking.k8s.io'].map(listAll),
+  );
+  const node =
+    request.node === undefined ? nodes!.sort(byName)[0] : nodes!.find((item) => item.metadata.name === request.node);
+  if (!node)
+    throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
+  const chosen = selectService(session.namespace, request.service, services!, endpointSlices!);
+  const { nodeView, proxyScript } = await import('../proxy/index.ts');
+  const family = request.family === 'ipv6' ? 'IPv6' : 'IPv4';
+  const serviceCIDRs = ranges!
+    .flatMap((range) => (range['spec']?.cidrs ?? []) as string[])
+    .filter((cidr) => cidr.includes(':') === (family === 'IPv6'));
+  const clusterCIDR = request.clusterCidr ?? (session.server ? klabPodCidr[request.family] : undefined);
+  return proxyScript(request.mode, chosen, { node: nodeView(node), family, clusterCIDR, serviceCIDRs });
+}
+
+const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name! < b.metadata.name! ? -1 : 1);
+
+/** One Service with its slices, or all of them. @throws UserError when it is not there. */
+export function selectService(
+  namespace: string,
+  wanted: string | undefined,
+  services: readonly KubeObject[],
+  endpointSlices: readonly KubeObject[],
+): { services: readonly KubeObject[]; endpointSlices: readonly KubeObject[] } {
+  if (wanted === undefined) return { services, endpointSlices };
+  const [where, name] = wanted.includes('/') ? wanted.split('/', 2) : [namespace, wanted];
+  const found = services.filter(({ metadata }) => metadata.namespace === where && metadata.name === name);
+  if (found.length === 0) throw new UserError(`services "${name}" not found in namespace "${where}"`);
+  return {
+    services: found,
+    endpointSlices: endpointSlices.filter(
+      ({ metadata }) => metadata.namespace === where && metadata.labels?.['kubernetes.io/service-name'] === name,
+    ),
+  };
+}

@@ -1,0 +1,158 @@
+/** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
+import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
+import type { Decision } from '../scheduler/index.ts';
+import { UserError } from './exit-codes.ts';
+import { printData, renderTable } from './output.ts';
+import type { Session } from './session.ts';
+
+export interface SchedulerExplainRequest {
+  readonly pod: string;
+  readonly attempt?: number;
+  readonly node?: string;
+  readonly output?: string;
+}
+
+/** `NAME`, `pod/NAME` or `pod NAME`. @throws UserError */
+export function podName(words: readonly string[]): string {
+  const rest = words.length === 2 && isPodWord(words[0]!) ? words.slice(1) : words;
+  const [word] = rest;
+  if (rest.length !== 1 || !word) throw new UserError('give one pod: NAME, pod/NAME or pod NAME', 2);
+  const slash = word.indexOf('/');
+  if (slash < 0) return word;
+  if (!isPodWord(word.slice(0, slash))) throw new UserError(`only pods are scheduled, not ${word}`, 2);
+  return word.slice(slash + 1);
+}
+
+const isPodWord = (word: string): boolean => ['pod', 'pods', 'po'].includes(word.toLowerCase());
+
+/** @throws UserError for a pod that is not there or about which the scheduler has nothing to say. */
+export async function schedulerExplain(session: Session, request: SchedulerExplainRequest): Promise<string> {
+  const { namespace } = session;
+  const { pod: name, attempt, node, output } = request;
+  const path = `/klab/v1/scheduler/decisions/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+  const query = attempt === undefined ? undefined : { attempt: String(attempt) };
+  const answer = await session.client.raw(path, { query, signal: session.signal });
+  const attempts: { attempt: number; result: string }[] = answer.attempts;
+  const decision: Decision | undefined = answer.items.at(-1);
+  if (attempts.length === 0) throw new UserError(await silence(session, name));
+  if (!decision) {
+    const known = attempts.map((entry) => entry.attempt).join(', ');
+    throw new UserError(`pod "${name}" has no attempt ${attempt}; there are: ${known}`);
+  }
+  if (node !== undefined && !decision.nodes.some((entry) => entry.name === node)) {
+    const known = decision.nodes
+      .map((entry) => entry.name)
+      .slice(0, 10)
+      .join(', ');
+    throw new UserError(
+      `attempt ${decision.attempt} of pod "${name}" did not know a node "${node}"; it knew: ${known}`,
+    );
+  }
+  if (output === 'json' || output === 'yaml') return printData(decisionData(decision, node), output);
+  const { explainDecision } = await import('../scheduler/index.ts');
+  const { headline, story, tables } = explainDecision(decision, {
+    nodesMax: output === 'wide' ? Number.POSITIVE_INFINITY : undefined,
+    node,
+  });
+  const parts = [[headline, ...story.map((sentence) => `  ${sentence}`)].join('\n')];
+  for (const { title, columns, rows } of tables) parts.push(`${title}\n${renderTable(columns, rows)}`);
+  const others = attempts.filter((entry) => entry.attempt !== decision.attempt);
+  if (others.length > 0) {
+    const listed = others
+      .slice(-5)
+      .map((entry) => `${entry.attempt} (${entry.result})`)
+      .join(', ');
+    parts.push(`Other attempts: ${listed}; see them with --attempt N`);
+  }
+  return parts.join('\n\n');
+}
+
+/** The data of `-o json`, its shape a promise to scripts. */
+export function decisionData(decision: Decision, node?: string): object {
+  const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError } = decision;
+  return {
+    pod,
+    attempt,
+    scheduler,
+    ...(decision.node !== undefined && { node: decision.node }),
+    result,
+    message,
+    ...(bindError !== undefined && { bindError }),
+    feasible,
+    ...(tiedWith && { tiedWith }),
+    preFilter,
+    nodes: decision.nodes
+      .filter((entry) => node === undefined || entry.name === node)
+      .map(({ name, filter, skipped, scores, total }) => ({
+        name,
+        ...(filter && { filter }),
+        ...(skipped && { skipped }),
+        ...(scores && { scores }),
+        ...(total !== undefined && { total }),
+      })),
+  };
+}
+
+/** Why the scheduler has no record of a pod. */
+async function silence(session: Session, name: string): Promise<string> {
+  let pod: Readonly<KubeObject>;
+  try {
+    pod = await session.client
+      .resource(await session.resolve('pods'))
+      .namespace(session.namespace)
+      .get(name);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new UserError(`pods "${name}" not found in namespace "${session.namespace}"`, 1, { cause: error });
+  }
+  return noDecisionReason(pod);
+}
+
+/** Pure. */
+export function noDecisionReason(pod: Readonly<KubeObject>): string {
+  const { name, annotations = {} } = pod.metadata;
+  const { nodeName, schedulerName = 'default-scheduler', schedulingGates = [] } = pod['spec'] ?? {};
+  const about = `the scheduler has no decision about pod "${name}"`;
+  if (annotations['kubernetes.io/config.mirror'] !== undefined) {
+    return `${about}: it is a static pod, which the kubelet of ${nodeName} runs from a file`;
+  }
+  if (schedulerName !== 'default-scheduler') {
+    return `${about}: it asks for another scheduler, "${schedulerName}"${nodeName ? `, which put it on ${nodeName}` : ''}`;
+  }
+  if (nodeName) {
+    return `${about}: it runs on ${nodeName}, but was put there directly (spec.nodeName), or its records are gone`;
+  }
+  if (schedulingGates.length > 0) {
+    const gates = schedulingGates.map((gate: { name: string }) => gate.name).join(', ');
+    return `${about}: it waits behind its scheduling gates (${gates})`;
+  }
+  return `${about} yet; see: klab scheduler queue`;
+}
+
+interface QueueEntry {
+  readonly pod: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly since: string;
+  readonly refusedBy: readonly string[];
+}
+
+export async function schedulerQueue(session: Session, output: string | undefined): Promise<string> {
+  const answer = await session.client.raw('/klab/v1/scheduler/queue', { signal: session.signal });
+  if (output === 'json' || output === 'yaml') return printData(answer, output);
+  if (!answer.running) return 'the scheduler does not run (klab up --no-scheduler)';
+  const items = answer.items as QueueEntry[];
+  if (items.length === 0) return 'no pod waits to be scheduled';
+  return renderTable(
+    ['POD', 'QUEUE', 'PRIORITY', 'ATTEMPTS', 'SINCE', 'REFUSED BY'],
+    items.map((entry) => [
+      entry.pod,
+      entry.queue,
+      String(entry.priority),
+      String(entry.attempts),
+      entry.since,
+      entry.refusedBy.join(', ') || '-',
+    ]),
+  );
+}
