@@ -11,6 +11,7 @@ export {
   type ControllerSettings,
   identityOf,
 } from './common/controller.ts';
+export { CronJobController } from './cronjob/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
@@ -38,3 +39,4 @@ export { RootCACertificatePublisher } from './root-ca-certificate-publisher/cont
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';
+export { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';

@@ -4,6 +4,7 @@
  */
 import { type Runnable, TaskGroup } from '../base/index.ts';
 import type { Controller, ControllerContext, ControllerDescriptor } from './common/controller.ts';
+import { CronJobController } from './cronjob/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
@@ -23,6 +24,7 @@ import { RootCACertificatePublisher } from './root-ca-certificate-publisher/cont
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
+import { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
 export const controllerTable: readonly ControllerDescriptor[] = [
@@ -119,6 +121,18 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     name: 'sim-path-provisioner',
     serviceAccount: 'sim-path-provisioner',
     create: (context) => new SimPathProvisioner(context),
+  },
+  {
+    name: 'cronjob-controller',
+    aliases: ['cronjob'],
+    serviceAccount: 'cronjob-controller',
+    create: (context) => new CronJobController(context),
+  },
+  {
+    name: 'ttl-after-finished-controller',
+    aliases: ['ttl-after-finished'],
+    serviceAccount: 'ttl-after-finished-controller',
+    create: (context) => new TtlAfterFinishedController(context),
   },
   {
     name: 'pod-garbage-collector-controller',

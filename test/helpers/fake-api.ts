@@ -367,14 +367,18 @@ export class FakeApi {
     const queue = new BoundedQueue<WatchEvent<KubeObject | Status>>(100_000);
     const watcher: Watcher = { definition, namespace, selects: selector(definition, request), queue };
     const prefix = `${definition.plural}.${definition.group}/`;
-    for (const { revision, key, event, old } of this.#history) {
-      if (revision > from && key.startsWith(prefix)) deliver(watcher, definition, event, old);
+    // Newest first down to `from`: a watch that goes on costs what it missed, not the whole history.
+    let first = this.#history.length;
+    while (first > 0 && this.#history[first - 1]!.revision > from) first--;
+    for (const { key, event, old } of this.#history.slice(first)) {
+      if (key.startsWith(prefix)) deliver(watcher, definition, event, old);
     }
     this.#watchers.add(watcher);
     const seconds = Number(request.query?.['timeoutSeconds'] ?? 1800);
     const timer = this.#clock.schedule(seconds * 1000, () => stop());
     const stop = () => {
       timer.cancel();
+      request.signal?.removeEventListener('abort', stop);
       this.#watchers.delete(watcher);
       queue.close();
     };
