@@ -4,7 +4,7 @@
  */
 export { Args, Flags } from '@oclif/core';
 export { default as chalk } from 'chalk';
-export { parseDuration } from '../apimachinery/index.ts';
+export { humanDuration, parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
@@ -39,6 +39,7 @@ export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
 export { printData, renderTable } from './output.ts';
+export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
 export { proxyRules } from './proxy-rules.ts';
 export { readObjects } from './read-objects.ts';
 export {
@@ -51,3 +52,11 @@ export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.t
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
 export { runInTestCluster } from './test-cluster.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';
+export { type PrintWatchOptions, printWatch } from './watch/print.ts';
+export {
+  type WatchChange,
+  type WatchRequest,
+  type WatchSubject,
+  watchChanges,
+  watchSubject,
+} from './watch/watch-rows.ts';
