@@ -1,5 +1,5 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
-import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
+import type { KubeObject } from '../apimachinery/index.ts';
 import type { Decision } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
@@ -93,19 +93,10 @@ export function decisionData(decision: Decision, node?: string): object {
   };
 }
 
-/** Why the scheduler has no record of a pod. */
+/** Why the scheduler has no record of a pod. @throws StatusError when there is no such pod. */
 async function silence(session: Session, name: string): Promise<string> {
-  let pod: Readonly<KubeObject>;
-  try {
-    pod = await session.client
-      .resource(await session.resolve('pods'))
-      .namespace(session.namespace)
-      .get(name);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    throw new UserError(`pods "${name}" not found in namespace "${session.namespace}"`, 1, { cause: error });
-  }
-  return noDecisionReason(pod);
+  const pods = session.client.resource(await session.resolve('pods')).namespace(session.namespace);
+  return noDecisionReason(await pods.get(name, { signal: session.signal }));
 }
 
 /** Pure. */
