@@ -24,6 +24,7 @@ import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
 import { type AlarmRow, type Cursor, StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
 import { Transport } from './transport.ts';
+import { Turns } from './turns.ts';
 
 export interface EtcdClusterOptions extends HistoryBounds {
   /** Where it lives: `openStorage({ path })` of the sqlite room, or `memoryStorage()`. Closed with the cluster. */
@@ -88,7 +89,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   readonly #heartbeatMs: number;
   #incarnation = 0;
   #proposals = 0;
-  #scheduled = false;
+  readonly #turns = new Turns(() => this.#turn());
   #closed = false;
   #failure: unknown;
   #commits = 0;
@@ -273,12 +274,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   // What members and their APIs ask of the cluster.
 
   wake(): void {
-    if (this.#scheduled || this.#closed || this.#failure !== undefined) return;
-    this.#scheduled = true;
-    deferTurn(() => {
-      this.#scheduled = false;
-      this.#turn();
-    });
+    if (!this.#closed && this.#failure === undefined) this.#turns.wake();
   }
 
   send(message: Message): void {

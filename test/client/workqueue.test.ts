@@ -37,6 +37,25 @@ describe('a work queue', () => {
     expect(queue.idle).toBe(true);
   });
 
+  it('lets a key rest that asks for it, and gives what came meanwhile as one', async () => {
+    const { clock, queue } = make();
+    queue.add('a');
+    await queue.get();
+    queue.rest('a', 50);
+    queue.add('a', { object: 'pods/default/a', revision: 1, count: 1 });
+    queue.done('a');
+    queue.add('a', { object: 'pods/default/b', revision: 2, count: 1 });
+    queue.add('b');
+    expect((await queue.get())!.key).toBe('b');
+    await clock.advance(49);
+    expect(queue.length).toBe(0);
+    await clock.advance(1);
+    expect((await queue.get())!).toEqual({ key: 'a', cause: { object: 'pods/default/b', revision: 2, count: 2 } });
+    queue.done('a');
+    queue.add('a');
+    expect(queue.length).toBe(1);
+  });
+
   it('adds later on its clock, the earlier of two delays counting', async () => {
     const { clock, queue } = make();
     queue.addAfter('a', 10_000);

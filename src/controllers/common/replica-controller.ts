@@ -37,6 +37,7 @@ import {
   isPodTerminating,
   nextAvailabilityCheckMs,
   orphanKey,
+  podCondition,
   podControllerIndex,
   type ReadPod,
 } from './pods.ts';
@@ -45,6 +46,9 @@ import { calculateStatus } from './replica-status.ts';
 /** Most pods created or deleted in one sync. */
 const burstReplicas = 500;
 const concurrentSyncs = 5;
+/** Sets up to this size are synced at once whenever something happens; larger ones rest in proportion. */
+const freeSyncPods = 50;
+const syncedPodsPerMs = 20;
 const statusUpdateRetries = 1;
 
 /** A kind with `spec.replicas` and a pod template, of the shape of a ReplicaSet. */
@@ -152,7 +156,7 @@ export class ReplicaController implements Controller {
     }
     if (controller) {
       const rs = this.#resolve(pod, controller);
-      if (!rs) return;
+      if (!rs || (!labelsChanged && !controllerChanged && countsAsBefore(old, pod))) return;
       this.#queue.add(objectKey(rs), cause);
       const minReadySeconds = rs.spec?.minReadySeconds ?? 0;
       if (minReadySeconds > 0 && !isPodReady(old) && isPodReady(pod)) {
@@ -225,6 +229,8 @@ export class ReplicaController implements Controller {
     const updated = await this.#updateStatus(rs, status);
     if (manageError !== undefined) throw manageError;
 
+    // A sync looks at every pod: a thousand that become ready one by one must not make a thousand syncs of a thousand.
+    if (owned.length > freeSyncPods) this.#queue.rest(key, owned.length / syncedPodsPerMs);
     const minReadySeconds = updated.spec?.minReadySeconds ?? 0;
     if (minReadySeconds > 0 && (status.readyReplicas ?? 0) !== (status.availableReplicas ?? 0)) {
       const next = nextAvailabilityCheckMs(activePods, minReadySeconds, this.#context.clock.now());
@@ -296,6 +302,13 @@ export class ReplicaController implements Controller {
       target = await client.get(rs.metadata.name!);
     }
   }
+}
+
+/** A sync would find nothing new: bound to a node, given an address, one container of two started … */
+function countsAsBefore(old: ReadPod, pod: ReadPod): boolean {
+  if (isPodActive(old) !== isPodActive(pod) || old.metadata.uid !== pod.metadata.uid) return false;
+  const [before, after] = [podCondition(old, 'Ready'), podCondition(pod, 'Ready')];
+  return before?.status === after?.status && before?.lastTransitionTime === after?.lastTransitionTime;
 }
 
 function sameStatus(rs: Readonly<ReplicaSet>, status: ReplicaSetStatus): boolean {
