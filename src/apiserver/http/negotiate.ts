@@ -8,7 +8,7 @@ const streamMediaTypes = ['application/json;stream=watch', `${protobufMediaType}
 export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 /** One alternative of an Accept header. */
-interface Clause {
+export interface Clause {
   readonly type: string;
   readonly subtype: string;
   readonly parameters: Readonly<Record<string, string>>;
@@ -102,7 +102,8 @@ function convertOf(parameters: Readonly<Record<string, string>>): Negotiated['co
   return { kind: as ?? '', group: g ?? '', version: v ?? '' };
 }
 
-function parseAccept(header: string): Clause[] {
+/** The alternatives of an Accept header, best first. */
+export function parseAccept(header: string): Clause[] {
   const clauses: Clause[] = [];
   for (const part of header.split(',')) {
     const [media = '', ...rest] = part.split(';').map((piece) => piece.trim());
