@@ -162,6 +162,10 @@ export interface ResourceDefinition {
   readonly deprecation?: string;
   /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */
   readonly virtual?: boolean;
+  /** false: served only when `--runtime-config` asks for it. Default true. */
+  readonly default?: false;
+  /** Served only while this gate is on. */
+  readonly featureGate?: string;
   /** klab runs something that acts on this kind; false → creation carries a Warning header that says so. Default true. */
   readonly acted?: boolean;
 }

@@ -2,7 +2,13 @@
  * api: every served resource as a row of data, with its defaults, validation and printer.
  */
 
-export { podQosClass, podRequests, type QosClass } from './core/v1/pod/resources.ts';
+export {
+  aggregateContainerLimits,
+  aggregateContainerRequests,
+  podQosClass,
+  podRequests,
+  type QosClass,
+} from './core/v1/pod/resources.ts';
 export {
   isRestartableInitContainer,
   type PodStatusStep,
@@ -10,6 +16,16 @@ export {
   podStatus,
   restartsText,
 } from './core/v1/pod/status.ts';
+export {
+  type Amounts,
+  addAmounts,
+  amountsFrom,
+  type QuotaEvaluator,
+  quotaEvaluator,
+  quotaSelects,
+  resourcesOfQuota,
+  subtractAmounts,
+} from './core/v1/resourcequota/usage.ts';
 export {
   apiVersionOf,
   type Column,
@@ -46,6 +62,7 @@ export {
   protobufMessages,
 } from './protobuf/messages.ts';
 export { builtinResources } from './resources.ts';
+export { allResources, type ResourcesForOptions, RuntimeConfigError, resourcesFor } from './runtime-config.ts';
 export { systemPriorityClasses } from './scheduling/v1/priorityclass/strategy.ts';
 export { type BuiltinSchema, type DefinitionDocs, type DocsSet, loadBuiltinSchema } from './schema/builtin.ts';
 export {

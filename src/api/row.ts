@@ -28,7 +28,10 @@ type Extra = 'status' | 'scale' | (Omit<SubresourceDefinition, 'verbs'> & { read
 /** A row as it is written down. Strings hold lists separated by blanks. */
 export interface RowInput
   extends Partial<
-    Pick<ResourceDefinition, 'etcdPrefix' | 'scale' | 'conversion' | 'deprecation' | 'returnsDeletedObject'>
+    Pick<
+      ResourceDefinition,
+      'etcdPrefix' | 'scale' | 'conversion' | 'deprecation' | 'returnsDeletedObject' | 'default' | 'featureGate'
+    >
   > {
   readonly kind: string;
   readonly plural: string;
@@ -137,6 +140,8 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     ...(input.returnsDeletedObject === true ? { returnsDeletedObject: true } : {}),
     ...(input.deprecation === undefined ? {} : { deprecation: input.deprecation }),
     ...(input.virtual === true ? { virtual: true } : {}),
+    ...(input.default === false ? { default: false } : {}),
+    ...(input.featureGate === undefined ? {} : { featureGate: input.featureGate }),
     acted: input.virtual === true || (input.acted ?? false),
   };
   return hasScale ? { ...definition, scale: input.scale ?? defaultScale } : definition;

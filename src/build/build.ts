@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { barrels } from './barrels.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const dist = join(root, 'dist');
@@ -48,6 +49,7 @@ async function bundle(): Promise<void> {
   }
   const { metafile } = await build({
     metafile: true,
+    plugins: [barrels(root)],
     absWorkingDir: root,
     entryPoints,
     outdir: dist,

@@ -2,6 +2,7 @@
  * Generates klab's schema of the built-in types out of the development packages and our overlay:
  *
  *   types.json      { "<definition>": Schema }: what every start reads; no docs, no enums
+ *   optional.json   the same for what only alpha and beta versions use
  *   docs.json.br    { "<definition>": { description, properties, required, enums } }: for explain and OpenAPI
  *
  * `required` stands in types.json only for definitions that nothing but the schema validates, and only for text.
@@ -11,8 +12,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { builtinResources } from '../api/index.ts';
-import type { DefinitionDocs } from '../api/schema/builtin.ts';
+import { allResources } from '../api/index.ts';
+import { type DefinitionDocs, optionalDefinition } from '../api/schema/builtin.ts';
 import { publishedDefaults, schemaOverlay, specialDefinitions } from '../api/schema/overlay.ts';
 import type { Schema } from '../apimachinery/index.ts';
 import { findNodeModules, type Model, type ModelProperty, ModelReader, type ModelType } from './model-reader.ts';
@@ -59,6 +60,11 @@ function parseOverlay(text: string): Map<string, OverlayEntry> {
     entries.set(`io.k8s.${name}`, entry);
   }
   return entries;
+}
+
+/** The definition's own line, else that of its stable version. */
+function overlayOf(overlay: ReadonlyMap<string, OverlayEntry>, name: string): OverlayEntry | undefined {
+  return overlay.get(name) ?? overlay.get(name.replace(/\.v\d+(?:alpha|beta)\d+\./, '.v1.'));
 }
 
 function applyCodes(schema: Mutable<Schema>, codes: readonly string[], place: string): void {
@@ -212,7 +218,7 @@ function checkOverlay(overlay: ReadonlyMap<string, OverlayEntry>, models: Readon
 
 export function buildSchema(nodeModules: string): GeneratedSchema {
   const overlay = parseOverlay(schemaOverlay);
-  const stored = builtinResources.filter((row) => typeof row.schema === 'string');
+  const stored = allResources.filter((row) => typeof row.schema === 'string');
   const roots = stored.flatMap((row) => {
     const name = row.schema as string;
     return !row.verbs.includes('list') ? [name] : [name, name.slice(0, name.lastIndexOf('.') + 1) + row.listKind];
@@ -232,17 +238,23 @@ export function buildSchema(nodeModules: string): GeneratedSchema {
   const types: Record<string, Schema> = {};
   const docs: Record<string, DefinitionDocs> = {};
   for (const [name, model] of models) {
-    types[name] = definitionSchema(name, model, overlay.get(name), !validated.has(name));
+    types[name] = definitionSchema(name, model, overlayOf(overlay, name), !validated.has(name));
     docs[name] = definitionDocs(model, model.isKind ? typeMetaDocs : {});
   }
   return { types, docs };
 }
 
-/** Writes `types.json` and `docs.json.br` into `outDir`; node_modules is looked for upwards from `packageRoot`. */
+/** Writes `types.json`, `optional.json` and `docs.json.br` into `outDir`; node_modules is looked for upwards from `packageRoot`. */
 export function generateSchema(outDir: string, packageRoot: string = join(import.meta.dirname, '../..')): void {
   const { types, docs } = buildSchema(findNodeModules(packageRoot));
   mkdirSync(outDir, { recursive: true });
-  writeFileSync(join(outDir, 'types.json'), JSON.stringify(types));
+  const entries = Object.entries(types);
+  const isOptional = ([name]: [string, Schema]) => optionalDefinition.test(name);
+  writeFileSync(
+    join(outDir, 'types.json'),
+    JSON.stringify(Object.fromEntries(entries.filter((entry) => !isOptional(entry)))),
+  );
+  writeFileSync(join(outDir, 'optional.json'), JSON.stringify(Object.fromEntries(entries.filter(isOptional))));
   const bytes = Buffer.from(JSON.stringify(docs));
   writeFileSync(
     join(outDir, 'docs.json.br'),

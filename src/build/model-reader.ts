@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
+import { ClassReader } from './class-reader.ts';
 
 /** A type as the declarations say it. */
 export type ModelType =
@@ -262,16 +263,18 @@ class FormatReader {
 export class ModelReader {
   readonly #nodeModules: string;
   readonly #formats: FormatReader;
+  readonly #classes: ClassReader;
 
   constructor(nodeModules: string) {
     this.#nodeModules = nodeModules;
     this.#formats = new FormatReader(nodeModules);
+    this.#classes = new ClassReader(nodeModules);
   }
 
   read(name: string): Model | undefined {
     const path = modulePath(name);
     const file = join(this.#nodeModules, `${path}.d.ts`);
-    if (!existsSync(file)) return undefined;
+    if (!existsSync(file)) return this.#readClass(name);
     const text = readFileSync(file, 'utf8');
     const kind = path.slice(path.lastIndexOf('/') + 1);
     const head = new RegExp(`(/\\*\\*(?:(?!\\*/)[\\s\\S])*\\*/\\n)?export (interface|type) I${kind}\\b([^{=]*)`).exec(
@@ -293,6 +296,16 @@ export class ModelReader {
       properties.set(property, { ...value, format: formats.get(property) ?? '' });
     }
     return { description, properties, isKind };
+  }
+
+  /** Alpha and beta definitions, and what only they use, stand in another package. */
+  #readClass(name: string): Model | undefined {
+    const stable = name.replace(/\.v\d+(?:alpha|beta)\d+\./, '.v1.');
+    const known =
+      stable !== name && existsSync(join(this.#nodeModules, `${modulePath(stable)}.d.ts`))
+        ? this.read(stable)
+        : undefined;
+    return this.#classes.read(name, known);
   }
 
   #imports(text: string, path: string): Map<string, string> {

@@ -18,6 +18,9 @@ export interface DocsSet {
   get(name: string): DefinitionDocs | undefined;
 }
 
+/** Definitions of versions that are off by default stand in a file of their own, read when one is asked for. */
+export const optionalDefinition = /^io\.k8s\.api\.[a-z]+\.v\d+(?:alpha|beta)\d+\./;
+
 /** The built-in types with their docs. */
 export interface BuiltinSchema extends SchemaSet {
   readonly docs: DocsSet;
@@ -53,6 +56,7 @@ class FileSchema implements BuiltinSchema {
   readonly docs: DocsSet;
   #folder: string | undefined;
   #types: Readonly<Record<string, Schema>> | undefined;
+  #optional: Readonly<Record<string, Schema>> | undefined;
   #docs: Readonly<Record<string, DefinitionDocs>> | undefined;
 
   constructor(root: string | undefined) {
@@ -62,18 +66,23 @@ class FileSchema implements BuiltinSchema {
   }
 
   get(name: string): Schema | undefined {
-    const types = this.#readTypes();
+    const types = optionalDefinition.test(name) ? this.#readOptional() : this.#readTypes();
     return Object.hasOwn(types, name) ? types[name] : undefined;
   }
 
   names(): Iterable<string> {
-    return Object.keys(this.#readTypes());
+    return [...Object.keys(this.#readTypes()), ...Object.keys(this.#readOptional())];
   }
 
   #path(file: string): string {
     this.#folder ??=
       this.#root === undefined ? findSchemaFolder(import.meta.dirname) : join(this.#root, 'dist', 'schema');
     return join(this.#folder, file);
+  }
+
+  #readOptional(): Readonly<Record<string, Schema>> {
+    this.#optional ??= JSON.parse(readFileSync(this.#path('optional.json'), 'utf8')) as Record<string, Schema>;
+    return this.#optional;
   }
 
   #readTypes(): Readonly<Record<string, Schema>> {

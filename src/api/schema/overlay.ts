@@ -6,7 +6,7 @@
  *
  * codes: `atomic`, `set`, `map(<keys>)`: list type, or map type of an object; `granular`: map type;
  * `merge`, `merge(<key>)`, `merge,retainKeys(<key>)`, `retainKeys`, `replace`: patch strategy and its merge key.
- * Property `*` is the definition itself. A test compares the table with the published OpenAPI where that is at hand.
+ * Property `*` is the definition itself. An alpha or beta definition without a line has the codes of the stable one. A test compares the table with the published OpenAPI where that is at hand.
  */
 export const schemaOverlay = `
 api.admissionregistration.v1.MatchResources *=atomic excludeResourceRules=atomic resourceRules=atomic
@@ -200,6 +200,24 @@ api.resource.v1.ExactDeviceRequest selectors=atomic tolerations=atomic
 api.resource.v1.NetworkDeviceData ips=atomic
 api.resource.v1.ResourceClaimStatus devices=map(driver,device,pool,shareID) reservedFor=map(uid)+merge(uid)
 api.resource.v1.ResourceSliceSpec devices=atomic sharedCounters=atomic
+api.admissionregistration.v1alpha1.Variable
+api.apiserverinternal.v1alpha1.ServerStorageVersion decodableVersions=set servedVersions=set
+api.apiserverinternal.v1alpha1.StorageVersionStatus conditions=map(type) storageVersions=map(apiServerID)
+api.certificates.v1beta1.PodCertificateRequestStatus conditions=map(type)+merge(type)
+api.resource.v1alpha3.DeviceTaintRuleStatus conditions=map(type)+merge(type)
+api.resource.v1alpha3.ResourcePoolStatusRequestStatus conditions=map(type)+merge(type) pools=atomic
+api.resource.v1beta1.BasicDevice bindingConditions=atomic bindingFailureConditions=atomic consumesCounters=atomic
+   taints=atomic
+api.resource.v1beta1.Device
+api.resource.v1beta1.DeviceRequest firstAvailable=atomic selectors=atomic tolerations=atomic
+api.resource.v1beta2.DeviceTaintRuleStatus conditions=map(type)+merge(type)
+api.scheduling.v1alpha2.PodGroupSchedulingConstraints topology=atomic
+api.scheduling.v1alpha2.PodGroupSpec resourceClaims=map(name)+merge,retainKeys(name)
+api.scheduling.v1alpha2.PodGroupStatus conditions=map(type)+merge(type)
+   resourceClaimStatuses=map(name)+merge,retainKeys(name)
+api.scheduling.v1alpha2.PodGroupTemplate resourceClaims=map(name)+merge,retainKeys(name)
+api.scheduling.v1alpha2.WorkloadSpec podGroupTemplates=map(name)
+api.storagemigration.v1beta1.StorageVersionMigrationStatus conditions=map(type)+merge(type)
 api.storage.v1.CSIDriverSpec tokenRequests=atomic volumeLifecycleModes=set
 api.storage.v1.CSINodeDriver topologyKeys=atomic
 api.storage.v1.CSINodeSpec drivers=map(name)+merge(name)
