@@ -61,6 +61,7 @@ export class ApiServer implements ServedResources {
   readonly #byResource = new Map<ResourceKey, ResourceRegistry[]>();
   readonly #prng: Prng;
   readonly #watchPrng: Prng;
+  readonly #proxyPrng: Prng;
   #definitions: readonly ResourceDefinition[] = [];
   #version = 0;
   #parts!: ServerParts;
@@ -73,6 +74,7 @@ export class ApiServer implements ServedResources {
     this.#options = options;
     this.#prng = deps.prng.fork('registry');
     this.#watchPrng = deps.prng.fork('watch-timeouts');
+    this.#proxyPrng = deps.prng.fork('proxy');
     this.#store = new ObjectStore({ kv: deps.kv, leases: new LeasePool(deps) });
     this.#hub = new CacheHub({ store: this.#store, clock: deps.clock, log: deps.log.child('cache') });
     this.reader = new CacheReader((resource) => this.#byResource.get(resource)?.[0]?.cache);
@@ -176,6 +178,8 @@ export class ApiServer implements ServedResources {
         this.#registries.get(registryKey(group, version, resource)),
       virtual: this.#parts.virtual,
       nodes: this.#deps.nodes,
+      reader: this.reader,
+      prng: this.#proxyPrng,
     };
     return (context) => handleResource(deps, context);
   }

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../api/index.ts';
 import type { KubeObject, SchemaSet, Status, WatchEvent } from '../apimachinery/index.ts';
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import type { KV, Provenance } from '../etcd/index.ts';
+import type { ByteStream } from '../wire/index.ts';
 
 export interface UserInfo {
   readonly name: string;
@@ -51,6 +52,8 @@ export interface ServerRequest {
   /** Values of headers that came more than once, by lower-case name (`headers` holds them joined with `, `). */
   readonly repeatedHeaders?: Readonly<Record<string, readonly string[]>>;
   readonly body?: RequestBody;
+  /** The connection can be given away, and the client asks for that: its `Upgrade` header, in lower case. */
+  readonly upgrade?: string;
   /** Aborted when the client goes away or the request's time is over. */
   readonly signal: AbortSignal;
   /** Set by the in-process door: already authenticated. */
@@ -118,7 +121,16 @@ export type ResponseBody =
       readonly of?: { readonly apiVersion: string; readonly kind: string };
     }
   | { readonly kind: 'stream'; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
-  | { readonly kind: 'bytes'; readonly contentType: string; readonly bytes: Uint8Array };
+  | { readonly kind: 'bytes'; readonly contentType: string; readonly bytes: Uint8Array }
+  /** Answer of code 101: from then on the connection is the handler's. Only doors that offer `ServerRequest.upgrade` get it. */
+  | { readonly kind: 'upgrade'; serve(connection: ByteStream, door: UpgradedDoor): Promise<void> };
+
+/** What a door lends to a connection it gave away. */
+export interface UpgradedDoor {
+  /** Aborted when the client is gone or the server stops. */
+  readonly signal: AbortSignal;
+  readonly wallClock: Clock;
+}
 
 export interface ServerResponse {
   readonly code: number;
@@ -288,7 +300,50 @@ export interface LogOptions {
   readonly limitBytes?: number;
 }
 
-/** How the API server reaches the node agent. Supplied by `cluster`. */
+/** In characters. */
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Streams of one exec or attach, as the client asked for them. */
+export interface RemoteStreams {
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** A promise: the client is behind; write on when it resolves. */
+  stdout(chunk: Uint8Array): Promise<void> | undefined;
+  stderr(chunk: Uint8Array): Promise<void> | undefined;
+  readonly tty: boolean;
+  readonly resize?: AsyncIterable<TerminalSize>;
+}
+
+export interface PodReference {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** One HTTP exchange with something in the cluster. Header names in lower case. */
+export interface ProxyRequest {
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+export interface ProxyResponse {
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Where a proxied request goes: an address of the pod network, or a node's own agent. */
+export type ProxyTarget = { readonly ip: string; readonly port: number } | { readonly node: string };
+
+/**
+ * How the API server reaches the node agent. Supplied by `cluster`. `exec`, `attach` and `portForward` resolve when the
+ * node has found what is asked for, so that a refusal can still be an HTTP answer; what they resolve with does the work.
+ */
 export interface NodeDialer {
   /** Throws StatusError when the node or container cannot be reached. */
   containerLogs(
@@ -297,4 +352,26 @@ export interface NodeDialer {
     options: LogOptions,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
+  /** The work resolves with the exit code. */
+  exec(
+    node: string,
+    pod: PodReference,
+    command: { readonly container: string; readonly argv: readonly string[] },
+  ): Promise<(streams: RemoteStreams, signal: AbortSignal) => Promise<number>>;
+  /** The work resolves when the container's first process has ended. */
+  attach(
+    node: string,
+    pod: PodReference,
+    container: string,
+  ): Promise<(streams: RemoteStreams, signal: AbortSignal) => Promise<void>>;
+  /** `id` is how the node calls the pod in its errors. The work serves one connection to its end. */
+  portForward(
+    node: string,
+    pod: PodReference,
+  ): Promise<{
+    readonly id: string;
+    connect(port: number, connection: ByteStream, signal: AbortSignal): Promise<void>;
+  }>;
+  /** Rejects with Go's text when nothing answers. */
+  http(target: ProxyTarget, request: ProxyRequest, signal: AbortSignal): Promise<ProxyResponse>;
 }

@@ -180,6 +180,10 @@ class RunningCluster implements Cluster {
     const members = Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
     const nodes: NodeDialer = {
       containerLogs: (node, pod, options, signal) => this.nodes.containerLogs(node, pod, options, signal),
+      exec: (node, pod, command) => this.nodes.exec(node, pod, command),
+      attach: (node, pod, container) => this.nodes.attach(node, pod, container),
+      portForward: (node, pod) => this.nodes.portForward(node, pod),
+      http: (target, request) => this.nodes.http(target, request),
     };
     this.server = await ApiServer.start(
       {

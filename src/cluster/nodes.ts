@@ -2,10 +2,27 @@
 
 import { builtinResources, type PersistentVolume, type Service } from '../api/index.ts';
 import { newServiceUnavailable } from '../apimachinery/index.ts';
-import type { Dispatch, LogOptions, NodeDialer } from '../apiserver/index.ts';
+import type {
+  Dispatch,
+  LogOptions,
+  NodeDialer,
+  PodReference,
+  ProxyRequest,
+  ProxyResponse,
+  ProxyTarget,
+} from '../apiserver/index.ts';
 import { type Clock, type Logger, type Prng, TaskGroup } from '../base/index.ts';
 import { KubeClient, type SharedInformer } from '../client/index.ts';
-import { type Disks, Kubelet, MemoryFabric, type NodeConfig, SimRuntime } from '../kubelet/index.ts';
+import {
+  type Disks,
+  decodeBytes,
+  encodeText,
+  Kubelet,
+  kubeletHttp,
+  MemoryFabric,
+  type NodeConfig,
+  SimRuntime,
+} from '../kubelet/index.ts';
 import { nodeIdentity, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
 
@@ -39,6 +56,10 @@ export function nodeConfig(index: number, capacity: NodeFleetOptions['capacity']
     capacity: { cpu: '8', memory: '32Gi', 'ephemeral-storage': '100Gi', pods: '110', ...capacity },
   };
 }
+
+/** Where the API server's own connections into the pod network come from. */
+const controlPlane = { ip: '192.168.0.10' };
+const proxyTimeoutMs = 30_000;
 
 export class NodeFleet implements NodeDialer {
   readonly fabric: MemoryFabric;
@@ -95,9 +116,48 @@ export class NodeFleet implements NodeDialer {
     options: LogOptions,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
+    return this.#kubelet(node).containerLogs(pod, options, signal);
+  }
+
+  async exec(
+    node: string,
+    pod: PodReference,
+    { container, argv }: { readonly container: string; readonly argv: readonly string[] },
+  ): ReturnType<NodeDialer['exec']> {
+    const kubelet = this.#kubelet(node);
+    kubelet.runningContainer(pod.uid, container);
+    return (streams, signal) => kubelet.exec(pod.uid, container, argv, streams, signal);
+  }
+
+  async attach(node: string, pod: PodReference, container: string): ReturnType<NodeDialer['attach']> {
+    const kubelet = this.#kubelet(node);
+    kubelet.runningContainer(pod.uid, container);
+    return (streams, signal) => kubelet.attach(pod.uid, container, streams, signal);
+  }
+
+  async portForward(node: string, pod: PodReference): ReturnType<NodeDialer['portForward']> {
+    const kubelet = this.#kubelet(node);
+    const id = await kubelet.readySandbox(pod);
+    return { id, connect: (port, connection, signal) => kubelet.portForward(id, port, connection, signal) };
+  }
+
+  async http(target: ProxyTarget, request: ProxyRequest): Promise<ProxyResponse> {
+    if ('node' in target) return kubeletHttp(this.#kubelet(target.node), request);
+    const { method, path, headers, body } = request;
+    const response = await this.fabric.http(
+      target.ip,
+      target.port,
+      { method, path, headers, ...(body ? { body: decodeBytes(body) } : {}) },
+      controlPlane,
+      proxyTimeoutMs,
+    );
+    return { code: response.status, headers: response.headers, body: encodeText(response.body) };
+  }
+
+  #kubelet(node: string): Kubelet {
     const kubelet = this.#kubelets.get(node);
     if (!kubelet) throw newServiceUnavailable(`the kubelet of node ${node} cannot be reached`);
-    return kubelet.containerLogs(pod, options, signal);
+    return kubelet;
   }
 
   async stop(): Promise<void> {

@@ -6,9 +6,11 @@
  * the injected clock is waited for; an idle node costs one lease renewal each 10 s.
  */
 export type { ContainerLogOptions } from './container-logs.ts';
+export { kubeletHttp } from './http.ts';
 export { Kubelet } from './kubelet.ts';
 export { defaultCapacity } from './node-object.ts';
 export { podLimits, podQOS, podRequests } from './pod-resources.ts';
+export { decodeBytes, encodeText } from './runtime/sim/bytes.ts';
 export {
   ConnectError,
   type FabricHooks,

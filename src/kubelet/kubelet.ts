@@ -203,6 +203,14 @@ export class Kubelet implements Runnable {
     return this.#runtime.portForward(sandboxId, port, connection, signal);
   }
 
+  /** Pods bound to this node, with the status the agent last saw. */
+  pods(): Pod[] {
+    return [...this.#workers.values()].map(({ pod, uid }) => ({
+      ...pod,
+      status: this.#statuses.get(uid) ?? pod.status,
+    }));
+  }
+
   podStats(podUid: string): Promise<readonly ContainerStats[]> {
     return this.#runtime.podStats(podUid);
   }

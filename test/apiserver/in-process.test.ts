@@ -6,7 +6,7 @@ import { configMap, configMaps, type Harness, pod, pods, startHarness } from './
 
 let h: Harness;
 const asked: unknown[] = [];
-const nodes: NodeDialer = {
+const nodes: Pick<NodeDialer, 'containerLogs'> = {
   async containerLogs(node, { name }, options) {
     asked.push([node, name, options.container, options.tailLines]);
     return (async function* () {
@@ -16,7 +16,7 @@ const nodes: NodeDialer = {
   },
 };
 beforeEach(async () => {
-  h = await startHarness({ deps: { nodes } });
+  h = await startHarness({ deps: { nodes: nodes as NodeDialer } });
 });
 afterEach(() => h.close());
 

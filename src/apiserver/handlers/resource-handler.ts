@@ -1,10 +1,11 @@
 /** Requests for resources, by group, version, resource, subresource and verb. Upstream: endpoints/installer.go. */
 import type { ResourceDefinition } from '../../api/index.ts';
 import { newMethodNotSupported, newPathNotFound } from '../../apimachinery/index.ts';
+import type { Prng } from '../../base/index.ts';
 import { decodeObject } from '../registry/decode.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { groupResource } from '../registry/request.ts';
-import type { HandlerKey, NodeDialer, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
+import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
 import { requireObject } from './body.ts';
 import { writeRequest } from './options.ts';
 import { getHandler, listHandler } from './read.ts';
@@ -18,6 +19,9 @@ export interface ResourceHandlerDeps {
   find(group: string, version: string, resource: string): ResourceRegistry | undefined;
   readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
   readonly nodes: NodeDialer | undefined;
+  readonly reader: ObjectReader;
+  /** Chooses among endpoints. */
+  readonly prng: Prng;
 }
 
 /** @throws StatusError */

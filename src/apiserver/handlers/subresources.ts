@@ -8,6 +8,7 @@ import {
   newPathNotFound,
   type Status,
 } from '../../apimachinery/index.ts';
+import type { Prng } from '../../base/index.ts';
 import { checkTypeMeta, decodeObject, type ExpectedKind } from '../registry/decode.ts';
 import { finalizeNamespace } from '../registry/finalize.ts';
 import { patchFunction } from '../registry/patch.ts';
@@ -15,8 +16,11 @@ import { bindingKind, bindPod } from '../registry/pod-binding.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { groupResource } from '../registry/request.ts';
 import { scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
-import type { HandlerKey, NodeDialer, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
+import { streamingHandler } from '../streaming/connect.ts';
+import { proxyHandler } from '../streaming/proxy.ts';
+import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
 import { readBodyValue, requireObject } from './body.ts';
+import { evictionHandler } from './eviction.ts';
 import { podLogHandler } from './logs.ts';
 import { writeRequest } from './options.ts';
 import { getHandler, readEntry, respondWith } from './read.ts';
@@ -25,6 +29,10 @@ import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
 export interface SubresourceDeps {
   readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
   readonly nodes: NodeDialer | undefined;
+  /** The registry that serves this version of this resource. */
+  find(group: string, version: string, resource: string): ResourceRegistry | undefined;
+  readonly reader: ObjectReader;
+  readonly prng: Prng;
 }
 
 /** @throws StatusError */
@@ -54,6 +62,18 @@ export async function subresourceHandler(
       break;
     case 'log':
       if (verb === 'get') return podLogHandler(registry, context, deps.nodes);
+      break;
+    case 'exec':
+    case 'attach':
+    case 'portforward':
+      if (verb === 'get' || verb === 'create') {
+        return streamingHandler(subresource.handler, registry, context, deps.nodes);
+      }
+      break;
+    case 'proxy':
+      return proxyHandler(registry, context, deps);
+    case 'eviction':
+      if (verb === 'create') return evictionHandler(registry, subresource, context, deps);
       break;
     default: {
       const handler = deps.virtual.get(`${registry.key}/${subresource.name}`);
@@ -141,7 +161,7 @@ async function finalizeHandler(registry: ResourceRegistry, context: RequestConte
 }
 
 /** Schema name of the kinds that subresources take, by group: `io.k8s.api.authentication.v1.TokenRequest`. */
-function subresourceKind(registry: ResourceRegistry, subresource: SubresourceDefinition): ExpectedKind {
+export function subresourceKind(registry: ResourceRegistry, subresource: SubresourceDefinition): ExpectedKind {
   const group = subresource.group ?? registry.definition.group;
   const version = subresource.version ?? registry.definition.version;
   const short = group === '' ? 'core' : group.replace(/\..*$/, '');

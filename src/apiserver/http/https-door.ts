@@ -1,9 +1,11 @@
+import { ServerResponse as Http1Response, type IncomingMessage } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { newInternalError, StatusError } from '../../apimachinery/index.ts';
-import { type Clock, type Logger, Prng, StoppedError } from '../../base/index.ts';
+import { assert, type Clock, type Logger, Prng, StoppedError } from '../../base/index.ts';
 import { PkiError, verifyClientCertificate } from '../../pki/index.ts';
+import { socketByteStream } from '../../wire/index.ts';
 import type { Dispatch, ServerRequest, ServerResponse } from '../types.ts';
 import { type Negotiated, negotiate, wantsPretty } from './negotiate.ts';
 import { type Incoming, maxRequestBodyBytes, parseTarget, readBody, readHeaders } from './read-request.ts';
@@ -49,6 +51,11 @@ export class ListenError extends Error {
     this.port = port;
   }
 }
+
+/** Upstream: --streaming-connection-idle-timeout of the kubelet. */
+const upgradedIdleMs = 4 * 60 * 60 * 1000;
+/** How long a client may take to read the end of an upgraded connection. */
+const lingerMs = 5_000;
 
 type Certificate = NonNullable<ServerRequest['clientCertificate']>;
 
@@ -112,6 +119,10 @@ export class HttpsDoor {
       socket.on('error', () => {});
       socket.on('close', () => this.#sockets.delete(socket));
     });
+    // Node hands these requests over with their socket; those that are refused are answered all the same.
+    this.#server.on('upgrade', (incoming: IncomingMessage, socket: TLSSocket, head: Buffer) => {
+      void this.#serveUpgrade(incoming, socket, head);
+    });
     this.#server.on('session', (session) => {
       this.#sessions.add(session);
       session.on('error', () => {});
@@ -156,6 +167,54 @@ export class HttpsDoor {
     await closed;
   }
 
+  async #serveUpgrade(incoming: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
+    const controller = new AbortController();
+    const onClose = () => controller.abort(new StoppedError('the client is gone'));
+    socket.on('close', onClose);
+    this.#active.add(controller);
+    const outgoing = new Http1Response(incoming);
+    outgoing.shouldKeepAlive = false;
+    outgoing.assignSocket(socket);
+    outgoing.on('finish', () => socket.end());
+    try {
+      const upgrade = incoming.headers.upgrade?.toLowerCase();
+      const given = await this.#answer(incoming, outgoing as unknown as Outgoing, controller, upgrade);
+      if (given) {
+        this.#longRunning.add(controller);
+        await this.#giveAway(given, outgoing, socket, head, controller.signal);
+      }
+    } catch (error) {
+      if (!controller.signal.aborted) this.#log.error('upgraded connection failed', { error: String(error) });
+      socket.destroy();
+    } finally {
+      this.#active.delete(controller);
+      this.#longRunning.delete(controller);
+    }
+  }
+
+  /** The 101 answer, then the connection is the handler's; afterwards the client may read what is on its way. */
+  async #giveAway(
+    response: ServerResponse,
+    outgoing: Http1Response,
+    socket: TLSSocket,
+    head: Buffer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    assert(response.body.kind === 'upgrade', 'only an upgrade is given away');
+    const lines = ['HTTP/1.1 101 Switching Protocols'];
+    for (const [name, value] of Object.entries(outgoing.getHeaders())) lines.push(`${name}: ${value}`);
+    for (const [name, value] of Object.entries(response.headers ?? {})) lines.push(`${name}: ${value}`);
+    outgoing.detachSocket(socket);
+    socket.setTimeout(upgradedIdleMs, () => socket.destroy());
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    await response.body.serve(socketByteStream(socket, head), { signal, wallClock: this.#wallClock });
+    socket.end();
+    // An unread rest would turn the end into a reset, which can cost the client the last bytes.
+    socket.resume();
+    const late = this.#wallClock.schedule(lingerMs, () => socket.destroy());
+    socket.once('close', () => late.cancel());
+  }
+
   /** Those of `#active` whose answer is a stream. */
   readonly #longRunning = new Set<AbortController>();
 
@@ -175,7 +234,13 @@ export class HttpsDoor {
     }
   }
 
-  async #answer(incoming: Incoming, outgoing: Outgoing, controller: AbortController): Promise<void> {
+  /** Answers; what is returned instead is an upgrade that is still to be done. */
+  async #answer(
+    incoming: Incoming,
+    outgoing: Outgoing,
+    controller: AbortController,
+    upgrade?: string,
+  ): Promise<ServerResponse | undefined> {
     const { headers, repeatedHeaders } = readHeaders(incoming);
     const warnings: string[] = [];
     outgoing.setHeader('Audit-Id', headers['audit-id']?.slice(0, 64) || this.#prng.uuid());
@@ -198,6 +263,7 @@ export class HttpsDoor {
         headers,
         ...(repeatedHeaders ? { repeatedHeaders } : {}),
         ...(bytes ? { body: { bytes } } : {}),
+        ...(upgrade === undefined ? {} : { upgrade }),
         ...(certificate ? { clientCertificate: certificate } : {}),
         signal: controller.signal,
         remoteAddress: incoming.socket?.remoteAddress ?? '',
@@ -205,11 +271,12 @@ export class HttpsDoor {
         cancel: (reason) => controller.abort(reason),
       });
     } catch (error) {
-      if (controller.signal.aborted && !(error instanceof StatusError)) return;
+      if (controller.signal.aborted && !(error instanceof StatusError)) return undefined;
       response = this.#failure(error, outgoing);
     }
     const aborted = controller.signal.aborted && response.code < 400;
-    if (aborted) return;
+    if (aborted) return undefined;
+    if (response.body.kind === 'upgrade') return response;
     if (response.body.kind === 'watch' || response.body.kind === 'stream') this.#longRunning.add(controller);
     for (const name in response.headers) outgoing.setHeader(name, response.headers[name]!);
     for (const warning of new Set(response.warnings ?? warnings)) {
@@ -228,6 +295,7 @@ export class HttpsDoor {
     });
     // A body that was refused unread would hold an HTTP/1 connection.
     if (!incoming.complete) incoming.resume();
+    return undefined;
   }
 
   /** The chain has refused what cannot be written; errors go out as JSON to those who accept nothing klab writes. */

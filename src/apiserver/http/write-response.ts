@@ -70,6 +70,8 @@ export async function writeResponse(
       return writeWatch(outgoing, code, body.events, options);
     case 'stream':
       return writeStream(outgoing, code, body.contentType, body.chunks, options);
+    case 'upgrade':
+      throw new TypeError('this connection cannot be given away');
     case 'bytes':
       return writeWhole(outgoing, code, body.contentType, body.bytes, options);
     case 'list':

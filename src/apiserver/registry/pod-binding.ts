@@ -41,7 +41,7 @@ export async function bindPod(registry: ResourceRegistry, binding: KubeObject, r
           spec: { ...pod['spec'], nodeName: node },
           status: {
             ...pod['status'],
-            conditions: withCondition(pod, { type: 'PodScheduled', status: 'True' }, rfc3339(deps.clock.now())),
+            conditions: withPodCondition(pod, { type: 'PodScheduled', status: 'True' }, rfc3339(deps.clock.now())),
           },
         } as KubeObject;
       },
@@ -96,7 +96,7 @@ interface PodCondition {
 }
 
 /** The pod's conditions with one set; its transition time moves only when its status does. */
-function withCondition(pod: Readonly<KubeObject>, wanted: PodCondition, now: string): PodCondition[] {
+export function withPodCondition(pod: Readonly<KubeObject>, wanted: PodCondition, now: string): PodCondition[] {
   const conditions: readonly PodCondition[] = pod['status']?.conditions ?? [];
   const old = conditions.find((condition) => condition.type === wanted.type);
   const { generation } = pod.metadata;
