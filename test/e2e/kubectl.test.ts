@@ -198,7 +198,7 @@ describe('a day with a deployment', () => {
       'apiVersion: v1\nkind: Service\nmetadata: {name: Bad_Name}\nspec: {ports: [{port: 80}]}\n',
     );
     expect(invalid.stderr).toContain(
-      'The Service "Bad_Name" is invalid: metadata.name: Invalid value: "Bad_Name": a DNS-1035 label must consist of',
+      'The Service "Bad_Name" is invalid: metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 label must consist of',
     );
     const missing = await lab.tryKubectl(['get', 'pod', 'nobody', ...ns]);
     expect(missing.stderr).toBe('Error from server (NotFound): pods "nobody" not found\n');
