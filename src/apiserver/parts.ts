@@ -1,4 +1,4 @@
-import type { KubeObject } from '../apimachinery/index.ts';
+import { deepCopy, type KubeObject } from '../apimachinery/index.ts';
 import type { Clock } from '../base/index.ts';
 import { admissionChain } from './admission/chain.ts';
 import { allPlugins, selectPlugins } from './admission/plugins.ts';
@@ -7,7 +7,7 @@ import { RequestAuthenticator } from './authn/authenticator.ts';
 import { ServiceAccountTokenAuthenticator, type TokenKeys } from './authn/service-account-tokens.ts';
 import { NodeAuthorizer } from './authz/node-authorizer.ts';
 import { mastersAuthorizer, unionAuthorizer } from './authz/union.ts';
-import { ensureBootstrap } from './bootstrap/ensure-bootstrap.ts';
+import { apiserverUser, ensureBootstrap } from './bootstrap/ensure-bootstrap.ts';
 import type { AdvertisedAddress } from './bootstrap/objects.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { json, NonResourceRouter } from './discovery/router.ts';
@@ -100,7 +100,13 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   const virtual = new Map<string, VirtualCreate>(reviewHandlers({ authenticator, authorizer, rbac, audiences }));
   if (keys) virtual.set('serviceaccounts/token', tokenRequest({ keys, reader, prng, wallNow }, { issuer, audiences }));
 
-  const plugins = allPlugins({ reader, clock, prng, waitForCache: () => core.waitForCache() });
+  const plugins = allPlugins({
+    reader,
+    clock,
+    prng,
+    waitForCache: () => core.waitForCache(),
+    updateQuotaStatus: (quota) => writeStatus(core, 'resourcequotas', quota),
+  });
   const selected = selectPlugins(plugins, {
     enable: options.enableAdmissionPlugins ?? [],
     disable: options.disableAdmissionPlugins ?? [],
@@ -171,6 +177,22 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
       bootstrapped = true;
     },
   };
+}
+
+/** A write of the server's own, with everything a write goes through. */
+async function writeStatus(core: ServerCore, plural: string, object: KubeObject): Promise<Readonly<KubeObject>> {
+  const { namespace, name } = object.metadata;
+  const response = await core.handle({
+    method: 'PUT',
+    path: `/api/v1/namespaces/${namespace}/${plural}/${name}/status`,
+    query: new URLSearchParams(),
+    headers: { 'user-agent': 'klab-apiserver' },
+    body: { object: deepCopy(object) },
+    signal: new AbortController().signal,
+    user: apiserverUser,
+    provenance: { actor: 'apiserver', cause: { timer: 'admission' } },
+  });
+  return (response.body as { readonly object: Readonly<KubeObject> }).object;
 }
 
 function requireTrue(value: boolean): void {

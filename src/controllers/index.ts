@@ -35,6 +35,7 @@ export {
 } from './registry.ts';
 export { ReplicaSetController } from './replicaset/controller.ts';
 export { ReplicationController } from './replicationcontroller/controller.ts';
+export { ResourceQuotaController } from './resourcequota/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';

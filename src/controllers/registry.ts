@@ -20,6 +20,7 @@ import { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protect
 import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
+import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
@@ -139,6 +140,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['podgc'],
     serviceAccount: 'pod-garbage-collector',
     create: (context) => new PodGarbageCollector(context),
+  },
+  {
+    name: 'resourcequota-controller',
+    aliases: ['resourcequota'],
+    serviceAccount: 'resourcequota-controller',
+    create: (context) => new ResourceQuotaController(context),
   },
   {
     name: 'namespace-controller',

@@ -1,7 +1,7 @@
 /** Plugins that fill in the cluster's default classes and protect storage. */
-import type { KubeObject } from '../../apimachinery/index.ts';
+import { compareQuantity, type KubeObject } from '../../apimachinery/index.ts';
 import type { AdmissionPlugin, ObjectReader } from '../types.ts';
-import { resourceOf } from './forbidden.ts';
+import { admissionForbidden, resourceOf } from './forbidden.ts';
 
 /** The newest of the classes marked as default; by name when equally old. */
 function defaultClass(
@@ -76,6 +76,33 @@ export function storageObjectInUseProtection(): AdmissionPlugin {
       const { metadata } = attributes.object!;
       if (metadata.finalizers?.includes(finalizer)) return;
       metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
+    },
+  };
+}
+
+/**
+ * A claim may grow only when it is bound and its class allows that.
+ * Upstream: plugin/pkg/admission/storage/persistentvolume/resize.
+ */
+export function persistentVolumeClaimResize(reader: ObjectReader): AdmissionPlugin {
+  return {
+    name: 'PersistentVolumeClaimResize',
+    handles: (operation) => operation === 'UPDATE',
+    validate(attributes) {
+      if (resourceOf(attributes) !== 'persistentvolumeclaims' || attributes.subresource !== '') return;
+      const [claim, old] = [attributes.object!, attributes.oldObject!];
+      const sizeOf = (object: Readonly<KubeObject>) => object['spec']?.resources?.requests?.storage ?? 0;
+      if (compareQuantity(sizeOf(claim), sizeOf(old)) <= 0) return;
+      if (old['status']?.phase !== 'Bound') {
+        throw admissionForbidden(attributes, 'Only bound persistent volume claims can be expanded');
+      }
+      const name =
+        claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? claim['spec'].storageClassName ?? '';
+      if (reader.get('storageclasses.storage.k8s.io', '', name)?.['allowVolumeExpansion'] === true) return;
+      throw admissionForbidden(
+        attributes,
+        'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+      );
     },
   };
 }

@@ -1,15 +1,24 @@
 import type { Clock, Prng } from '../../base/index.ts';
 import type { AdmissionPlugin, ObjectReader } from '../types.ts';
-import { defaultIngressClass, defaultStorageClass, storageObjectInUseProtection } from './defaults.ts';
+import {
+  defaultIngressClass,
+  defaultStorageClass,
+  persistentVolumeClaimResize,
+  storageObjectInUseProtection,
+} from './defaults.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { defaultTolerationSeconds, podTopologyLabels, priority, runtimeClass, taintNodesByCondition } from './pods.ts';
+import { type ResourceQuotaDeps, resourceQuota } from './resource-quota.ts';
 import { serviceAccount } from './service-account.ts';
 
 export interface PluginDeps {
   readonly reader: ObjectReader;
   readonly clock: Clock;
   readonly prng: Prng;
+  /** Absent: quotas are checked, and what is used is counted by the controller alone. */
+  readonly updateQuotaStatus?: ResourceQuotaDeps['updateQuotaStatus'];
   waitForCache(): Promise<void>;
 }
 
@@ -18,6 +27,7 @@ export function allPlugins(deps: PluginDeps): AdmissionPlugin[] {
   const { reader } = deps;
   return [
     namespaceLifecycle(deps),
+    limitRanger(reader),
     serviceAccount(deps),
     nodeRestriction(reader),
     taintNodesByCondition(),
@@ -25,9 +35,11 @@ export function allPlugins(deps: PluginDeps): AdmissionPlugin[] {
     defaultTolerationSeconds(),
     defaultStorageClass(reader),
     storageObjectInUseProtection(),
+    persistentVolumeClaimResize(reader),
     runtimeClass(reader),
     defaultIngressClass(reader),
     podTopologyLabels(reader),
+    resourceQuota(deps),
   ];
 }
 

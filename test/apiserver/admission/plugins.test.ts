@@ -300,14 +300,17 @@ it('refuses plugins that nobody knows, and leaves out what is switched off', () 
   const names = (options: object) => selectPlugins(plugins, options).map((plugin) => plugin.name);
   expect(names({ disable: ['Priority'] })).toEqual([
     'NamespaceLifecycle',
+    'LimitRanger',
     'ServiceAccount',
     'NodeRestriction',
     'TaintNodesByCondition',
     'DefaultTolerationSeconds',
     'DefaultStorageClass',
     'StorageObjectInUseProtection',
+    'PersistentVolumeClaimResize',
     'RuntimeClass',
     'DefaultIngressClass',
     'PodTopologyLabels',
+    'ResourceQuota',
   ]);
 });
