@@ -39,5 +39,6 @@ export { ResourceQuotaController } from './resourcequota/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
+export { StatefulSetController } from './statefulset/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';
 export { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';

@@ -24,6 +24,7 @@ import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
+import { StatefulSetController } from './statefulset/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
 import { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
 
@@ -87,6 +88,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['endpointslice'],
     serviceAccount: 'endpointslice-controller',
     create: (context) => new EndpointSliceController(context),
+  },
+  {
+    name: 'statefulset-controller',
+    aliases: ['statefulset'],
+    serviceAccount: 'statefulset-controller',
+    create: (context) => new StatefulSetController(context),
   },
   {
     name: 'job-controller',
