@@ -2,7 +2,6 @@
  * cli: what the commands share: base command, flags, printers, errors, exit codes, clusters' life. Commands parse flags,
  * make one call, print.
  */
-export { Args, Flags } from '@oclif/core';
 export { default as chalk } from 'chalk';
 export { humanDuration, parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
@@ -38,6 +37,7 @@ export { type ExplainRequest, explain } from './explain.ts';
 export { type GetRequest, getResources, type Output } from './get/get.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
+export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';
 export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
 export { proxyRules } from './proxy-rules.ts';

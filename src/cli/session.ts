@@ -11,7 +11,6 @@ import {
   type ClientConfig,
   HttpsTransport,
   KubeClient,
-  loadKubeconfig,
   NoMatchError,
   RESTMapper,
   type ResourceDescription,
@@ -159,6 +158,8 @@ export async function openSession(request: SessionRequest, deps: SessionDeps): P
   let contextNamespace = 'default';
   let server: ServerInfo | undefined;
   if (foreign) {
+    // Reading YAML is loaded only for foreign clusters: the klab cluster's files are known.
+    const { loadKubeconfig } = await import('../client/index.ts');
     const kubeconfig = loadKubeconfig({ path: request.kubeconfig });
     config = kubeconfig.clientConfig({ context: request.context });
     contextNamespace = kubeconfig.namespaceOf(request.context);

@@ -181,7 +181,6 @@ function footerOf(state: WatchState, options: ViewOptions, statuses: readonly st
   }
   if (state.lost) parts.push(`connection lost, trying again: ${state.lost}`);
   else if (!state.synced) parts.push('loading…');
-  parts.push('q quits');
   return parts.join(' · ');
 }
 

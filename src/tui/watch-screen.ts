@@ -56,8 +56,8 @@ export interface WatchScreenProps {
   readonly onQuit?: () => void;
 }
 
-/** Header, footer and the line below it. */
-const frameLines = 4;
+/** Header, footer and the line of the cursor. */
+const frameLines = 3;
 
 export function WatchScreen({ store, what, options, onQuit }: WatchScreenProps): ReactElement {
   const { exit } = useApp();
@@ -104,7 +104,12 @@ export function WatchTable({ view, columns }: { readonly view: WatchView; readon
     Box,
     { flexDirection: 'column', width: columns },
     ...body,
-    h(Text, { key: 'footer', dimColor: true, wrap: 'truncate' }, footer),
+    h(
+      Box,
+      { key: 'footer' },
+      h(Box, { flexShrink: 1 }, h(Text, { dimColor: true, wrap: 'truncate' }, footer)),
+      h(Box, { flexShrink: 0 }, h(Text, { dimColor: true }, ' · q quits')),
+    ),
   );
 }
 

@@ -99,6 +99,11 @@ const eventTexts: Readonly<Record<string, string>> = {
   ERROR: 'ERROR   ',
 };
 
+/** Events' types, all of one width. */
+export function eventText(type: string): string {
+  return eventTexts[type] ?? type;
+}
+
 /** Prints tables one after the other; headers come when the columns change. */
 export class TablePrinter {
   readonly #options: TableOptions;
@@ -145,7 +150,7 @@ export class TablePrinter {
   }
 
   #write(shown: ShownTable, out: TabWriter, noHeaders: boolean, eventType?: string): void {
-    const event = eventType === undefined ? undefined : (eventTexts[eventType] ?? eventType);
+    const event = eventType === undefined ? undefined : eventText(eventType);
     const line = (cells: readonly string[]) => out.write(`${cells.join('\t')}\n`);
     if (!noHeaders) line(event === undefined ? shown.headers : ['EVENT', ...shown.headers]);
     for (const row of shown.rows) line(event === undefined ? row : [event, ...row]);

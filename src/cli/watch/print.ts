@@ -4,7 +4,7 @@ import { UserError } from '../exit-codes.ts';
 import type { Output } from '../get/get.ts';
 import { eventJson } from '../printers/object-printer.ts';
 import { TabWriter, tableTabs } from '../printers/tab-writer.ts';
-import { showTable, type TableOptions } from '../printers/table.ts';
+import { eventText, showTable, type TableOptions } from '../printers/table.ts';
 import type { Session } from '../session.ts';
 import { type WatchChange, type WatchSubject, watchChanges } from './watch-rows.ts';
 
@@ -45,7 +45,7 @@ function textLines(options: PrintWatchOptions, wide: boolean): (change: WatchCha
   return (change) => {
     if (!('row' in change)) return '';
     const { rows } = showTable(change.columns, [change.row], table);
-    tabs.write(`${change.type}\t${rows[0]!.join('\t')}\n`);
+    tabs.write(`${eventText(change.type)}\t${rows[0]!.join('\t')}\n`);
     return tabs.flush();
   };
 }
