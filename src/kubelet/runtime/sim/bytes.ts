@@ -43,45 +43,74 @@ function cutOff(bytes: Buffer): number {
 export function decodeBytes(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return buffer.toString('utf8');
-  let text = '';
-  let start = 0;
-  let at = 0;
-  while (at < buffer.length) {
-    const length = characterAt(buffer, at);
-    if (length > 0) {
-      at += length;
-      continue;
+  const units = new Uint16Array(buffer.length);
+  let length = 0;
+  for (let at = 0; at < buffer.length; ) {
+    const size = characterAt(buffer, at);
+    const first = buffer[at]!;
+    if (size <= 1) units[length++] = size === 1 ? first : escapeBase + first;
+    else if (size === 2) units[length++] = ((first & 0x1f) << 6) | (buffer[at + 1]! & 0x3f);
+    else {
+      const second = buffer[at + 1]! & 0x3f;
+      const third = buffer[at + 2]! & 0x3f;
+      if (size === 3) units[length++] = ((first & 0xf) << 12) | (second << 6) | third;
+      else {
+        const point = (((first & 7) << 18) | (second << 12) | (third << 6) | (buffer[at + 3]! & 0x3f)) - 0x1_0000;
+        units[length++] = 0xd800 | (point >> 10);
+        units[length++] = 0xdc00 | (point & 0x3ff);
+      }
     }
-    text += buffer.toString('utf8', start, at);
-    const bad: number[] = [];
-    while (at < buffer.length && bad.length < 4096 && characterAt(buffer, at) === 0) {
-      bad.push(escapeBase + buffer[at++]!);
-    }
-    text += String.fromCharCode(...bad);
-    start = at;
+    at += Math.max(1, size);
   }
-  return text + buffer.toString('utf8', start);
+  return Buffer.from(units.buffer, 0, 2 * length).toString('utf16le');
 }
 
-/** Bytes of the well-formed character at `at`; 0 when there is none. */
+/** Bytes of the well-formed character at `at`; 0 when there is none. Unicode 16, table 3-7. */
 function characterAt(bytes: Buffer, at: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return 1;
-  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || at + length > bytes.length) return 0;
-  return isUtf8(bytes.subarray(at, at + length)) ? length : 0;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (at + size > bytes.length) return 0;
+  const second = bytes[at + 1]!;
+  const from = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const to = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < from || second > to) return 0;
+  for (let i = 2; i < size; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0;
+  return size;
 }
 
-const escaped = /[\udc80-\udcff]+/;
-const allEscaped = /((?<![\ud800-\udbff])[\udc80-\udcff]+)/;
+const escaped = /[\udc80-\udcff]/;
 
 export function encodeText(text: string): Buffer {
   if (!escaped.test(text)) return Buffer.from(text, 'utf8');
-  const parts = text.split(allEscaped).map((part, i) => {
-    if (i % 2 === 0) return Buffer.from(part, 'utf8');
-    const bytes = Buffer.allocUnsafe(part.length);
-    for (let k = 0; k < part.length; k++) bytes[k] = part.charCodeAt(k) - escapeBase;
-    return bytes;
-  });
-  return Buffer.concat(parts);
+  const bytes = Buffer.allocUnsafe(3 * text.length);
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) bytes[length++] = unit;
+    else if (unit < 0x800) {
+      bytes[length++] = 0xc0 | (unit >> 6);
+      bytes[length++] = 0x80 | (unit & 0x3f);
+    } else if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      const point = 0x1_0000 + ((unit & 0x3ff) << 10) + (text.charCodeAt(++i) & 0x3ff);
+      bytes[length++] = 0xf0 | (point >> 18);
+      bytes[length++] = 0x80 | ((point >> 12) & 0x3f);
+      bytes[length++] = 0x80 | ((point >> 6) & 0x3f);
+      bytes[length++] = 0x80 | (point & 0x3f);
+    } else if (unit >= 0xdc80 && unit <= 0xdcff) bytes[length++] = unit - escapeBase;
+    else {
+      // Any other half of a pair is nothing: the replacement character.
+      const point = unit >= 0xd800 && unit < 0xe000 ? 0xfffd : unit;
+      bytes[length++] = 0xe0 | (point >> 12);
+      bytes[length++] = 0x80 | ((point >> 6) & 0x3f);
+      bytes[length++] = 0x80 | (point & 0x3f);
+    }
+  }
+  return bytes.subarray(0, length);
+}
+
+/** Bytes that `text` stands for. */
+export function byteLength(text: string): number {
+  return escaped.test(text) ? encodeText(text).length : Buffer.byteLength(text);
 }

@@ -1,5 +1,6 @@
 /** Commands on files. */
 import { rfc3339 } from '../../../../../base/index.ts';
+import { byteLength } from '../../bytes.ts';
 import { FileError, normalize } from '../../file-system.ts';
 import type { Process } from '../../process.ts';
 import { patternToRegExp } from '../pattern.ts';
@@ -48,7 +49,7 @@ async function ls(process: Process, args: readonly string[]): Promise<number> {
       }
       for (const name of names) {
         const entry = node.kind === 'file' || flags.has('d') ? node : fs.stat(normalize(name, path))!;
-        const size = String(entry.content.length).padStart(10);
+        const size = String(byteLength(entry.content)).padStart(10);
         const date = rfc3339(entry.mtime).replace('T', ' ').slice(0, 16);
         await process.print(`${modeText(entry.kind, entry.mode)}    1 root     root     ${size} ${date} ${name}\n`);
       }
@@ -254,7 +255,7 @@ export const fileCommands: Record<string, Program> = {
         const node = process.world.fs.stat(path);
         if (!node) throw new FileError('ENOENT', 'No such file or directory');
         await process.print(
-          `  File: ${file}\n  Size: ${node.content.length}\n  Access: (${(node.mode & 0o777).toString(8).padStart(4, '0')}/${modeText(node.kind, node.mode)})\n`,
+          `  File: ${file}\n  Size: ${byteLength(node.content)}\n  Access: (${(node.mode & 0o777).toString(8).padStart(4, '0')}/${modeText(node.kind, node.mode)})\n`,
         );
       },
     );

@@ -1,4 +1,6 @@
 /** Filters: commands that read lines and write lines. */
+
+import { byteLength, decodeBytes, encodeText } from '../../bytes.ts';
 import { normalize } from '../../file-system.ts';
 import type { Process } from '../../process.ts';
 import { awk } from './awk.ts';
@@ -109,7 +111,10 @@ async function head(process: Process, args: readonly string[]): Promise<number> 
   const bytes = values.get('c');
   let left = Number(short?.slice(1) ?? values.get('n') ?? 10);
   return eachInput('head', process, rest, async (source) => {
-    if (bytes !== undefined) return process.print((await process.until(source.readAll())).slice(0, Number(bytes)));
+    if (bytes !== undefined) {
+      const all = encodeText(await process.until(source.readAll()));
+      return process.print(decodeBytes(all.subarray(0, Number(bytes))));
+    }
     const total = left;
     if (left > 0) await eachLine(process, source, async (line) => (await process.print(`${line}\n`)) && --left > 0);
     left = total;
@@ -162,7 +167,7 @@ async function wc(process: Process, args: readonly string[]): Promise<number> {
     const text = await process.until(source.readAll());
     const lines = text.split('\n').length - 1;
     const words = text.split(/\s+/).filter((word) => word !== '').length;
-    const bytes = Buffer.byteLength(text);
+    const bytes = byteLength(text);
     const all = flags.size === 0;
     const columns: number[] = [];
     if (all || flags.has('l')) columns.push(lines);
@@ -314,8 +319,8 @@ async function base64(process: Process, args: readonly string[]): Promise<number
   const { flags, rest } = parseArgs(args, 'dw:', ['decode']);
   return eachInput('base64', process, rest, async (source) => {
     const text = await process.until(source.readAll());
-    if (flags.has('d') || flags.has('decode')) return process.print(Buffer.from(text, 'base64').toString());
-    return process.print(`${Buffer.from(text).toString('base64')}\n`);
+    if (flags.has('d') || flags.has('decode')) return process.print(decodeBytes(Buffer.from(text, 'base64')));
+    return process.print(`${encodeText(text).toString('base64')}\n`);
   });
 }
 
