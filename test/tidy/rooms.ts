@@ -96,7 +96,7 @@ export const exclusivePackages: Readonly<Record<string, { rooms: readonly string
 
 /** Global time and randomness, allowed in `base` only. */
 export const bannedGlobals: readonly { pattern: RegExp; instead: string }[] = [
-  { pattern: /\bsetTimeout\s*\(/, instead: 'clock.schedule or clock.sleep' },
+  { pattern: /(?<!\.)\bsetTimeout\s*\(|globalThis\.setTimeout/, instead: 'clock.schedule or clock.sleep' },
   { pattern: /\bsetInterval\s*\(/, instead: 'clock.every' },
   { pattern: /\bsetImmediate\s*\(/, instead: 'yieldToEventLoop or deferTurn' },
   { pattern: /\bqueueMicrotask\s*\(/, instead: 'defer' },
