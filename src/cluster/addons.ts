@@ -3,7 +3,7 @@
  * they are missing, and left as they are otherwise (addonmanager's `EnsureExists`).
  */
 import type { KubeObject } from '../apimachinery/index.ts';
-import { simPathProvisioner } from '../controllers/index.ts';
+import { ingressController, simPathProvisioner } from '../controllers/index.ts';
 
 const labels = { 'addonmanager.kubernetes.io/mode': 'EnsureExists' };
 
@@ -21,32 +21,52 @@ const standardClass: KubeObject = {
   volumeBindingMode: 'WaitForFirstConsumer',
 };
 
-const provisionerRole = 'klab:sim-path-provisioner';
+/** Ingresses that name no class get an address from klab; an installed controller's own class stands beside it. */
+const ingressClass: KubeObject = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'IngressClass',
+  metadata: { name: 'klab', labels, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+  spec: { controller: ingressController },
+};
 
-const provisionerRights: readonly KubeObject[] = [
+const provisionerRights = rights('klab:sim-path-provisioner', 'sim-path-provisioner', [
   {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: provisionerRole, labels },
-    rules: [
-      {
-        apiGroups: [''],
-        resources: ['persistentvolumes'],
-        verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
-      },
-      { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: [''], resources: ['persistentvolumeclaims/status'], verbs: ['update', 'patch'] },
-      { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'update', 'patch'] },
-    ],
+    apiGroups: [''],
+    resources: ['persistentvolumes'],
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
   },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: provisionerRole, labels },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: provisionerRole },
-    subjects: [{ kind: 'ServiceAccount', name: 'sim-path-provisioner', namespace: 'kube-system' }],
-  },
-];
+  { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['persistentvolumeclaims/status'], verbs: ['update', 'patch'] },
+  { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
+]);
 
-export const addons: readonly KubeObject[] = [standardClass, ...provisionerRights];
+const ingressRights = rights('klab:ingress-address-controller', 'ingress-address-controller', [
+  {
+    apiGroups: ['networking.k8s.io'],
+    resources: ['ingresses', 'ingressclasses'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update', 'patch'] },
+]);
+
+export const addons: readonly KubeObject[] = [standardClass, ingressClass, ...provisionerRights, ...ingressRights];
+
+/** A ClusterRole with its binding to an account of kube-system; every controller may write events. */
+function rights(name: string, account: string, rules: readonly object[]): KubeObject[] {
+  const events = { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'update', 'patch'] };
+  return [
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name, labels },
+      rules: [...rules, events],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name, labels },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'kube-system' }],
+    },
+  ];
+}

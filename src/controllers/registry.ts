@@ -10,6 +10,7 @@ import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
 import { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 import { GarbageCollector } from './garbage-collector/controller.ts';
+import { IngressAddressController } from './ingress-address/controller.ts';
 import { JobController } from './job/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { NodeIpamController } from './node-ipam/controller.ts';
@@ -22,6 +23,7 @@ import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
 import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
+import { ServiceLoadBalancerController } from './service-lb/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 import { StatefulSetController } from './statefulset/controller.ts';
@@ -147,6 +149,17 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['podgc'],
     serviceAccount: 'pod-garbage-collector',
     create: (context) => new PodGarbageCollector(context),
+  },
+  {
+    name: 'service-lb-controller',
+    aliases: ['service'],
+    serviceAccount: 'service-controller',
+    create: (context) => new ServiceLoadBalancerController(context),
+  },
+  {
+    name: 'ingress-address-controller',
+    serviceAccount: 'ingress-address-controller',
+    create: (context) => new IngressAddressController(context),
   },
   {
     name: 'resourcequota-controller',

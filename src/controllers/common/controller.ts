@@ -20,6 +20,8 @@ export interface ControllerSettings {
   readonly rootCA: string;
   /** `--cluster-cidr`. Default `10.244.0.0/16`. */
   readonly clusterCidrs?: readonly string[];
+  /** Where load balancers take their addresses from. Default `192.0.2.0/24`. */
+  readonly loadBalancerCidr?: string;
   /** `--node-cidr-mask-size-ipv4`. Default 24. */
   readonly nodeCidrMaskSizeIPv4?: number;
   /** `--node-cidr-mask-size-ipv6`. Default 64. */

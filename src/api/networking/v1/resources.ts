@@ -23,6 +23,7 @@ const inputs: readonly RowInput[] = [
     strategy: ingressClassStrategy,
     cluster: true,
     printer: ingressClassPrinter,
+    acted: true,
   },
   {
     kind: 'Ingress',
@@ -33,6 +34,7 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: () => ({ loadBalancer: {} }),
     printer: ingressPrinter,
+    acted: true,
   },
   {
     kind: 'IPAddress',
