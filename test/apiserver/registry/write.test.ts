@@ -116,15 +116,15 @@ describe('create', () => {
   });
 
   it('warns that nothing acts on a kind', async () => {
-    const acted = (builtinResources as ResourceDefinition[]).find(({ plural }) => plural === 'limitranges')!;
+    const acted = (builtinResources as ResourceDefinition[]).find(({ plural }) => plural === 'csidrivers')!;
     expect(acted.acted).toBe(false);
     const { warnings } = await h.client.request({
       method: 'POST',
-      path: '/api/v1/namespaces/default/limitranges',
-      body: { metadata: { name: 'l' }, spec: { limits: [] } },
+      path: '/apis/storage.k8s.io/v1/csidrivers',
+      body: { metadata: { name: 'example.com' }, spec: {} },
     });
     expect(warnings).toContain(
-      'klab: nothing acts on LimitRange yet: the object is stored but no controller runs for it',
+      'klab: nothing acts on CSIDriver yet: the object is stored but no controller runs for it',
     );
   });
 
