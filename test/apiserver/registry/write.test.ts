@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtinResources, type ResourceDefinition } from '../../../src/api/index.ts';
+import { createCertificateRequest } from '../../../src/pki/index.ts';
 import { configMap, configMaps, deployments, type Harness, pod, pods, startHarness } from '../harness.ts';
 
 let h: Harness;
@@ -427,10 +428,12 @@ describe('scale', () => {
 
 describe('subresources', () => {
   it('change what they are for and nothing else', async () => {
+    const { csr: pem } = createCertificateRequest({ subject: { commonName: 'x' } });
+    const certificateRequest = Buffer.from(pem).toString('base64');
     const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
     const csr = await h.post(path, {
       metadata: { name: 'c' },
-      spec: { request: 'eA==', signerName: 'example.com/x', usages: ['client auth'] },
+      spec: { request: certificateRequest, signerName: 'example.com/x', usages: ['client auth'] },
     });
     const approved = await h.put(`${path}/c/approval`, {
       ...structuredClone(csr),
