@@ -67,11 +67,11 @@ export async function applyManifests(
   const { signal } = session;
   const applied: Applied[] = [];
   let failed = 0;
+  // Requests that are out are waited for even then: what is said of each object is true.
   const one = async (manifest: Manifest): Promise<Applied | { readonly failure: string }> => {
     try {
       return await applyOne(session, manifest, options, reporter);
     } catch (error) {
-      if (signal?.aborted) return { failure: '' };
       return { failure: describeFailure(manifest, error) };
     }
   };
@@ -79,7 +79,6 @@ export async function applyManifests(
     const before = applied.length;
     await inOrder(rank, { limit: parallel, key: identity, signal }, one, (result) => {
       if ('failure' in result) {
-        if (result.failure === '') return;
         failed++;
         reporter.failed(result.failure);
       } else {
@@ -135,13 +134,11 @@ async function applyOne(
     if (options.fieldValidation === 'Warn') reporter.warn(text);
   }
   const { fieldManager, fieldValidation, dryRun } = options;
-  const { signal } = session;
   if (!options.serverSide) {
     const result = await applyClientSide(session.client, target, {
       fieldManager,
       fieldValidation,
       dryRun,
-      signal,
       onWarning: (text) => reporter.warn(text),
     });
     return { target, ...result };
@@ -153,7 +150,6 @@ async function applyOne(
     force: options.forceConflicts,
     dryRun: dryRun === 'server',
     handOver: true,
-    signal,
   });
   return { target, outcome: 'serverside-applied', object: answer };
 }
