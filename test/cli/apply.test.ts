@@ -266,15 +266,15 @@ describe('deleting', () => {
   };
 
   it("prints kubectl's lines and waits until the objects are gone", async () => {
-    await apply([space(), map('a'), map('b', {}, ', labels: {x: y}')].join('---\n'));
+    await apply([space(), map('a'), map('b', {}, ', labels: {x: z}')].join('---\n'));
     expect(await run({ words: ['cm', 'a'] })).toEqual({
       printed: [`configmap "a" deleted from ${namespace} namespace`],
       error: undefined,
     });
-    expect((await run({ words: ['cm'], labelSelector: 'x=y' })).printed).toEqual([
+    expect((await run({ words: ['cm'], labelSelector: 'x=z' })).printed).toEqual([
       `configmap "b" deleted from ${namespace} namespace`,
     ]);
-    expect((await run({ words: ['cm'], labelSelector: 'x=y' })).printed).toEqual(['No resources found']);
+    expect((await run({ words: ['cm'], labelSelector: 'x=z' })).printed).toEqual(['No resources found']);
     expect((await run({ words: [`ns/${namespace}`], wait: false })).printed).toEqual([
       `namespace "${namespace}" deleted`,
     ]);
