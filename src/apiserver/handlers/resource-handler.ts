@@ -4,7 +4,7 @@ import { newMethodNotSupported, newPathNotFound } from '../../apimachinery/index
 import type { Prng } from '../../base/index.ts';
 import { decodeObject } from '../registry/decode.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
-import { groupResource } from '../registry/request.ts';
+import { groupResource, warn } from '../registry/request.ts';
 import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
 import { requireObject } from './body.ts';
 import { writeRequest } from './options.ts';
@@ -30,6 +30,7 @@ export async function handleResource(deps: ResourceHandlerDeps, context: Request
   const registry = deps.find(info.apiGroup, info.apiVersion, info.resource);
   if (!registry) throw newPathNotFound();
   const { definition } = registry;
+  if (definition.deprecation !== undefined) warn(context.warnings, definition.deprecation);
   if (!pathExists(registry, context)) throw newPathNotFound();
   if (info.subresource !== '') {
     const subresource = definition.subresources.find((candidate) => candidate.name === info.subresource);

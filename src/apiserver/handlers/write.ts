@@ -86,18 +86,6 @@ export async function patchHandler(registry: ResourceRegistry, context: RequestC
   return respondWith(context, registry, result.created ? 201 : 200, result.entry);
 }
 
-/** Kinds whose deletion answers with the object instead of a Status. Upstream: Store.ReturnDeletedObject. */
-const returnsDeletedObject: ReadonlySet<string> = new Set([
-  'persistentvolumeclaims',
-  'persistentvolumes',
-  'pods',
-  'podtemplates',
-  'resourcequotas',
-  'serviceaccounts',
-  'services',
-  'storageclasses.storage.k8s.io',
-]);
-
 const deleteOptionsKind = { apiVersion: 'v1', kind: 'DeleteOptions' } as const;
 
 function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {
@@ -115,8 +103,8 @@ export async function deleteHandler(registry: ResourceRegistry, context: Request
     const accepted = options.propagationPolicy === 'Foreground' || options.orphanDependents === false;
     return respondWith(context, registry, accepted ? 202 : 200, entry);
   }
-  if (returnsDeletedObject.has(registry.key)) return respondWith(context, registry, 200, entry);
   const { definition } = registry;
+  if (definition.returnsDeletedObject) return respondWith(context, registry, 200, entry);
   const status: Status = {
     kind: 'Status',
     apiVersion: 'v1',

@@ -149,7 +149,7 @@ function validateForCreate(registry: ResourceRegistry, object: KubeObject, reque
     FieldPath.root('metadata'),
     errors,
   );
-  validateAgainstSchema(object, registry.expected, deps.schemas, errors);
+  validateAgainstSchema(object, registry.expected, deps.schemas, errors, definition.strategy.validate !== undefined);
   definition.strategy.validate?.(object, errors);
   throwIfInvalid(errors, definition, object.metadata.name ?? '');
   for (const text of definition.strategy.warnings?.(object) ?? []) warn(request.warnings, text);

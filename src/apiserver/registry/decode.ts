@@ -120,15 +120,17 @@ export function strictText(problems: readonly string[]): string {
   return `strict decoding error: ${problems.join(', ')}`;
 }
 
-/** Custom resources are validated against their schema on every write; built-in kinds by their strategy. */
+/** Custom resources, and built-in kinds whose strategy has no rules, are validated against their schema on every write. */
 export function validateAgainstSchema(
   object: Readonly<KubeObject>,
   expected: ExpectedKind,
   schemas: SchemaSet,
   errors: FieldErrorList,
+  hasOwnRules: boolean,
 ): void {
-  if (typeof expected.schema === 'string') return;
-  validateSchema(object, expected.schema, schemas, FieldPath.root(), errors);
+  if (typeof expected.schema === 'string' && hasOwnRules) return;
+  const schema = schemaOf(expected, schemas);
+  if (schema) validateSchema(object, schema, schemas, FieldPath.root(), errors);
 }
 
 export function throwIfInvalid(

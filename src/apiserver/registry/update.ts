@@ -202,7 +202,7 @@ function validateForUpdate(
   const { strategy } = definition;
   const errors = new FieldErrorList();
   validateObjectMetaUpdate(object, old, FieldPath.root('metadata'), errors);
-  validateAgainstSchema(object, registry.expected, deps.schemas, errors);
+  validateAgainstSchema(object, registry.expected, deps.schemas, errors, definition.strategy.validate !== undefined);
   if (request.subresource === 'status') strategy.validateStatusUpdate?.(object, old, errors);
   else if (strategy.validateUpdate) strategy.validateUpdate(object, old, errors, request.subresource);
   else strategy.validate?.(object, errors);
