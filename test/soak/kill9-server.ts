@@ -3,7 +3,7 @@
  * over gRPC. After each start everything acknowledged must be there once, watches must go on without a gap or a
  * repetition, and a Deployment must come to have what was asked of it.
  *
- *   node test/soak/kill9-server.ts [rounds=20] [seed]
+ *   node test/soak/kill9-server.ts [rounds=20] [members=1] [seed]
  */
 import type { KubeObject } from '../../src/apimachinery/index.ts';
 import { Prng } from '../../src/base/index.ts';
@@ -246,7 +246,8 @@ async function within(ms: number, what: string, promise: Promise<void>): Promise
 }
 
 const rounds = Number(process.argv[2] ?? 20);
-const seed = process.argv[3] ?? Prng.random().seed;
+const members = process.argv[3] ?? '1';
+const seed = process.argv[4] ?? Prng.random().seed;
 const prng = new Prng(`${seed}/rounds`);
 const lab = new ServerLab();
 const soak = new Soak(seed);
@@ -259,7 +260,7 @@ process.once('SIGINT', onSignal);
 process.once('SIGTERM', onSignal);
 try {
   process.stderr.write(`seed ${seed}\n`);
-  let doors = await lab.up('--nodes', '3', '--seed', seed);
+  let doors = await lab.up('--nodes', '3', '--etcd-members', members, '--seed', seed);
   await soak.prepare(doors);
   for (let round = 1; round <= rounds && ledger.problems.length === 0; round++) {
     const before = ledger.acknowledged;
@@ -285,6 +286,6 @@ process.stderr.write(
   `${Math.round((performance.now() - began) / 1000)} s; the API's watch listed again ${soak.api.relists} times\n`,
 );
 if (ledger.problems.length > 0 || acknowledged === 0) {
-  process.stderr.write(`to try it again: node test/soak/kill9-server.ts ${rounds} ${seed}\n`);
+  process.stderr.write(`to try it again: node test/soak/kill9-server.ts ${rounds} ${members} ${seed}\n`);
   process.exit(1);
 }
