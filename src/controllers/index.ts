@@ -12,6 +12,7 @@ export {
   identityOf,
 } from './common/controller.ts';
 export { CronJobController } from './cronjob/controller.ts';
+export { DaemonSetController } from './daemonset/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';

@@ -5,6 +5,7 @@
 import { type Runnable, TaskGroup } from '../base/index.ts';
 import type { Controller, ControllerContext, ControllerDescriptor } from './common/controller.ts';
 import { CronJobController } from './cronjob/controller.ts';
+import { DaemonSetController } from './daemonset/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
@@ -90,6 +91,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['endpointslice'],
     serviceAccount: 'endpointslice-controller',
     create: (context) => new EndpointSliceController(context),
+  },
+  {
+    name: 'daemonset-controller',
+    aliases: ['daemonset'],
+    serviceAccount: 'daemon-set-controller',
+    create: (context) => new DaemonSetController(context),
   },
   {
     name: 'statefulset-controller',

@@ -89,7 +89,8 @@ export class Lab implements AsyncDisposable {
     return this;
   }
 
-  async run(pod: Readonly<Pod>, ready = true, node = 'node-1'): Promise<void> {
+  /** `node`: default the one that the pod's affinity names, else `node-1`. */
+  async run(pod: Readonly<Pod>, ready = true, node = pinnedNode(pod) ?? 'node-1'): Promise<void> {
     const client = this.client.resource<Pod>('pods').namespace(pod.metadata.namespace);
     const current = await client.get(pod.metadata.name!).catch(() => undefined);
     if (!current || current.metadata.uid !== pod.metadata.uid) return;
@@ -145,4 +146,9 @@ export class Lab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#group.stop();
   }
+}
+
+function pinnedNode(pod: Readonly<Pod>): string | undefined {
+  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
 }

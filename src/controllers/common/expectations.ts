@@ -39,6 +39,11 @@ export class ControllerExpectations {
     this.#byKey.set(key, { adds: 0, deletions: new Set(objectKeys), since: this.#clock.monotonic() });
   }
 
+  /** Both at once. */
+  expect(key: string, adds: number, objectKeys: readonly string[]): void {
+    this.#byKey.set(key, { adds, deletions: new Set(objectKeys), since: this.#clock.monotonic() });
+  }
+
   creationObserved(key: string, count = 1): void {
     const expected = this.#byKey.get(key);
     if (expected) expected.adds -= count;
