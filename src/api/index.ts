@@ -51,6 +51,8 @@ export {
   compareVersions,
   storageVersionHash,
 } from './discovery.ts';
+export { FeatureGateError, featureEnabled, parseFeatureGates, parseGoBool } from './feature-gates.ts';
+export { metricsResources } from './metrics/v1beta1/resources.ts';
 export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
 export { defaultPrinter } from './printing.ts';
 export {

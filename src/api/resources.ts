@@ -4,6 +4,7 @@
  */
 
 import { admissionregistrationV1Resources } from './admissionregistration/v1/resources.ts';
+import { customResourceDefinitionStrategy } from './apiextensions/v1/customresourcedefinition/strategy.ts';
 import { apiServiceStrategy } from './apiregistration/v1/apiservice/strategy.ts';
 import { appsV1Resources } from './apps/v1/resources.ts';
 import { authenticationV1Resources } from './authentication/v1/resources.ts';
@@ -136,7 +137,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'CustomResourceDefinition',
       plural: 'customresourcedefinitions',
-      strategy: { generation: 'spec' },
+      strategy: customResourceDefinitionStrategy,
       cluster: true,
       shortNames: 'crd crds',
       categories: 'api-extensions',

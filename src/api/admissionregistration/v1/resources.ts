@@ -7,9 +7,11 @@ import {
   webhookConfigurationPrinter,
 } from './printers.ts';
 import {
-  admissionPolicyBindingStrategy,
-  admissionPolicyStrategy,
+  mutatingBindingStrategy,
+  mutatingPolicyStrategy,
   mutatingWebhookStrategy,
+  validatingBindingStrategy,
+  validatingPolicyStrategy,
   validatingWebhookStrategy,
 } from './strategies.ts';
 
@@ -29,7 +31,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'MutatingAdmissionPolicy',
     plural: 'mutatingadmissionpolicies',
-    strategy: admissionPolicyStrategy,
+    strategy: mutatingPolicyStrategy,
     storedAs: beta,
     printer: mutatingAdmissionPolicyPrinter,
   },
@@ -37,7 +39,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'MutatingAdmissionPolicyBinding',
     plural: 'mutatingadmissionpolicybindings',
-    strategy: admissionPolicyBindingStrategy,
+    strategy: mutatingBindingStrategy,
     storedAs: beta,
     printer: admissionPolicyBindingPrinter,
   },
@@ -52,7 +54,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicy',
     plural: 'validatingadmissionpolicies',
-    strategy: admissionPolicyStrategy,
+    strategy: validatingPolicyStrategy,
     subresources: ['status'],
     printer: validatingAdmissionPolicyPrinter,
   },
@@ -60,7 +62,7 @@ const inputs: readonly RowInput[] = [
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicyBinding',
     plural: 'validatingadmissionpolicybindings',
-    strategy: admissionPolicyBindingStrategy,
+    strategy: validatingBindingStrategy,
     printer: admissionPolicyBindingPrinter,
   },
   {

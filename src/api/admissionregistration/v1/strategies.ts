@@ -1,7 +1,16 @@
-/** Checked by their schemas; the defaults are upstream's: pkg/apis/admissionregistration/v1/defaults.go (1.36). */
+/** Upstream: pkg/registry/admissionregistration, pkg/apis/admissionregistration/v1/defaults.go (1.36). */
 import type { KubeObject } from '../../../apimachinery/index.ts';
 import { setIfAbsent } from '../../defaulting.ts';
 import type { Strategy } from '../../definition.ts';
+import { rules } from '../../place.ts';
+import {
+  validateMutatingBinding,
+  validateMutatingPolicy,
+  validatePolicyStatus,
+  validateValidatingBinding,
+  validateValidatingPolicy,
+  validateWebhooks,
+} from './validation.ts';
 
 type Fields = Record<string, any>;
 
@@ -42,11 +51,22 @@ function policyDefaults(object: KubeObject): void {
 }
 
 /** Webhooks hang off the object's root, so the generic generation covers them too. */
-function strategy(applyDefaults: (object: KubeObject) => void): Strategy {
-  return { generation: 'spec', allowUnconditionalUpdate: false, applyDefaults };
+function strategy(applyDefaults: (object: KubeObject) => void, validation: ReturnType<typeof rules>): Strategy {
+  return { generation: 'spec', allowUnconditionalUpdate: false, applyDefaults, ...validation };
 }
 
-export const validatingWebhookStrategy = strategy(webhookDefaults(false));
-export const mutatingWebhookStrategy = strategy(webhookDefaults(true));
-export const admissionPolicyStrategy = strategy(policyDefaults);
-export const admissionPolicyBindingStrategy = strategy((object) => defaultMatch(object['spec']?.matchResources));
+const bindingDefaults = (object: KubeObject): void => defaultMatch(object['spec']?.matchResources);
+const webhookRules = rules((object) => validateWebhooks(object), validateWebhooks);
+
+export const validatingWebhookStrategy = strategy(webhookDefaults(false), webhookRules);
+export const mutatingWebhookStrategy = strategy(webhookDefaults(true), webhookRules);
+export const validatingPolicyStrategy = strategy(
+  policyDefaults,
+  rules(validateValidatingPolicy, validateValidatingPolicy, validatePolicyStatus),
+);
+export const validatingBindingStrategy = strategy(bindingDefaults, rules(validateValidatingBinding));
+export const mutatingPolicyStrategy = strategy((object) => {
+  policyDefaults(object);
+  setIfAbsent(object['spec'], 'reinvocationPolicy', 'Never');
+}, rules(validateMutatingPolicy));
+export const mutatingBindingStrategy = strategy(bindingDefaults, rules(validateMutatingBinding));

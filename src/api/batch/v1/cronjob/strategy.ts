@@ -1,51 +1,63 @@
 /** Upstream: pkg/registry/batch/cronjob/strategy.go, pkg/apis/batch/{v1/defaults,validation/validation}.go (1.36). */
-import { type FieldErrorList, FieldPath } from '../../../../apimachinery/index.ts';
 import { defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
+import { type Place, rules } from '../../../place.ts';
 import type { CronJob, CronJobSpec, JobSpec } from '../../../types.ts';
-import { validateEnum, validateNonNegative } from '../../../validation.ts';
-import { defaultPodFailurePolicy, validateJobTemplateSpec } from '../job/strategy.ts';
+import { defaultPodFailurePolicy } from '../job/strategy.ts';
+import { validateJobTemplateSpec } from '../job/validation.ts';
 import { cronProblem } from './schedule.ts';
 
-const specPath = FieldPath.root('spec');
 /** Jobs are named after the cron job and eleven more characters. */
 const maxName = 52;
+const zonePart = /^[A-Za-z.\-_0-9+]{1,14}$/;
 
-function validateSpec(spec: Readonly<CronJobSpec>, errors: FieldErrorList): void {
-  const schedulePath = specPath.child('schedule');
-  if (!spec.schedule) errors.required(schedulePath);
-  else {
-    const problem = cronProblem(spec.schedule);
-    if (problem !== undefined) errors.invalid(schedulePath, spec.schedule, problem);
-    if (spec.schedule.includes('TZ')) {
-      const detail = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
-      errors.invalid(schedulePath, spec.schedule, detail);
-    }
+function validateTimeZone(zone: Place): void {
+  const { text } = zone;
+  if (text === '') {
+    zone.invalid('timeZone must be nil or non-empty string', '');
+    return;
   }
-  if (spec.timeZone !== undefined) validateTimeZone(spec.timeZone, errors);
-  validateNonNegative(spec.startingDeadlineSeconds, specPath.child('startingDeadlineSeconds'), errors);
-  validateEnum(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], specPath.child('concurrencyPolicy'), errors);
-  const template = spec.jobTemplate?.spec ?? ({} as JobSpec);
-  const templatePath = specPath.child('jobTemplate', 'spec');
-  validateJobTemplateSpec(template, templatePath, errors);
-  if (template.manualSelector) errors.notSupported(templatePath.child('manualSelector'), true, ['nil', 'false']);
-  validateNonNegative(spec.successfulJobsHistoryLimit, specPath.child('successfulJobsHistoryLimit'), errors);
-  validateNonNegative(spec.failedJobsHistoryLimit, specPath.child('failedJobsHistoryLimit'), errors);
+  const unknown = `unknown time zone ${text}`;
+  if (text.split('/').some((part) => part === '.' || part === '..' || part.startsWith('-') || !zonePart.test(part))) {
+    zone.invalid(unknown);
+    return;
+  }
+  if (text.toLowerCase() === 'local') {
+    zone.invalid('timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+    return;
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+  } catch {
+    zone.invalid(unknown);
+  }
 }
 
-function validateTimeZone(zone: string, errors: FieldErrorList): void {
-  const path = specPath.child('timeZone');
-  if (zone === '') errors.invalid(path, zone, 'timeZone must be nil or non-empty string');
-  else if (zone.toLowerCase() === 'local') {
-    errors.invalid(path, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
-  } else {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: zone });
-    } catch {
-      errors.invalid(path, zone, `unknown time zone ${zone}`);
-    }
+function validateSchedule(schedule: Place, zone: Place, hadZone: boolean): void {
+  if (schedule.text === '') {
+    schedule.required();
+    return;
   }
+  const problem = cronProblem(schedule.text);
+  if (problem !== undefined) schedule.invalid(problem);
+  if (!schedule.text.includes('TZ')) return;
+  if (!hadZone) schedule.invalid('cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+  else if (zone.isSet) schedule.invalid('cannot use both timeZone field and TZ or CRON_TZ in schedule');
+}
+
+function validateSpec(spec: Place, old?: Readonly<Record<string, any>>): void {
+  const zone = spec.child('timeZone');
+  validateSchedule(spec.child('schedule'), zone, old?.['schedule']?.includes('TZ') === true);
+  spec.child('startingDeadlineSeconds').nonNegative();
+  if (zone.isSet && zone.value !== old?.['timeZone']) validateTimeZone(zone);
+  spec.child('concurrencyPolicy').oneOf(['Allow', 'Forbid', 'Replace']);
+  const template = spec.child('jobTemplate', 'spec');
+  validateJobTemplateSpec(template.as(template.value ?? {}));
+  if (template.child('selector').isSet) template.child('selector').invalid('`selector` will be auto-generated');
+  if (template.value?.manualSelector) template.child('manualSelector').notSupported(['nil', 'false']);
+  spec.child('successfulJobsHistoryLimit').nonNegative();
+  spec.child('failedJobsHistoryLimit').nonNegative();
 }
 
 export const cronJobStrategy: Strategy = {
@@ -65,13 +77,12 @@ export const cronJobStrategy: Strategy = {
     defaultPodTemplate(spec.jobTemplate.spec.template);
     defaultPodFailurePolicy(spec.jobTemplate.spec);
   },
-  validate(object, errors) {
-    const name = object.metadata.name ?? '';
-    validateSpec((object as Readonly<CronJob>).spec ?? ({} as CronJobSpec), errors);
-    if (name.length > maxName) {
-      errors.invalid(FieldPath.root('metadata', 'name'), name, 'must be no more than 52 characters');
-    }
-  },
-  validateUpdate: (object, _old, errors) =>
-    validateSpec((object as Readonly<CronJob>).spec ?? ({} as CronJobSpec), errors),
+  ...rules(
+    (object) => {
+      validateSpec(object.child('spec'));
+      const name = object.child('metadata', 'name');
+      if (name.text.length > maxName) name.invalid('must be no more than 52 characters');
+    },
+    (object, old) => validateSpec(object.child('spec'), old['spec'] ?? {}),
+  ),
 };
