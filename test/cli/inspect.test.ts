@@ -1,0 +1,246 @@
+/** etcd, scheduler, proxy, clock and explain commands against a whole control plane in this process. */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { apiResources, apiVersions } from '../../src/cli/api-listing.ts';
+import { clock } from '../../src/cli/clock.ts';
+import { prefixEnd } from '../../src/cli/etcd/connection.ts';
+import { etcdHistory } from '../../src/cli/etcd/history.ts';
+import { rangeOf } from '../../src/cli/etcd/keys.ts';
+import { etcdEnv } from '../../src/cli/etcd/members.ts';
+import { raftLog, raftStatus } from '../../src/cli/etcd/raft.ts';
+import { decodeStored, storedSummary, storedText } from '../../src/cli/etcd/value.ts';
+import { explain } from '../../src/cli/explain.ts';
+import { proxyRules, selectService } from '../../src/cli/proxy-rules.ts';
+import { noDecisionReason, podName, schedulerExplain, schedulerQueue } from '../../src/cli/scheduler-explain.ts';
+import { Session } from '../../src/cli/session.ts';
+import { type Cluster, createCluster } from '../../src/cluster/create-cluster.ts';
+
+let cluster: Cluster;
+let session: Session;
+
+beforeAll(async () => {
+  cluster = await createCluster({ nodes: 3, api: false, etcd: false, instantContainers: true, seed: 'cli-inspect' });
+  session = new Session(cluster.client);
+  const settled = { timeout: 10_000, interval: 20 };
+  await vi.waitFor(async () => {
+    const { items } = await cluster.client.resource('nodes').list();
+    expect(items.map((node: any) => node.spec.taints ?? [])).toEqual([[], [], []]);
+  }, settled);
+  const pod = (name: string, spec: object = {}) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels: { app: name } },
+    spec: { containers: [{ name: 'c', image: 'nginx' }], ...spec },
+  });
+  const pods = cluster.client.resource('pods').namespace('default');
+  await pods.create(pod('web'));
+  await pods.create(pod('pinned', { nodeName: 'node-2' }));
+  await pods.create(
+    pod('big', { containers: [{ name: 'c', image: 'nginx', resources: { requests: { cpu: '900' } } }] }),
+  );
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+  };
+  await cluster.client.resource('services').namespace('default').create(service);
+  const running = async (name: string) => ((await pods.get(name)) as any).status?.phase === 'Running';
+  await vi.waitFor(async () => expect(await running('web')).toBe(true), settled);
+  await vi.waitFor(async () => {
+    const { items } = JSON.parse(await schedulerQueue(session, 'json'));
+    expect(items.map((item: any) => item.pod)).toEqual(['default/big']);
+  }, settled);
+}, 60_000);
+afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+describe('scheduler explain', () => {
+  it('tells where a pod went, with every node and score', async () => {
+    const text = await schedulerExplain(session, { pod: 'web' });
+    expect(text).toMatch(
+      /^default\/web was scheduled to node-\d \(attempt 1\)\n {2}3 nodes: 0 filtered out, 3 feasible\./,
+    );
+    for (const node of ['node-1', 'node-2', 'node-3']) expect(text).toMatch(new RegExp(`^${node} `, 'm'));
+    expect(text).toMatch(/^NODE +TOTAL +/m);
+  });
+
+  it('tells why a pod went nowhere', async () => {
+    const text = await schedulerExplain(session, { pod: 'big' });
+    expect(text).toContain('default/big could not be scheduled');
+    expect(text).toMatch(/^node-1 +NodeResourcesFit +Insufficient cpu/m);
+    expect(await schedulerQueue(session, undefined)).toMatch(/default\/big .* NodeResourcesFit/);
+  });
+
+  it('gives exact data for scripts', async () => {
+    const data = JSON.parse(await schedulerExplain(session, { pod: 'web', output: 'json' }));
+    expect(data).toMatchObject({ pod: { namespace: 'default', name: 'web' }, attempt: 1, result: 'Scheduled' });
+    expect(data.nodes).toHaveLength(3);
+    const chosen = data.nodes.find((node: any) => node.name === data.node);
+    expect(chosen.total).toBe(chosen.scores.reduce((sum: number, score: any) => sum + score.weighted, 0));
+    expect(Object.keys(chosen.scores[0]).sort()).toEqual(['normalised', 'plugin', 'raw', 'weight', 'weighted']);
+    const refused = JSON.parse(await schedulerExplain(session, { pod: 'big', node: 'node-1', output: 'json' }));
+    expect(refused.nodes).toEqual([
+      {
+        name: 'node-1',
+        filter: expect.objectContaining({ plugin: 'NodeResourcesFit', reasons: ['Insufficient cpu'] }),
+      },
+    ]);
+  });
+
+  it('says why there is nothing to say', async () => {
+    const reason = (pod: string, rest = {}) =>
+      schedulerExplain(session, { pod, ...rest }).catch((error) => error.message);
+    expect(await reason('nobody')).toBe('pods "nobody" not found');
+    expect(await reason('pinned')).toContain('it runs on node-2, but was put there directly');
+    expect(await reason('web', { attempt: 9 })).toBe('pod "web" has no attempt 9; there are: 1');
+    expect(await reason('web', { node: 'node-9' })).toContain(
+      'did not know a node "node-9"; it knew: node-1, node-2, node-3',
+    );
+    const pod = (metadata: object, spec: object): any => ({ metadata: { name: 'x', ...metadata }, spec });
+    expect(noDecisionReason(pod({ annotations: { 'kubernetes.io/config.mirror': '1' } }, { nodeName: 'n' }))).toContain(
+      'static pod',
+    );
+    expect(noDecisionReason(pod({}, { schedulerName: 'mine' }))).toContain('another scheduler, "mine"');
+    expect(noDecisionReason(pod({}, { schedulingGates: [{ name: 'a.b/c' }] }))).toContain('scheduling gates (a.b/c)');
+  });
+
+  it('takes a pod by name, as pod/NAME and as pod NAME', () => {
+    expect([['web'], ['pod/web'], ['pod', 'web'], ['po', 'web'], ['pods/web']].map(podName)).toEqual(
+      Array(5).fill('web'),
+    );
+    expect(() => podName(['deploy/web'])).toThrow('only pods are scheduled, not deploy/web');
+    expect(() => podName([])).toThrow('give one pod');
+    expect(() => podName(['a', 'b'])).toThrow('give one pod');
+  });
+});
+
+describe('proxy rules', () => {
+  it.each(['iptables', 'nftables', 'ipvs'] as const)('of mode %s come from the live Services', async (mode) => {
+    const { spec } = (await cluster.client.resource('services').namespace('default').get('web')) as any;
+    const rules = await proxyRules(session, { mode, family: 'ipv4', node: 'node-2', service: 'default/web' });
+    expect(rules).toContain(spec.clusterIP);
+    expect(rules).toContain('node-2');
+  });
+
+  it('names a node or service that is not there', async () => {
+    const rules = (change: object) => proxyRules(session, { mode: 'iptables', family: 'ipv4', ...change });
+    await expect(rules({ node: 'no' })).rejects.toThrow('nodes "no" not found');
+    await expect(rules({ service: 'kube-system/no' })).rejects.toThrow(
+      'services "no" not found in namespace "kube-system"',
+    );
+  });
+
+  it('take a service in the current namespace, with its slices alone', () => {
+    const service = (namespace: string): any => ({ metadata: { namespace, name: 'a' } });
+    const slice = (of: string): any => ({ metadata: { namespace: 'x', labels: { 'kubernetes.io/service-name': of } } });
+    const chosen = selectService('x', 'a', [service('x'), service('y')], [slice('a'), slice('b')]);
+    expect(chosen).toEqual({ services: [service('x')], endpointSlices: [slice('a')] });
+  });
+});
+
+describe('etcd', () => {
+  it('history names who wrote each revision and why', async () => {
+    const text = await etcdHistory(session, {
+      key: '/registry/pods/default/web',
+      limit: 50,
+      showSecrets: false,
+      showManagedFields: false,
+    });
+    expect(text).toMatch(/^revision \d+ {2}create .*\n {2}by user:/);
+    expect(text).toMatch(/\n {2}\+ {3}nodeName: node-\d|\n {2}\+ {5}nodeName: node-\d|\+ +nodeName: node-\d/);
+    await expect(
+      etcdHistory(session, { key: '/registry/none', limit: 1, showSecrets: false, showManagedFields: false }),
+    ).rejects.toThrow('key "/registry/none" has no history');
+  });
+
+  it('raft status and log show the members and what was written', async () => {
+    expect(await raftStatus(session, undefined)).toMatch(/^MEMBER +ROLE +TERM[^\n]*\n\S+ +leader +1 /);
+    expect(await raftLog(session, { limit: 100 })).toContain('put /registry/pods/default/');
+  });
+
+  it('values are decoded, and Secrets masked unless asked for', () => {
+    const secret = Buffer.from(JSON.stringify({ kind: 'Secret', metadata: { name: 's' }, data: { a: 'eA==' } }));
+    expect(storedText(decodeStored(secret, { showSecrets: false }))).toContain(
+      'a: (masked; add --show-secrets to see it)',
+    );
+    expect(storedText(decodeStored(secret, { showSecrets: true }))).toContain('a: eA==');
+    expect(storedSummary(decodeStored(secret, { showSecrets: false }), secret.length)).toBe(
+      `Secret s, ${secret.length} bytes`,
+    );
+    expect(decodeStored(Buffer.from('hello'), { showSecrets: false })).toEqual({ form: 'text', text: 'hello' });
+    expect(decodeStored(Uint8Array.of(0, 255), { showSecrets: false })).toEqual({ form: 'bytes', base64: 'AP8=' });
+    // k8s\0, then field 1 (length 9): {1: "v1", 2: "Pod"}.
+    const envelope = Buffer.from('6b3873000a090a02763112035 06f64'.replaceAll(' ', ''), 'hex');
+    expect(decodeStored(envelope, { showSecrets: false })).toMatchObject({
+      form: 'protobuf',
+      apiVersion: 'v1',
+      kind: 'Pod',
+    });
+  });
+
+  it('a prefix ends before the next key that does not have it', () => {
+    expect(prefixEnd(Buffer.from('/a'))).toEqual(Uint8Array.from(Buffer.from('/b')));
+    expect(prefixEnd(Uint8Array.of(1, 255, 255))).toEqual(Uint8Array.of(2));
+    expect(prefixEnd(new Uint8Array())).toEqual(Uint8Array.of(0));
+    expect(rangeOf({ key: '', prefix: true })).toEqual({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) });
+    expect(() => rangeOf({ key: '', prefix: false })).toThrow('etcd get needs a key');
+  });
+
+  it('env quotes what a shell would take apart', () => {
+    expect(etcdEnv({ endpoints: ['https://a:1', 'https://b:2'], cacert: "/my dir/it's.crt" })).toBe(
+      "export ETCDCTL_API=3\nexport ETCDCTL_ENDPOINTS=https://a:1,https://b:2\nexport ETCDCTL_CACERT='/my dir/it'\\''s.crt'",
+    );
+  });
+});
+
+describe('what the server offers', () => {
+  it('api-resources lists and filters', async () => {
+    const list = (change = {}) => apiResources(session, { headers: true, ...change });
+    expect(await list({ apiGroup: 'apps' })).toMatch(
+      /^NAME +SHORTNAMES +APIVERSION +NAMESPACED +KIND\ncontrollerrevisions /,
+    );
+    expect(await list({ apiGroup: 'apps', output: 'name' })).toContain('deployments.apps');
+    expect((await list({ namespaced: false, output: 'name' })).split('\n')).toContain('nodes');
+    expect((await list({ namespaced: false, output: 'name' })).split('\n')).not.toContain('pods');
+    expect(await list({ categories: ['all'], output: 'name', verbs: ['watch'] })).toContain('pods');
+  });
+
+  it('api-versions are sorted and named once', async () => {
+    const versions = (await apiVersions(session)).split('\n');
+    expect(versions).toEqual([...new Set(versions)].sort());
+    expect(versions).toContain('v1');
+  });
+
+  it('explain shows a field, its type and its documentation', async () => {
+    const text = await explain(session, { word: 'deploy.spec.replicas', recursive: false });
+    expect(text).toMatch(
+      /^GROUP: {6}apps\nKIND: {7}Deployment\nVERSION: {4}v1\n\nFIELD: replicas <integer>\n\n\nDESCRIPTION:\n {4}\S/,
+    );
+    expect(text.split('\n').every((line) => line.length <= 80)).toBe(true);
+    const tree = await explain(session, { word: 'pods.spec.containers', recursive: true });
+    expect(tree).toContain('\n  name\t<string> -required-\n');
+    expect(tree).toMatch(/\n {2}imagePullPolicy\t<string>\n {2}enum: Always, IfNotPresent, Never\n/);
+    expect(tree).toContain('\n    valueFrom\t<EnvVarSource>\n      configMapKeyRef\t<ConfigMapKeySelector>\n');
+  });
+
+  it('explain names what does not exist', async () => {
+    const word = (text: string, apiVersion?: string) => explain(session, { word: text, recursive: false, apiVersion });
+    await expect(word('pod.spec.no')).rejects.toThrow('field "no" does not exist');
+    await expect(word('nothing')).rejects.toThrow('the server doesn\'t have a resource type "nothing"');
+    await expect(word('deploy', 'apps/v9')).rejects.toThrow(
+      'couldn\'t find resource for "apps/v9, Resource=deployments"',
+    );
+  });
+
+  it('the clock tells its time and moves', async () => {
+    const now = async (action?: Parameters<typeof clock>[1]) => JSON.parse(await clock(session, action, 'json'));
+    const before = await now({ action: 'pause' });
+    expect(before.paused).toBe(true);
+    const after = await now({ action: 'advance', duration: '90s' });
+    expect(after.epochMs - before.epochMs).toBe(90_000);
+    expect(await clock(session, { action: 'speed', factor: 60 }, undefined)).toMatch(/ \(60 times real time\)$/);
+    expect(await clock(session, { action: 'speed', factor: 1 }, undefined)).toMatch(/ \(real time\)$/);
+    await expect(clock(session, { action: 'advance', duration: '5x' }, undefined)).rejects.toThrow(
+      'duration must be like',
+    );
+  });
+});
