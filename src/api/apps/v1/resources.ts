@@ -38,6 +38,7 @@ const inputs: readonly RowInput[] = [
       numberReady: 0,
     }),
     printer: daemonSetPrinter,
+    acted: true,
   },
   {
     kind: 'Deployment',
@@ -72,6 +73,7 @@ const inputs: readonly RowInput[] = [
     subresources: ['scale', 'status'],
     newStatus: () => ({ availableReplicas: 0, replicas: 0 }),
     printer: statefulSetPrinter,
+    acted: true,
   },
 ];
 

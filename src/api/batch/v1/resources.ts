@@ -16,6 +16,7 @@ const inputs: readonly RowInput[] = [
     categories: 'all',
     subresources: ['status'],
     printer: cronJobPrinter,
+    acted: true,
   },
   {
     kind: 'Job',
@@ -27,6 +28,7 @@ const inputs: readonly RowInput[] = [
     selectableFields: (object) => ({
       'status.successful': String((object as Readonly<Job>).status?.succeeded ?? 0),
     }),
+    acted: true,
   },
 ];
 

@@ -204,6 +204,7 @@ const inputs: readonly RowInput[] = [
     subresources: ['scale', 'status'],
     newStatus: () => ({ replicas: 0 }),
     printer: replicationControllerPrinter,
+    acted: true,
     selectableFields: (object) => ({
       'status.replicas': text((object as Readonly<ReplicationController>).status?.replicas ?? 0),
     }),
