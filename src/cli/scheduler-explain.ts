@@ -68,7 +68,7 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
 }
 
 /** The data of `-o json`, its shape a promise to scripts. */
-export function decisionData(decision: Decision, node?: string): object {
+function decisionData(decision: Decision, node?: string): object {
   const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError } = decision;
   return {
     pod,

@@ -75,7 +75,7 @@ export async function builtinTypeOf(resource: ResourceDescription): Promise<Type
 let builtin: SchemaSet | undefined;
 
 /** The patch that client-side apply sends, `{}` when nothing is to change. */
-export function threeWayPatch(
+function threeWayPatch(
   original: unknown,
   modified: unknown,
   current: unknown,

@@ -34,7 +34,7 @@ export async function awaitCustomResources(
 }
 
 /** The rows of a CustomResourceDefinition, served versions in its order. */
-export function resourcesOf(definition: Readonly<KubeObject>): ResourceDescription[] {
+function resourcesOf(definition: Readonly<KubeObject>): ResourceDescription[] {
   const { group, names, scope, versions = [] } = definition['spec'];
   return versions
     .filter((version: { served: boolean }) => version.served)

@@ -56,10 +56,7 @@ export function checkPruneFlags(flags: { prune: boolean; all: boolean; selector?
 }
 
 /** Whether an object was applied by us in the way that is pruned now. */
-export function wasApplied(
-  object: Readonly<KubeObject>,
-  options: Pick<PruneOptions, 'serverSide' | 'fieldManager'>,
-): boolean {
+function wasApplied(object: Readonly<KubeObject>, options: Pick<PruneOptions, 'serverSide' | 'fieldManager'>): boolean {
   if (!options.serverSide) return object.metadata.annotations?.[lastAppliedAnnotation] !== undefined;
   return (object.metadata.managedFields ?? []).some(
     ({ manager, operation, subresource }) => manager === options.fieldManager && operation === 'Apply' && !subresource,

@@ -36,7 +36,7 @@ export interface ApplyIo {
 }
 
 /** The manager of server-side apply; client-side apply writes under kubectl's own name. */
-export const applyManager = 'klab';
+const applyManager = 'klab';
 
 const validations: Readonly<Record<string, 'Strict' | 'Warn' | 'Ignore'>> = {
   true: 'Strict',

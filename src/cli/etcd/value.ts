@@ -30,7 +30,7 @@ export function decodeStored(value: Uint8Array, options: { readonly showSecrets:
 }
 
 /** A Secret with its values hidden; anything else as it is. */
-export function maskSecret(object: Readonly<Record<string, any>>): Readonly<Record<string, any>> {
+function maskSecret(object: Readonly<Record<string, any>>): Readonly<Record<string, any>> {
   if (object['kind'] !== 'Secret') return object;
   const hide = (map: object | undefined) => map && Object.fromEntries(Object.keys(map).map((key) => [key, masked]));
   const { annotations } = object['metadata'] ?? {};

@@ -122,7 +122,6 @@ function itemsOf(manifests: readonly Manifest[]): Item[] {
     manifest,
     names: [],
     needsHash: false,
-    generated: false,
   }));
 }
 

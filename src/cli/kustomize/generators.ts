@@ -37,7 +37,7 @@ export function runGenerator(
     }
     const position = kustomization.locate(path);
     const manifest = { object, position, duplicates: [], locate: () => position, line: () => undefined };
-    items.push({ object, manifest, names: [], needsHash: !options.disableNameSuffixHash, generated: true });
+    items.push({ object, manifest, names: [], needsHash: !options.disableNameSuffixHash });
     return;
   }
   if (behavior !== 'merge' && behavior !== 'replace') {

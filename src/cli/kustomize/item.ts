@@ -11,8 +11,6 @@ export interface Item {
   readonly names: string[];
   /** Generated: its name gets the hash of its content. */
   needsHash: boolean;
-  /** Made by a generator, so that another may merge into it. */
-  readonly generated: boolean;
 }
 
 export function rename(item: Item, name: string): void {
