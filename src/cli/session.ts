@@ -14,6 +14,7 @@ import {
   NoMatchError,
   RESTMapper,
   type ResourceDescription,
+  resourceName,
   type Transport,
 } from '../client/index.ts';
 import { ensureServer, type ServerInfo } from './cluster.ts';
@@ -87,6 +88,8 @@ export class Session {
   readonly server: ServerInfo | undefined;
   readonly signal: AbortSignal | undefined;
   readonly #discovery: DiscoveryCache;
+  readonly #say: (text: string) => void;
+  readonly #ambiguous = new Set<string>();
 
   constructor(
     client: KubeClient,
@@ -96,6 +99,7 @@ export class Session {
       readonly server?: ServerInfo;
       readonly signal?: AbortSignal;
       readonly discovery?: DiscoveryCache;
+      readonly say?: (text: string) => void;
     } = {},
   ) {
     this.client = client;
@@ -104,6 +108,7 @@ export class Session {
     this.server = options.server;
     this.signal = options.signal;
     this.#discovery = options.discovery ?? new DiscoveryCache(client);
+    this.#say = options.say ?? (() => {});
   }
 
   /**
@@ -118,7 +123,21 @@ export class Session {
 
   /** Like `resolve`, undefined when there is none. */
   async find(word: string): Promise<ResourceDescription | undefined> {
-    return this.#discovery.lookUp((mapper) => mapper.find(word));
+    const found = await this.#discovery.lookUp((mapper) => mapper.find(word));
+    if (found?.shortNames?.includes(word)) this.#warnOfOthers(word, found);
+    return found;
+  }
+
+  /** A short name may stand for resources of several groups. Upstream: client-go/restmapper/shortcut.go. */
+  #warnOfOthers(word: string, found: ResourceDescription): void {
+    for (const other of this.client.mapper.resources) {
+      if (!other.shortNames?.includes(word)) continue;
+      if (other.group === found.group && other.plural === found.plural) continue;
+      const text = `short name ${JSON.stringify(word)} could also match lower priority resource ${resourceName(other)}`;
+      if (this.#ambiguous.has(text)) continue;
+      this.#ambiguous.add(text);
+      this.#say(`Warning: ${text}`);
+    }
   }
 
   /** @throws NoMatchError `no matches for kind "Foo" in version "example.com/v1"`, after asking the server afresh. */
@@ -177,6 +196,7 @@ export async function openSession(request: SessionRequest, deps: SessionDeps): P
     namespaceGiven: request.namespace !== undefined,
     server,
     signal: deps.signal,
+    say: deps.say,
     discovery: new DiscoveryCache(client, discoveryFile(server, config.server)),
   });
 }
