@@ -7,6 +7,7 @@ import {
   ApiServer,
   HttpsDoor,
   type HttpsDoorOptions,
+  type NodeDialer,
   newServerParts,
   type ServerPartsOptions,
 } from '../../src/apiserver/index.ts';
@@ -45,6 +46,7 @@ export async function startHttpsServer(
   parts: Partial<ServerPartsOptions> = {},
   door: Partial<HttpsDoorOptions> = {},
   kv = new MemoryKV(),
+  nodes?: NodeDialer,
 ): Promise<HttpsServer> {
   const dir = mkdtempSync(join(tmpdir(), 'klab-apiserver-'));
   const pki = ensureClusterPki(dir, { hosts: ['localhost'], now: wallClock.now() });
@@ -61,6 +63,7 @@ export async function startHttpsServer(
       clock: wallClock,
       prng: new Prng('https'),
       log: silentLogger,
+      ...(nodes ? { nodes } : {}),
       parts: (core) =>
         newServerParts(core, {
           version: '0.0.0',
