@@ -1,6 +1,6 @@
 /** The base of commands that speak to the Kubernetes API: the session's flags, opened once, closed at the end. */
 import { BaseCommand, clusterFlags } from './base-command.ts';
-import type { Output } from './get/get.ts';
+import type { Output } from './get/plan.ts';
 import { openSession, type Session, type SessionRequest, sessionFlags } from './session.ts';
 
 export abstract class ApiCommand extends BaseCommand {

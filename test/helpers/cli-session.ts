@@ -1,6 +1,6 @@
 /** A CLI session against the fake API, and what a command prints. */
 import { VirtualClock } from '../../src/base/index.ts';
-import type { Output } from '../../src/cli/get/get.ts';
+import type { Output } from '../../src/cli/get/plan.ts';
 import { Session } from '../../src/cli/session.ts';
 import { FakeApi } from './fake-api.ts';
 

@@ -68,7 +68,8 @@ export class RequestMetrics implements AuditHook {
   }
 
   async #load(): Promise<() => Promise<string>> {
-    const { Counter, collectDefaultMetrics, Registry } = await import('prom-client');
+    // A CommonJS package: bundled, only its default export is there.
+    const { Counter, collectDefaultMetrics, Registry } = (await import('prom-client')).default;
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
     const requests = this.#requests;

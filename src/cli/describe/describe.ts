@@ -6,7 +6,7 @@ import type { ResourceDescription } from '../../client/index.ts';
 import { ManyErrors } from '../errors.ts';
 import { UserError } from '../exit-codes.ts';
 import { fetchTarget, itemsOf } from '../get/fetch.ts';
-import type { Output } from '../get/get.ts';
+import type { Output } from '../get/plan.ts';
 import { type ResourceTarget, selectResources } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 import {

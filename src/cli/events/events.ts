@@ -4,7 +4,7 @@ import { ageSince, escapeFieldValue, formatGroupVersion } from '../../apimachine
 import { parseTime, wallClock } from '../../base/index.ts';
 import { statusOfEvent } from '../../client/index.ts';
 import { UserError } from '../exit-codes.ts';
-import type { Output } from '../get/get.ts';
+import type { Output } from '../get/plan.ts';
 import { escapeTerminal } from '../printers/go-value.ts';
 import { ObjectPrinter } from '../printers/object-printer.ts';
 import { parseOutputFormat } from '../printers/output-format.ts';

@@ -11,51 +11,8 @@ import { isTable, type TableOptions, TablePrinter } from '../printers/table.ts';
 import { type ResourceTarget, selectResources } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 import { type Fetched, fetchTarget, itemsOf } from './fetch.ts';
+import { type GetPlan, type GetRequest, type Output, tableOptionsOf } from './plan.ts';
 import { watchResources } from './watch.ts';
-
-export interface GetRequest {
-  readonly words: readonly string[];
-  readonly output?: string;
-  readonly template?: string;
-  readonly allowMissingKeys?: boolean;
-  readonly allNamespaces?: boolean;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
-  readonly sortBy?: string;
-  readonly watch?: boolean;
-  readonly watchOnly?: boolean;
-  readonly outputWatchEvents?: boolean;
-  readonly showLabels?: boolean;
-  readonly showKind?: boolean;
-  readonly labelColumns?: readonly string[];
-  readonly noHeaders?: boolean;
-  readonly ignoreNotFound?: boolean;
-  /** Default 500; 0 = everything at once. */
-  readonly chunkSize?: number;
-  readonly showManagedFields?: boolean;
-  readonly subresource?: string;
-  readonly raw?: string;
-  /** Objects of `-f` files: they are fetched by kind and name. */
-  readonly objects?: readonly KubeObject[];
-  /** Default true: the server computes the columns. */
-  readonly serverPrint?: boolean;
-}
-
-/** Where a command writes: `out` data exactly as given, `err` lines of talk. */
-export interface Output {
-  readonly out: (text: string) => void;
-  readonly err: (line: string) => void;
-}
-
-/** What `get` works out before it asks the server. */
-export interface GetPlan {
-  readonly request: GetRequest;
-  readonly format: OutputFormat;
-  readonly targets: readonly ResourceTarget[];
-  readonly single: boolean;
-  readonly labelSelector: string;
-  readonly fieldSelector: string;
-}
 
 /** @throws UserError, StatusError, ManyErrors (after printing what could be had). */
 export async function getResources(session: Session, request: GetRequest, io: Output): Promise<void> {
@@ -184,20 +141,6 @@ async function fetchAll(
   return {
     answers: results.flatMap(({ answers }) => answers),
     errors: request.ignoreNotFound ? errors.filter((error) => !isNotFound(error)) : errors,
-  };
-}
-
-/** Options of a table of one resource. */
-export function tableOptionsOf(plan: GetPlan, resource: ResourceDescription, withKind: boolean): TableOptions {
-  const { request, format } = plan;
-  const kind = resource.kind.toLowerCase();
-  return {
-    wide: format.kind === 'table' && format.wide,
-    noHeaders: request.noHeaders,
-    withNamespace: request.allNamespaces && resource.namespaced,
-    kindPrefix: withKind || request.showKind ? (resource.group ? `${kind}.${resource.group}` : kind) : undefined,
-    labelColumns: request.labelColumns,
-    showLabels: request.showLabels,
   };
 }
 

@@ -9,7 +9,7 @@ import { isTable, TablePrinter, tableAccept } from '../printers/table.ts';
 import type { ResourceTarget } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 import { type Fetched, fetchTarget, itemsOf } from './fetch.ts';
-import { type GetPlan, type Output, tableOptionsOf } from './get.ts';
+import { type GetPlan, type Output, tableOptionsOf } from './plan.ts';
 
 /** Runs until the watch ends or the session's signal aborts. @throws UserError when the server ends the watch. */
 export async function watchResources(session: Session, plan: GetPlan, io: Output): Promise<void> {

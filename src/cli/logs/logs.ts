@@ -4,7 +4,7 @@ import { isNotFound, parseDuration, StatusError } from '../../apimachinery/index
 import { parseTime, rfc3339, wallClock } from '../../base/index.ts';
 import { resourcePath } from '../../client/index.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
-import type { Output } from '../get/get.ts';
+import type { Output } from '../get/plan.ts';
 import { parseResourceWords } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 import { podSelectorOf, podsBySelector } from './pods-of.ts';

@@ -27,9 +27,7 @@ export function podSelectorOf(object: Readonly<KubeObject>): string {
         );
       }
   }
-  throw new UserError(
-    `cannot get the logs from ${goType(object)}: selector for ${goType(object)} not implemented`,
-  );
+  throw new UserError(`cannot get the logs from ${goType(object)}: selector for ${goType(object)} not implemented`);
 }
 
 /** `*v1.ConfigMap`, as kubectl names types in its errors. */

@@ -11,7 +11,7 @@ import { statusOfEvent } from '../../client/index.ts';
 import { ManyErrors } from '../errors.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
 import { itemsOf } from '../get/fetch.ts';
-import type { Output } from '../get/get.ts';
+import type { Output } from '../get/plan.ts';
 import { ObjectPrinter, objectName } from '../printers/object-printer.ts';
 import { parseOutputFormat } from '../printers/output-format.ts';
 import { type ResourceTarget, selectResources } from '../resource-args.ts';

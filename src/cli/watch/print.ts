@@ -1,7 +1,7 @@
 /** `klab watch` into a pipe: one line for each event, as text or as JSON. */
 
 import { UserError } from '../exit-codes.ts';
-import type { Output } from '../get/get.ts';
+import type { Output } from '../get/plan.ts';
 import { eventJson } from '../printers/object-printer.ts';
 import { TabWriter, tableTabs } from '../printers/tab-writer.ts';
 import { eventText, showTable, type TableOptions } from '../printers/table.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManyErrors, renderError } from '../../../src/cli/errors.ts';
-import { type GetRequest, getResources } from '../../../src/cli/get/get.ts';
+import { getResources } from '../../../src/cli/get/get.ts';
+import type { GetRequest } from '../../../src/cli/get/plan.ts';
 import { cliSession, podManifest } from '../../helpers/cli-session.ts';
 
 async function get(words: string, request: Omit<GetRequest, 'words'> = {}, pods = ['web', 'db']) {
