@@ -51,7 +51,7 @@ export function unsettled(cluster: Cluster): string[] {
   const all = (resource: string) => reader.list(resource) as Read[];
   const pods = all('pods');
   const missing: string[] = [];
-  for (const pod of pods) if (!live(pod)) missing.push(`pod ${pod.metadata.name} is still going`);
+  for (const pod of pods) if (pod.metadata.deletionTimestamp) missing.push(`pod ${pod.metadata.name} is still going`);
   for (const { metadata, spec = {}, status = {} } of all('deployments.apps')) {
     const { name, generation } = metadata;
     if (metadata.deletionTimestamp) missing.push(`deployment ${name} is still going`);
@@ -67,12 +67,46 @@ export function unsettled(cluster: Cluster): string[] {
     if (own.length !== spec.replicas)
       missing.push(`replica set ${metadata.name}: ${own.length} pods of ${spec.replicas}`);
   }
+  missing.push(...sets(all, pods), ...jobs(all));
   return [...missing, ...unresolvedOwners(all, pods), ...endpoints(all, pods), ...replicas(cluster)];
+}
+
+function sets(all: (resource: string) => Read[], pods: Read[]): string[] {
+  return all('statefulsets.apps').flatMap(({ metadata, spec = {}, status = {} }) => {
+    const wrong: string[] = [];
+    for (const count of ['replicas', 'currentReplicas', 'readyReplicas', 'availableReplicas']) {
+      const have = status[count] ?? 0;
+      if (have !== spec.replicas) wrong.push(`set ${metadata.name}: ${count} ${have} of ${spec.replicas}`);
+    }
+    if (status.currentRevision !== status.updateRevision) wrong.push(`set ${metadata.name} is still being rolled out`);
+    const own = pods.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid));
+    const names = own
+      .map((pod) => pod.metadata.name)
+      .sort()
+      .join();
+    const wanted = Array.from({ length: spec.replicas }, (_, i) => `${metadata.name}-${i}`).join();
+    if (names !== wanted) wrong.push(`set ${metadata.name} has pods ${names}, not ${wanted}`);
+    return wrong;
+  });
+}
+
+function jobs(all: (resource: string) => Read[]): string[] {
+  return all('jobs.batch').flatMap(({ metadata, spec = {}, status = {} }) => {
+    const complete = status.conditions?.some((c: any) => c.type === 'Complete' && c.status === 'True');
+    if (complete && status.succeeded === spec.completions) return [];
+    return [`job ${metadata.name}: ${status.succeeded ?? 0} of ${spec.completions}, ${complete ? '' : 'not '}complete`];
+  });
 }
 
 function unresolvedOwners(all: (resource: string) => Read[], pods: Read[]): string[] {
   const uids = new Set(
-    [...all('deployments.apps'), ...all('replicasets.apps'), ...all('services')].map(({ metadata }) => metadata.uid),
+    [
+      ...all('deployments.apps'),
+      ...all('replicasets.apps'),
+      ...all('statefulsets.apps'),
+      ...all('jobs.batch'),
+      ...all('services'),
+    ].map(({ metadata }) => metadata.uid),
   );
   return [...pods, ...all('replicasets.apps'), ...all('endpointslices.discovery.k8s.io')].flatMap(
     ({ kind, metadata }) =>
@@ -88,7 +122,7 @@ function endpoints(all: (resource: string) => Read[], pods: Read[]): string[] {
   const legacy = all('endpoints');
   return all('services').flatMap(({ metadata, spec = {} }) => {
     if (!spec.selector) return [];
-    const chosen = pods.filter((pod) => pod.metadata.labels?.['app'] === spec.selector.app && ready(pod));
+    const chosen = pods.filter((pod) => pod.metadata.labels?.['app'] === spec.selector.app && live(pod) && ready(pod));
     const want = chosen
       .map((pod) => pod['status'].podIP)
       .sort()

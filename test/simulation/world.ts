@@ -7,6 +7,8 @@ import { Prng, VirtualClock } from '../../src/base/index.ts';
 import { type Cluster, createCluster } from '../../src/cluster/create-cluster.ts';
 
 const apps = ['cart', 'catalog', 'orders', 'storefront'];
+const sets = ['ledger', 'redis'];
+const jobs = ['invoices', 'newsletter'];
 const images = ['bookshop/web:1', 'bookshop/web:2', 'nginx:1.29'];
 const namespace = 'default';
 
@@ -55,6 +57,9 @@ export class World implements AsyncDisposable {
         this.#deletePod,
         this.#deletePod,
         this.#touchService,
+        this.#createSet,
+        this.#changeSet,
+        this.#job,
         this.#member,
         this.#cordon,
       ]);
@@ -104,6 +109,13 @@ export class World implements AsyncDisposable {
     await (resource === 'nodes' ? client : client.namespace(namespace)).patch(name, 'merge', patch);
   }
 
+  /** Mostly something that is there, sometimes something that may not be. */
+  #target(resource: string, names: readonly string[]): string {
+    const there = this.cluster.server.reader.list(resource, namespace).map(({ metadata }) => metadata.name!);
+    const known = there.filter((name) => names.includes(name));
+    return known.length > 0 && this.#prng.int(8) > 0 ? this.#prng.pick(known) : this.#prng.pick(names);
+  }
+
   readonly #create = async (): Promise<void> => {
     const name = this.#prng.pick(apps);
     const replicas = this.#prng.int(7);
@@ -141,20 +153,20 @@ export class World implements AsyncDisposable {
   };
 
   readonly #scale = async (): Promise<void> => {
-    const [name, replicas] = [this.#prng.pick(apps), this.#prng.int(10)];
+    const [name, replicas] = [this.#target('deployments.apps', apps), this.#prng.int(10)];
     this.#say(`scale ${name} to ${replicas}`);
     await this.#patch('deployments', name, { spec: { replicas } });
   };
 
   readonly #update = async (): Promise<void> => {
-    const [name, image] = [this.#prng.pick(apps), this.#prng.pick(images)];
+    const [name, image] = [this.#target('deployments.apps', apps), this.#prng.pick(images)];
     this.#say(`roll ${name} to ${image}`);
     const patch = { spec: { template: { spec: { containers: [{ name: 'web', image }] } } } };
     await this.#client('deployments').patch(name, 'strategic', patch);
   };
 
   readonly #deleteApp = async (): Promise<void> => {
-    const name = this.#prng.pick(apps);
+    const name = this.#target('deployments.apps', apps);
     const propagationPolicy = this.#prng.pick(['Background', 'Foreground', 'Orphan'] as const);
     this.#say(`delete ${name}, ${propagationPolicy}`);
     await this.#client('deployments').delete(name, { propagationPolicy });
@@ -170,8 +182,74 @@ export class World implements AsyncDisposable {
     await this.#client('pods').delete(name, { gracePeriodSeconds });
   };
 
+  readonly #createSet = async (): Promise<void> => {
+    const [name, replicas] = [this.#prng.pick(sets), this.#prng.int(4)];
+    const podManagementPolicy = this.#prng.pick(['OrderedReady', 'Parallel']);
+    this.#say(`create set ${name} with ${replicas} replicas, ${podManagementPolicy}`);
+    const labels = { app: name };
+    await this.#client('statefulsets').create({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name, namespace },
+      spec: {
+        replicas,
+        podManagementPolicy,
+        serviceName: name,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: { terminationGracePeriodSeconds: 2, containers: [{ name: 'web', image: this.#prng.pick(images) }] },
+        },
+      },
+    } as KubeObject);
+  };
+
+  readonly #changeSet = async (): Promise<void> => {
+    const name = this.#target('statefulsets.apps', sets);
+    const [replicas, image] = [this.#prng.int(5), this.#prng.pick(images)];
+    switch (this.#prng.int(4)) {
+      case 0:
+        this.#say(`delete set ${name}`);
+        await this.#client('statefulsets').delete(name);
+        return;
+      case 1:
+        this.#say(`roll set ${name} to ${image}`);
+        await this.#client('statefulsets').patch(name, 'strategic', {
+          spec: { template: { spec: { containers: [{ name: 'web', image }] } } },
+        });
+        return;
+      default:
+        this.#say(`scale set ${name} to ${replicas}`);
+        await this.#patch('statefulsets', name, { spec: { replicas } });
+    }
+  };
+
+  readonly #job = async (): Promise<void> => {
+    const name = this.#prng.pick(jobs);
+    if (this.#prng.int(3) === 0) {
+      this.#say(`delete job ${name}`);
+      await this.#client('jobs').delete(name, { propagationPolicy: 'Background' });
+      return;
+    }
+    const [completions, parallelism] = [1 + this.#prng.int(4), 1 + this.#prng.int(3)];
+    this.#say(`create job ${name}, ${completions} completions, ${parallelism} at a time`);
+    const command = ['sh', '-c', `sleep ${this.#prng.int(5)}`];
+    await this.#client('jobs').create({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name, namespace },
+      spec: {
+        completions,
+        parallelism,
+        // Users delete its pods too: that counts as a failure.
+        backoffLimit: 100,
+        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'work', image: 'busybox', command }] } },
+      },
+    } as KubeObject);
+  };
+
   readonly #touchService = async (): Promise<void> => {
-    const name = this.#prng.pick(apps);
+    const name = this.#target('services', apps);
     const app = this.#prng.pick([name, name, 'nobody']);
     this.#say(`service ${name} selects ${app}`);
     await this.#patch('services', name, { spec: { selector: { app } } });
