@@ -139,10 +139,24 @@ export function validatePodUpdate(
     const detail = `only deletion is allowed, but found new scheduling gate '${gate.name}'`;
     errors.forbidden(specPath.child('schedulingGates').index(index).child('name'), detail);
   }
+  if (subresource === 'ephemeralcontainers') validateEphemeralContainersKept(spec, oldSpec, errors);
   const restored = withUpdatableRestored(spec, oldSpec);
   if (subresource !== '' || deepEqual(restored, oldSpec)) return;
   const lines = differences(oldSpec, restored, '', []);
   errors.forbidden(specPath, `pod updates may not change fields other than ${updatableFields}\n${lines.join('\n')}\n`);
+}
+
+/** They may be added, and that is all. Upstream: ValidatePodEphemeralContainersUpdate. */
+function validateEphemeralContainersKept(spec: PodSpec, oldSpec: PodSpec, errors: FieldErrorList): void {
+  const path = specPath.child('ephemeralContainers');
+  for (const before of oldSpec.ephemeralContainers ?? []) {
+    const now = spec.ephemeralContainers?.find(({ name }) => name === before.name);
+    const which = `existing ephemeral containers ${JSON.stringify(before.name)} may not be`;
+    if (!now) errors.forbidden(path, `${which} removed\n`);
+    else if (!deepEqual(now, before)) {
+      errors.forbidden(path, `${which} changed\n${differences(before, now, '', []).join('\n')}\n`);
+    }
+  }
 }
 
 function mayRestart(pod: Readonly<Pod>, name: string, exitCode: number): boolean {
