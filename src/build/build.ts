@@ -41,8 +41,7 @@ async function bundle(): Promise<void> {
   const named: Record<string, string> = {
     klab: 'src/cli/main.ts',
     server: 'src/cluster/server-main.ts',
-    index: 'src/cluster/index.ts',
-    'checkpoint-worker': 'src/sqlite/checkpoint-worker.ts',
+    index: 'src/cluster/library.ts',
   };
   for (const [name, file] of Object.entries(named)) {
     if (existsSync(join(root, file))) entryPoints[name] = join(root, file);

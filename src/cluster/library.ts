@@ -1,0 +1,12 @@
+/**
+ * klab as a library: the same control plane in the caller's process.
+ *
+ *   import { createCluster } from 'klab';
+ *   await using cluster = await createCluster({ nodes: 3, clock: 'virtual', seed: 'demo' });
+ *   await cluster.client.resource('pods').namespace('default').create({ … });
+ *   await cluster.clock.advance(60_000);
+ */
+export { VirtualClock } from '../base/index.ts';
+export { type Cluster, createCluster } from './create-cluster.ts';
+export { ClusterError, type ClusterErrorCode } from './errors.ts';
+export type { ClusterOptions } from './options.ts';
