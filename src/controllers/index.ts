@@ -14,10 +14,12 @@ export {
 export { CronJobController } from './cronjob/controller.ts';
 export { DaemonSetController } from './daemonset/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';
+export { DisruptionController } from './disruption/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
 export { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 export { GarbageCollector } from './garbage-collector/controller.ts';
+export { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 export { IngressAddressController, ingressController } from './ingress-address/controller.ts';
 export { JobController } from './job/controller.ts';
 export { NamespaceController } from './namespace/controller.ts';

@@ -7,10 +7,12 @@ import type { Controller, ControllerContext, ControllerDescriptor } from './comm
 import { CronJobController } from './cronjob/controller.ts';
 import { DaemonSetController } from './daemonset/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
+import { DisruptionController } from './disruption/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
 import { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 import { GarbageCollector } from './garbage-collector/controller.ts';
+import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 import { IngressAddressController } from './ingress-address/controller.ts';
 import { JobController } from './job/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
@@ -99,6 +101,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new DaemonSetController(context),
   },
   {
+    name: 'disruption-controller',
+    aliases: ['disruption'],
+    serviceAccount: 'disruption-controller',
+    create: (context) => new DisruptionController(context),
+  },
+  {
     name: 'statefulset-controller',
     aliases: ['statefulset'],
     serviceAccount: 'statefulset-controller',
@@ -156,6 +164,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['podgc'],
     serviceAccount: 'pod-garbage-collector',
     create: (context) => new PodGarbageCollector(context),
+  },
+  {
+    name: 'horizontal-pod-autoscaler-controller',
+    aliases: ['horizontalpodautoscaling'],
+    serviceAccount: 'horizontal-pod-autoscaler',
+    create: (context) => new HorizontalPodAutoscalerController(context),
   },
   {
     name: 'service-lb-controller',
