@@ -53,4 +53,5 @@ export type {
   UpgradedDoor,
   UserInfo,
   VirtualCreate,
+  VirtualRead,
 } from './types.ts';

@@ -20,7 +20,7 @@ import { escalationCheck } from './rbac/escalation.ts';
 import { RbacAuthorizer } from './rbac/rbac-authorizer.ts';
 import { reviewHandlers } from './tokens/reviews.ts';
 import { tokenRequest } from './tokens/token-request.ts';
-import type { Authorizer, KlabRoute, ServerCore, ServerParts, UserInfo, VirtualCreate } from './types.ts';
+import type { Authorizer, KlabRoute, ServerCore, ServerParts, UserInfo, VirtualCreate, VirtualRead } from './types.ts';
 
 /** Keys of service account tokens; `pki`'s TokenSigner and TokenVerifier. */
 export interface ServiceAccountKeys extends TokenKeys {
@@ -50,6 +50,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   advertise?(): AdvertisedAddress | undefined;
   /** Objects that every cluster of this composition has: made when missing, never changed. */
   readonly addons?: readonly KubeObject[];
+  /** Answers reads of virtual resources, by resource. */
+  readonly reads?: ReadonlyMap<string, VirtualRead>;
   /** PEM of `--client-ca-file`, published for extension API servers. */
   readonly clientCa?: string;
   /** `--request-timeout` in ms. */
@@ -140,6 +142,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     admission: admissionChain([escalationCheck({ rbac, authorizer }), ...selected]),
     hooks: new Map([['services', services]]),
     virtual,
+    ...(options.reads ? { reads: options.reads } : {}),
     authorizer,
     health,
     metrics,

@@ -177,6 +177,7 @@ export class ApiServer implements ServedResources {
       find: (group: string, version: string, resource: string) =>
         this.#registries.get(registryKey(group, version, resource)),
       virtual: this.#parts.virtual,
+      reads: this.#parts.reads,
       nodes: this.#deps.nodes,
       reader: this.reader,
       prng: this.#proxyPrng,

@@ -180,6 +180,8 @@ export interface ServerParts {
   readonly authorizer?: Authorizer;
   readonly hooks: ReadonlyMap<ResourceKey, RegistryHooks>;
   readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
+  /** Resources whose objects are computed when read. */
+  readonly reads?: ReadonlyMap<ResourceKey, VirtualRead>;
   chain(resources: Handler): Dispatch;
   /** Work after the caches are synced and before the server is ready: bootstrap RBAC, priority classes, allocator state. */
   poststart?(signal: AbortSignal): Promise<void>;
@@ -200,6 +202,16 @@ export interface ObjectReader {
  * with code 201.
  */
 export type VirtualCreate = (context: RequestContext, object: KubeObject) => KubeObject | Promise<KubeObject>;
+
+/** Code that answers GET of a virtual resource (`pods.metrics.k8s.io`): nothing of it is stored. */
+export interface VirtualRead {
+  get(namespace: string, name: string): Promise<Readonly<KubeObject> | undefined>;
+  /** `namespace` empty = all; `matches`: what the request's label selector says. */
+  list(
+    namespace: string,
+    matches: (labels: Readonly<Record<string, string>> | undefined) => boolean,
+  ): Promise<readonly Readonly<KubeObject>[]>;
+}
 
 /** Every resource served at this moment: built-in rows and established CRDs. */
 export interface ServedResources {

@@ -49,7 +49,37 @@ const ingressRights = rights('klab:ingress-address-controller', 'ingress-address
   { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update', 'patch'] },
 ]);
 
-export const addons: readonly KubeObject[] = [standardClass, ingressClass, ...provisionerRights, ...ingressRights];
+/** metrics-server's two objects that others look for: the API it serves, and who may read it. */
+const metrics: readonly KubeObject[] = [
+  {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: 'v1beta1.metrics.k8s.io', labels },
+    spec: { group: 'metrics.k8s.io', version: 'v1beta1', groupPriorityMinimum: 100, versionPriority: 100 },
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: {
+      name: 'system:aggregated-metrics-reader',
+      labels: {
+        ...labels,
+        'rbac.authorization.k8s.io/aggregate-to-admin': 'true',
+        'rbac.authorization.k8s.io/aggregate-to-edit': 'true',
+        'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+      },
+    },
+    rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
+  },
+];
+
+export const addons: readonly KubeObject[] = [
+  standardClass,
+  ingressClass,
+  ...provisionerRights,
+  ...ingressRights,
+  ...metrics,
+];
 
 /** A ClusterRole with its binding to an account of kube-system; every controller may write events. */
 function rights(name: string, account: string, rules: readonly object[]): KubeObject[] {

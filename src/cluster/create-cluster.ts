@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import {
   builtinResources,
   loadBuiltinSchema,
+  metricsResources,
   OpenApiDocumentBuilder,
   type PersistentVolume,
   type Service,
@@ -37,6 +38,7 @@ import { decisionSink } from './decision-sink.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { klabRoutes } from './klab-routes.ts';
 import { clusterKubeconfig } from './kubeconfig.ts';
+import { metricsReads } from './metrics.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeFleet, nodeConfig } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
@@ -206,6 +208,10 @@ class RunningCluster implements Cluster {
             advertise: () => ({ address: '192.168.0.10', port: this.apiPort ?? 6443 }),
             clientCa: ca.cert,
             addons,
+            reads: metricsReads(
+              () => this.server.reader,
+              () => this.nodes,
+            ),
             openApi: ({ served }) => new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas }),
             routes: klabRoutes({
               clock: this.clock,
@@ -223,7 +229,7 @@ class RunningCluster implements Cluster {
           return this.#parts;
         },
       },
-      { definitions: builtinResources, schemas },
+      { definitions: [...builtinResources, ...metricsResources], schemas },
     );
     this.transport = transportAs(this.server, identities.admin);
     this.client = new KubeClient(this.transport, { definitions: builtinResources, userAgent: 'klab' });

@@ -14,6 +14,7 @@ import type {
 import { type Clock, type Logger, type Prng, TaskGroup } from '../base/index.ts';
 import { KubeClient, type SharedInformer } from '../client/index.ts';
 import {
+  type ContainerStats,
   type Disks,
   decodeBytes,
   encodeText,
@@ -108,6 +109,14 @@ export class NodeFleet implements NodeDialer {
     );
     this.#kubelets.set(config.name, kubelet);
     this.#group.add(kubelet);
+  }
+
+  async podStats(node: string, podUid: string): Promise<readonly ContainerStats[] | undefined> {
+    return this.#kubelets.get(node)?.podStats(podUid);
+  }
+
+  now(): number {
+    return this.#deps.clock.now();
   }
 
   async containerLogs(

@@ -5,12 +5,22 @@ import type { Prng } from '../../base/index.ts';
 import { decodeObject } from '../registry/decode.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { groupResource, warn } from '../registry/request.ts';
-import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
+import type {
+  HandlerKey,
+  NodeDialer,
+  ObjectReader,
+  RequestContext,
+  ResourceKey,
+  ServerResponse,
+  VirtualCreate,
+  VirtualRead,
+} from '../types.ts';
 import { requireObject } from './body.ts';
 import { writeRequest } from './options.ts';
 import { getHandler, listHandler } from './read.ts';
 import { bindingHandler, plain, subresourceHandler } from './subresources.ts';
 import { negotiateForm } from './transform.ts';
+import { virtualReadHandler } from './virtual-read.ts';
 import { watchHandler } from './watch.ts';
 import { createHandler, deleteCollectionHandler, deleteHandler, patchHandler, updateHandler } from './write.ts';
 
@@ -18,6 +28,7 @@ export interface ResourceHandlerDeps {
   /** The registry that serves this version of this resource. */
   find(group: string, version: string, resource: string): ResourceRegistry | undefined;
   readonly virtual: ReadonlyMap<HandlerKey, VirtualCreate>;
+  readonly reads?: ReadonlyMap<ResourceKey, VirtualRead> | undefined;
   readonly nodes: NodeDialer | undefined;
   readonly reader: ObjectReader;
   /** Chooses among endpoints. */
@@ -85,6 +96,8 @@ async function virtualHandler(
   context: RequestContext,
 ): Promise<ServerResponse> {
   const { definition } = registry;
+  const read = deps.reads?.get(registry.key);
+  if (read && serves(definition, context.info.verb)) return virtualReadHandler(registry, read, context);
   if (context.info.verb !== 'create') throw newMethodNotSupported(groupResource(definition), context.info.verb);
   negotiateForm(context, definition, 'one');
   if (registry.key === 'bindings') {

@@ -123,6 +123,8 @@ export interface ContainerConfig {
   readonly terminationMessagePath: string;
   /** With an error exit and no message file, the last log lines are the message. */
   readonly fallbackToLogs: boolean;
+  /** Thousandths of a core. Absent: none. */
+  readonly cpuLimitMilli?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -194,6 +196,8 @@ export interface ContainerStats {
   readonly cpuUsageCoreNanoSeconds: number;
   readonly cpuUsageNanoCores: number;
   readonly memoryWorkingSetBytes: number;
+  /** Cluster-clock ms: the end of the window that `cpuUsageNanoCores` is the rate of; absent before there was one. */
+  readonly sampledAt?: number;
 }
 
 /** Upstream's PLEG in event form (CRI GetContainerEvents). */

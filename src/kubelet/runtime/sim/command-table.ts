@@ -7,6 +7,7 @@ import { fileCommands } from './shell/commands/files.ts';
 import type { Program } from './shell/commands/lines.ts';
 import { miscCommands, tableCommands } from './shell/commands/misc.ts';
 import { netCommands } from './shell/commands/net.ts';
+import { stress } from './shell/commands/stress.ts';
 import { tar } from './shell/commands/tar.ts';
 import { textCommands } from './shell/commands/text.ts';
 import { Flow } from './shell/flow.ts';
@@ -47,6 +48,8 @@ export function makeCommandTable(): CommandTable {
     ...netCommands,
     ...textCommands,
     ...servers,
+    stress,
+    'stress-ng': stress,
     tar,
     ...tableCommands(table),
   };

@@ -165,6 +165,10 @@ export interface World {
   readonly peer: Peer;
   /** Opens a port of the pod; closed when the container ends. */
   listen(port: number | '*', listener: import('./fabric-types.ts').Listener): void;
+  /** Keeps so many cores busy until the returned function is called. */
+  burn(cores: number): () => void;
+  /** Takes so many milliseconds of one core. */
+  work(coreMs: number): void;
   /** Straight into the container log: /proc/1/fd/1. */
   log(stream: 'stdout' | 'stderr', text: string): void;
   /** A line of klab's own in the container's log. */

@@ -11,9 +11,11 @@ import {
   RuntimeError,
 } from '../types.ts';
 import { commandOf } from './command-table.ts';
-import type { NetworkFabric, Peer } from './fabric-types.ts';
+import { CpuMeter } from './cpu-meter.ts';
+import type { Listener, NetworkFabric, Peer } from './fabric-types.ts';
 import { FileError, FileSystem } from './file-system.ts';
 import type { ImageDefinition } from './images.ts';
+import { commandMs, cpuLimitOf, type LoadModel, loadModelOf } from './load.ts';
 import { LogStore } from './log-store.ts';
 import { emptySource, Killed, Process, type Sink, type Source, TextSink, type World } from './process.ts';
 import { generalServer } from './servers.ts';
@@ -56,6 +58,8 @@ export class SimContainer {
   readonly #ports: { close(): void }[] = [];
   readonly #execs = new Set<Process>();
   readonly #streams: ContainerStreams;
+  readonly #load: LoadModel;
+  #cpu: CpuMeter | undefined;
   #state: ContainerRuntimeState = 'created';
   #startedAt = 0;
   #finishedAt = 0;
@@ -83,6 +87,7 @@ export class SimContainer {
       mounts: init.config.mounts,
       readOnlyRoot: init.config.readOnlyRootFilesystem,
     });
+    this.#load = loadModelOf(init.config.image, init.image);
     this.#fillRoot();
   }
 
@@ -114,6 +119,7 @@ export class SimContainer {
     this.#process = process;
     this.#state = 'running';
     this.#startedAt = this.#deps.clock.now();
+    this.#cpu = new CpuMeter(this.#startedAt, { idle: this.#load.idleCores, limit: cpuLimitOf(config) });
     this.#done = this.#supervise(process, run);
   }
 
@@ -161,14 +167,14 @@ export class SimContainer {
   }
 
   stats(): ContainerStats {
-    const upMs = this.#deps.clock.now() - this.#startedAt;
+    const usage = this.#cpu?.usage(this.#deps.clock.now());
     return {
       id: this.id,
       name: this.config.metadata.name,
-      // An idle server: a thousandth of a core.
-      cpuUsageNanoCores: 1_000_000,
-      cpuUsageCoreNanoSeconds: upMs * 1_000,
-      memoryWorkingSetBytes: 12 * 1024 * 1024,
+      cpuUsageNanoCores: usage?.nanoCores ?? 0,
+      cpuUsageCoreNanoSeconds: usage?.total ?? 0,
+      memoryWorkingSetBytes: this.#load.memoryBytes,
+      ...(usage?.windowEnd === undefined ? {} : { sampledAt: usage.windowEnd }),
     };
   }
 
@@ -250,6 +256,7 @@ export class SimContainer {
       );
     }
     this.#execs.add(process);
+    this.#work(commandMs);
     try {
       return await run();
     } catch (error) {
@@ -355,13 +362,35 @@ export class SimContainer {
       peer,
       log: (stream, text) => this.log.write(stream, text),
       note: (text) => this.#note(text),
-      listen: (port, listener) => {
+      burn: (cores) => {
+        const stop = this.#cpu?.burn(cores, clock.now());
+        return () => stop?.(clock.now());
+      },
+      work: (coreMs) => this.#work(coreMs),
+      listen: (port, server) => {
+        const listener = this.#charged(server);
         this.#ports.push(fabric.listen(podIP, port, listener, peer));
         const hostPort = config.ports.find((p) => p.containerPort === port)?.hostPort;
         const [hostIP] = sandbox.config.hostIPs;
         if (hostPort !== undefined && hostIP !== undefined && hostIP !== podIP) {
           this.#ports.push(fabric.listen(hostIP, hostPort, listener, peer));
         }
+      },
+    };
+  }
+
+  #work(coreMs: number): void {
+    this.#cpu?.add(coreMs, this.#deps.clock.now());
+  }
+
+  /** The server, with what its answers cost. */
+  #charged(server: Listener): Listener {
+    if (!server.http) return server;
+    return {
+      ...server,
+      http: (request, peer) => {
+        this.#work(this.#load.requestMs);
+        return server.http!(request, peer);
       },
     };
   }

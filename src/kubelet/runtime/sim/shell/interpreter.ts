@@ -1,6 +1,7 @@
 /** Runs a parsed script as one shell of a simulated container. */
 import { Deferred, isAbort } from '../../../../base/index.ts';
 import { FileError, normalize } from '../file-system.ts';
+import { commandMs } from '../load.ts';
 import { Killed, Pipe, type Process, type Signal, type Sink, type Source, TextSink, TextSource } from '../process.ts';
 import { ArithmeticError } from './arithmetic.ts';
 import { type Command, type Redirection, type Script, ShellSyntaxError } from './ast.ts';
@@ -361,7 +362,9 @@ export class Shell {
     for (const [key, value] of assigned) env.set(key, value);
     const inner = process.derive({ env, cwd: this.state.cwd });
     const program = this.table.find(name, inner);
-    return program ? program(inner, args) : this.table.unknown(name, inner);
+    if (!program) return this.table.unknown(name, inner);
+    inner.world.work(commandMs);
+    return program(inner, args);
   }
 
   async #function(body: Command, args: readonly string[], process: Process): Promise<number> {
