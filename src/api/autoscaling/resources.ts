@@ -14,6 +14,7 @@ const names = {
   shortNames: 'hpa',
   categories: 'all',
   subresources: ['status'],
+  acted: true,
 } as const;
 
 /** The columns are those of v2. */
