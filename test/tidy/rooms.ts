@@ -8,7 +8,7 @@ export interface Room {
 
 export const rooms: Readonly<Record<string, Room>> = {
   base: { what: 'clocks, prng, task group, queues, slices of long work, assert, log', mayImport: [] },
-  wire: { what: 'gRPC client and server, protobuf runtime', mayImport: ['base'] },
+  wire: { what: 'gRPC client and server, protobuf runtime, SPDY/3.1 and WebSocket framing', mayImport: ['base'] },
   pki: { what: 'X.509, CSR, JWT', mayImport: ['base'] },
   apimachinery: {
     what: 'object meta, Status errors, selectors, quantity, patches, apply, schema, serializers, JSONPath',

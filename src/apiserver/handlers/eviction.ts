@@ -28,7 +28,7 @@ import type { ObjectReader, RequestContext, ServerResponse } from '../types.ts';
 import { requireObject } from './body.ts';
 import { deleteOptions, writeRequest } from './options.ts';
 import { readEntry } from './read.ts';
-import { plain, subresourceKind } from './subresources.ts';
+import { subresourceKind } from './subresource-kind.ts';
 
 /** Pods whose eviction was approved and that the controller has not seen gone. Upstream: MaxDisruptedPodSize. */
 const maxDisruptedPods = 2000;
@@ -65,7 +65,7 @@ export async function evictionHandler(
   await admission.validate(registry.attributes('CREATE', request, name, eviction, undefined));
   await evict(registry, context, options, request, deps);
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
-  return plain(201, status);
+  return { code: 201, body: { kind: 'object', object: status } };
 }
 
 /** The beta version is still taken, and is the same. */

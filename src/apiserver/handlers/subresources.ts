@@ -9,7 +9,7 @@ import {
   type Status,
 } from '../../apimachinery/index.ts';
 import type { Prng } from '../../base/index.ts';
-import { checkTypeMeta, decodeObject, type ExpectedKind } from '../registry/decode.ts';
+import { checkTypeMeta, decodeObject } from '../registry/decode.ts';
 import { finalizeNamespace } from '../registry/finalize.ts';
 import { patchFunction } from '../registry/patch.ts';
 import { bindingKind, bindPod } from '../registry/pod-binding.ts';
@@ -24,6 +24,7 @@ import { evictionHandler } from './eviction.ts';
 import { podLogHandler } from './logs.ts';
 import { writeRequest } from './options.ts';
 import { getHandler, readEntry, respondWith } from './read.ts';
+import { subresourceKind } from './subresource-kind.ts';
 import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
 
 export interface SubresourceDeps {
@@ -158,19 +159,6 @@ async function finalizeHandler(registry: ResourceRegistry, context: RequestConte
   const namespace = checkTypeMeta(body.value, registry.expected);
   const result = await finalizeNamespace(registry, namespace, request);
   return respondWith(context, registry, 200, result.entry);
-}
-
-/** Schema name of the kinds that subresources take, by group: `io.k8s.api.authentication.v1.TokenRequest`. */
-export function subresourceKind(registry: ResourceRegistry, subresource: SubresourceDefinition): ExpectedKind {
-  const group = subresource.group ?? registry.definition.group;
-  const version = subresource.version ?? registry.definition.version;
-  const short = group === '' ? 'core' : group.replace(/\..*$/, '');
-  return {
-    apiVersion: group === '' ? version : `${group}/${version}`,
-    kind: subresource.kind,
-    group,
-    schema: `io.k8s.api.${short}.${version}.${subresource.kind}`,
-  };
 }
 
 async function virtualSubresource(
