@@ -2,27 +2,46 @@ import {
   BaseCommand,
   bringUp,
   chalk,
+  componentFlags,
   Flags,
   mergeContext,
   nameFlag,
   parseDuration,
+  readComponentFlags,
+  repeatableFlags,
   runInForeground,
   type StartRequest,
 } from '../src/cli/index.ts';
+
+/** Flags of upstream's components, read as they read them. */
+const passed = Object.fromEntries(
+  componentFlags.map(({ name, component, kind, summary }) => {
+    const helpValue = kind === 'file' ? 'FILE' : kind === 'bool' ? 'true|false' : 'VALUE';
+    const options = { summary, helpGroup: component, helpValue };
+    return [name, repeatableFlags.has(name) ? Flags.string({ ...options, multiple: true }) : Flags.string(options)];
+  }),
+);
 
 export default class Up extends BaseCommand {
   static override summary = 'Start a cluster: API server, etcd, controllers, scheduler and simulated nodes.';
   static override description =
     'Starts the background server of a cluster and waits until the API is ready, all nodes are Ready and namespace ' +
-    'default can run pods. Adds the context klab-<name> to your kubeconfig and makes it current.';
+    'default can run pods. Adds the context klab-<name> to your kubeconfig and makes it current. Flags of ' +
+    'kube-apiserver and kube-controller-manager have their names there, and may also follow after --. All are ' +
+    'remembered; an empty value is the default again.';
   static override examples = [
     '<%= config.bin %> up',
     '<%= config.bin %> up --nodes 5 --name dev',
     '<%= config.bin %> up -v',
     '<%= config.bin %> up --clock virtual --seed demo',
+    '<%= config.bin %> up --nodes 0 --no-scheduler --controllers=-* --runtime-config=api/beta=true',
   ];
 
+  static override usage = 'up [FLAGS] [-- FLAGS OF THE COMPONENTS]';
+  static override strict = false;
+
   static override flags = {
+    ...passed,
     nodes: Flags.integer({ summary: 'number of simulated nodes (default 3)', min: 0, max: 10_000 }),
     'etcd-members': Flags.integer({ summary: 'members of the embedded etcd: 1, 3 or 5 (default 1)' }),
     store: Flags.string({ summary: 'where state lives (default sqlite)', options: ['sqlite', 'memory'] }),
@@ -55,7 +74,12 @@ export default class Up extends BaseCommand {
   };
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(Up);
+    const parsed = await this.parse(Up);
+    const { flags } = parsed;
+    const words = componentFlags.flatMap(({ name }) =>
+      [(flags as Record<string, unknown>)[name] ?? []].flat().map((value) => `--${name}=${value}`),
+    );
+    const components = readComponentFlags([...words, ...this.wordsOf(parsed)]);
     const members = flags['etcd-members'];
     if (members !== undefined && ![1, 3, 5].includes(members)) {
       this.fail(`--etcd-members must be 1, 3 or 5, not ${members}`, 2);
@@ -70,6 +94,7 @@ export default class Up extends BaseCommand {
       ...(flags['etcd-port'] && { etcdPorts: [flags['etcd-port']], explicitEtcdPort: true }),
       ...(flags.controllers && { controllers: flags.controllers }),
       ...(!flags.scheduler && { scheduler: false }),
+      ...(Object.keys(components).length > 0 && { flags: components }),
     };
     const onPhase = (phase: { text: string; detail?: boolean; ms: number }) => {
       if (!flags.verbose && phase.detail) return;
@@ -98,6 +123,10 @@ export default class Up extends BaseCommand {
       this.say(
         `cluster "${flags.name}" is already running (pid ${info.pid}, ${info.nodes} nodes, API at ${info.api.endpoint})`,
       );
+      if (Object.keys(components).length > 0) {
+        const name = nameFlag(flags.name);
+        this.say(`its flags stay as they were; to change them: klab down${name} && klab up${name} …`);
+      }
       if (flags.merge) this.say(await mergeContext(info));
       return;
     }

@@ -1,7 +1,9 @@
 /**
  * apiserver: the Kubernetes API over a KV.
  */
-export { parseTokenFile } from './authn/token-file.ts';
+export { AdmissionOptionsError, checkAdmissionPluginNames } from './admission/plugin-names.ts';
+export { parseTokenFile, TokenFileError } from './authn/token-file.ts';
+export { type AuthorizationMode, isAuthorizationMode } from './authz/modes.ts';
 export type { AdvertisedAddress } from './bootstrap/objects.ts';
 export { gitVersion } from './discovery/version.ts';
 export type { FlowControlHook } from './filters/chain.ts';

@@ -5,14 +5,14 @@ import { allPlugins, selectPlugins } from './admission/plugins.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './allocators/service-allocator.ts';
 import { RequestAuthenticator } from './authn/authenticator.ts';
 import { ServiceAccountTokenAuthenticator, type TokenKeys } from './authn/service-account-tokens.ts';
-import { NodeAuthorizer } from './authz/node-authorizer.ts';
-import { mastersAuthorizer, unionAuthorizer } from './authz/union.ts';
+import { type AuthorizationMode, authorizerOf } from './authz/modes.ts';
 import { apiserverUser, ensureBootstrap } from './bootstrap/ensure-bootstrap.ts';
 import type { AdvertisedAddress } from './bootstrap/objects.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { json, NonResourceRouter } from './discovery/router.ts';
 import { installVersion } from './discovery/version.ts';
 import { buildChain, type FlowControlHook } from './filters/chain.ts';
+import { MaxInFlight, type MaxInFlightOptions } from './filters/max-in-flight.ts';
 import { HealthChecks } from './health/health.ts';
 import { RequestMetrics } from './health/metrics.ts';
 import { OpenApi, type OpenApiDocuments } from './openapi/openapi.ts';
@@ -42,6 +42,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** `--anonymous-auth`. Default true. */
   readonly anonymous?: boolean;
+  /** `--authorization-mode`. Default Node, RBAC. */
+  readonly authorizationModes?: readonly AuthorizationMode[];
   readonly enableAdmissionPlugins?: readonly string[];
   readonly disableAdmissionPlugins?: readonly string[];
   /** host:port that clients reach; asked for when `/api` is read, since the port may be known late. */
@@ -59,7 +61,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   /** Makes the OpenAPI documents; absent: `/openapi` is not served. */
   openApi?(core: ServerCore): OpenApiDocuments;
   readonly routes?: readonly KlabRoute[];
-  readonly flowControl?: FlowControlHook;
+  /** Default: nothing is limited. */
+  readonly maxInFlight?: MaxInFlightOptions;
   /** A text every client is warned with now, e.g. that the clock is paused. */
   notice?(): string | undefined;
 }
@@ -82,7 +85,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   const wallNow = () => options.wallClock.now();
 
   const rbac = new RbacAuthorizer(reader);
-  const authorizer = unionAuthorizer([mastersAuthorizer, new NodeAuthorizer(reader), rbac]);
+  const authorizer = authorizerOf(options.authorizationModes ?? ['Node', 'RBAC'], { reader, rbac });
   const keys = options.serviceAccountKeys;
   const authenticator = new RequestAuthenticator(
     {
@@ -126,6 +129,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   metrics.install(router);
   for (const route of options.routes ?? []) router.route(route);
 
+  const flowControl: FlowControlHook | undefined = options.maxInFlight && new MaxInFlight(options.maxInFlight);
   let bootstrapped = false;
   health.add('log', () => {});
   health.add('etcd', async () => void (await core.kv.status()));
@@ -158,7 +162,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
           wallClock: options.wallClock,
           log,
           audit: metrics,
-          ...(options.flowControl ? { flowControl: options.flowControl } : {}),
+          ...(flowControl ? { flowControl } : {}),
           ...(options.notice ? { notice: options.notice } : {}),
         },
         options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs },

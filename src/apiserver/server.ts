@@ -9,6 +9,7 @@ import type { FieldIndex } from './cache/resource-cache.ts';
 import { handleResource } from './handlers/resource-handler.ts';
 import { type RegistryDeps, ResourceRegistry } from './registry/registry.ts';
 import { type CompactorOptions, runCompactor } from './storage/compactor.ts';
+import type { StorageMediaType } from './storage/entry.ts';
 import { LeasePool } from './storage/leases.ts';
 import { ObjectStore } from './storage/store.ts';
 import type {
@@ -41,6 +42,10 @@ export interface ApiServerOptions {
   readonly schemas: SchemaSet;
   /** `--event-ttl` in seconds. Default 3600. */
   readonly eventTtlSeconds?: number;
+  /** `--storage-media-type`. Default application/json. */
+  readonly storageMediaType?: StorageMediaType;
+  /** `--min-request-timeout` in seconds: watches last so long to twice so long. Default 1800. */
+  readonly minRequestTimeoutSeconds?: number;
   readonly compaction?: CompactorOptions;
 }
 
@@ -75,7 +80,10 @@ export class ApiServer implements ServedResources {
     this.#prng = deps.prng.fork('registry');
     this.#watchPrng = deps.prng.fork('watch-timeouts');
     this.#proxyPrng = deps.prng.fork('proxy');
-    this.#store = new ObjectStore({ kv: deps.kv, leases: new LeasePool(deps) });
+    this.#store = new ObjectStore(
+      { kv: deps.kv, leases: new LeasePool(deps) },
+      options.storageMediaType === undefined ? {} : { mediaType: options.storageMediaType },
+    );
     this.#hub = new CacheHub({ store: this.#store, clock: deps.clock, log: deps.log.child('cache') });
     this.reader = new CacheReader((resource) => this.#byResource.get(resource)?.[0]?.cache);
   }
@@ -196,6 +204,7 @@ export class ApiServer implements ServedResources {
       prng: this.#prng,
       watchPrng: this.#watchPrng,
       schemas: this.#options.schemas,
+      minRequestTimeoutSeconds: this.#options.minRequestTimeoutSeconds ?? 1800,
       admission: {
         admit: (attributes) => this.#parts.admission.admit(attributes),
         validate: (attributes) => this.#parts.admission.validate(attributes),

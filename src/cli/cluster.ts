@@ -5,9 +5,12 @@ import {
   ClusterError,
   type ClusterPaths,
   clusterPaths,
+  componentFlags,
   listClusters,
+  parseComponentFlags,
   readServer,
   readSettings,
+  repeatableFlags,
   type ServerInfo,
   type ServerMessage,
   type StartRequest,
@@ -17,7 +20,7 @@ import {
 } from '../cluster/index.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
 
-export type { ServerInfo, StartRequest } from '../cluster/index.ts';
+export { componentFlags, repeatableFlags, type ServerInfo, type StartRequest };
 
 type Phase = Extract<ServerMessage, { type: 'phase' }>;
 
@@ -31,6 +34,15 @@ function asUserError(error: unknown): unknown {
 async function translated<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
+  } catch (error) {
+    throw asUserError(error);
+  }
+}
+
+/** `--name=value` words as upstream's components take them, e.g. what stands after `--`. @throws UserError */
+export function readComponentFlags(words: readonly string[]): Record<string, string> {
+  try {
+    return parseComponentFlags(words, process.cwd());
   } catch (error) {
     throw asUserError(error);
   }

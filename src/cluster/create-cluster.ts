@@ -28,13 +28,21 @@ import {
   wallClock,
 } from '../base/index.ts';
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
-import { startControllers } from '../controllers/index.ts';
+import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
 import { EtcdCluster, type EtcdDoor, memoryStorage, serveEtcd } from '../etcd/index.ts';
+import { numberToIp, parseCidr } from '../net/index.ts';
 import { type ClusterPki, ensureClusterPki, TokenSigner, TokenVerifier } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
 import { addons } from './addons.ts';
+import {
+  apiServerOptions,
+  apiServerPartsOptions,
+  type ComponentSettings,
+  componentSettings,
+} from './component-settings.ts';
 import { decisionSink } from './decision-sink.ts';
+import { ClusterError } from './errors.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { klabRoutes } from './klab-routes.ts';
 import { clusterKubeconfig } from './kubeconfig.ts';
@@ -43,6 +51,7 @@ import { ServiceNetwork } from './network-hooks.ts';
 import { NodeFleet, nodeConfig } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { listenWhereFree } from './ports.ts';
+import { endpointHost, servingHosts, servingPair } from './serving.ts';
 import type { ServerInfo } from './state.ts';
 
 /** A running cluster. `await using cluster = await createCluster()` stops it at the end of the block. */
@@ -101,6 +110,9 @@ class RunningCluster implements Cluster {
   kubeconfig: string | undefined;
 
   readonly #options: ClusterOptions;
+  readonly #settings: ComponentSettings;
+  /** Canonical names of those that run. */
+  readonly #controllers: ReadonlySet<string>;
   readonly #prng: Prng;
   readonly #log: Logger;
   readonly #dir: string;
@@ -116,6 +128,8 @@ class RunningCluster implements Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#settings = componentSettings(options.flags);
+    this.#controllers = controllerNames(options.controllers);
     this.name = options.name ?? 'default';
     this.#log = options.log ?? silentLogger;
     this.#prng = options.seed === undefined ? Prng.random() : new Prng(options.seed);
@@ -169,14 +183,19 @@ class RunningCluster implements Cluster {
   }
 
   async #startApiServer(): Promise<void> {
-    const { serviceCidr = '10.96.0.0/16' } = this.#options;
-    this.#pki = ensureClusterPki(join(this.#dir, 'pki'), { hosts: [], now: wallClock.now() });
+    const settings = this.#settings.apiServer;
+    const serviceCidrs = this.#serviceCidrs();
+    this.#pki = ensureClusterPki(join(this.#dir, 'pki'), {
+      hosts: servingHosts(settings),
+      serviceIp: addressIn(serviceCidrs[0]!, 1n),
+      now: wallClock.now(),
+    });
     const made = this.#pki.created.length;
     this.#phase(
       made > 0 ? `pki: made ${made} keys and certificates in ${this.#pki.dir}` : `pki: reused ${this.#pki.dir}`,
     );
     const schemas = loadBuiltinSchema(packageRoot());
-    const { serviceAccount, ca } = this.#pki;
+    const { serviceAccount } = this.#pki;
     const signer = new TokenSigner(serviceAccount.key);
     const verifier = new TokenVerifier([serviceAccount.pub]);
     const members = Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
@@ -198,15 +217,16 @@ class RunningCluster implements Cluster {
           this.#parts = newServerParts(core, {
             version: packageVersion(),
             wallClock,
-            serviceCidr,
+            serviceCidr: serviceCidrs[0]!,
+            ...apiServerPartsOptions(settings),
             serviceAccountKeys: {
               sign: (claims) => signer.sign(claims),
               verify: (token) => verifier.verify(token),
               jwks: () => verifier.jwks(),
             },
-            serverAddress: () => `127.0.0.1:${this.apiPort ?? 6443}`,
-            advertise: () => ({ address: '192.168.0.10', port: this.apiPort ?? 6443 }),
-            clientCa: ca.cert,
+            serverAddress: () => `${endpointHost(settings)}:${this.apiPort ?? 6443}`,
+            advertise: () => ({ address: settings.advertiseAddress ?? '192.168.0.10', port: this.apiPort ?? 6443 }),
+            clientCa: this.#clientCa(),
             addons,
             reads: metricsReads(
               () => this.server.reader,
@@ -218,7 +238,7 @@ class RunningCluster implements Cluster {
               members,
               decisions: this.decisions,
               scheduler: () => this.scheduler,
-              definitions: builtinResources,
+              definitions: settings.definitions,
               authorizer: () => this.#parts?.authorizer,
             }),
             notice: () =>
@@ -229,34 +249,47 @@ class RunningCluster implements Cluster {
           return this.#parts;
         },
       },
-      { definitions: [...builtinResources, ...metricsResources], schemas },
+      {
+        definitions: [...settings.definitions, ...metricsResources],
+        schemas,
+        ...apiServerOptions(settings),
+      },
     );
     this.transport = transportAs(this.server, identities.admin);
-    this.client = new KubeClient(this.transport, { definitions: builtinResources, userAgent: 'klab' });
-    this.#phase(`apiserver: ${builtinResources.length} resources served, bootstrap objects written`);
+    this.client = new KubeClient(this.transport, { definitions: settings.definitions, userAgent: 'klab' });
+    this.#phase(`apiserver: ${settings.definitions.length} resources served, bootstrap objects written`);
     if (this.#options.api !== false) await this.#openApiDoor();
   }
 
   async #openApiDoor(): Promise<void> {
     const wish = this.#options.api || {};
-    const { apiserver, ca, admin } = this.#pki;
+    const { admin } = this.#pki;
+    const settings = this.#settings.apiServer;
+    const serving = servingPair(this.#pki, settings.serving);
     const listening = await listenWhereFree({ door: 'API server', flag: '--secure-port', ...wish }, async (port) => {
       const door = new HttpsDoor(
         { dispatch: this.server.handle, wallClock, log: this.#log.child('https') },
-        { port, cert: apiserver.cert, key: apiserver.key, clientCa: ca.cert },
+        {
+          port,
+          cert: serving.cert,
+          key: serving.key,
+          clientCa: this.#clientCa(),
+          ...(settings.bindAddress === undefined ? {} : { host: settings.bindAddress }),
+          ...(settings.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: settings.requestTimeoutMs }),
+        },
       );
       const { port: actual } = await door.listen();
       return { door, port: actual };
     });
     this.#door = listening.door;
     this.apiPort = listening.port;
-    this.apiEndpoint = `https://127.0.0.1:${listening.port}`;
+    this.apiEndpoint = `https://${endpointHost(settings)}:${listening.port}`;
     this.kubeconfig = join(this.#dir, 'kubeconfig');
-    this.certificates = { ca: ca.certPath, clientCert: admin.certPath, clientKey: admin.keyPath };
+    this.certificates = { ca: serving.caPath, clientCert: admin.certPath, clientKey: admin.keyPath };
     clusterKubeconfig(this.kubeconfig, {
       name: this.name,
       endpoint: this.apiEndpoint,
-      ca: ca.cert,
+      ca: serving.ca,
       cert: admin.cert,
       key: admin.key,
     });
@@ -295,6 +328,18 @@ class RunningCluster implements Cluster {
     this.#phase(`etcd: listening at ${this.etcdAccess.endpoints.join(', ')}`);
   }
 
+  /** One, or two of different families. */
+  #serviceCidrs(): readonly string[] {
+    return this.#settings.apiServer.serviceCidrs ?? [this.#options.serviceCidr ?? '10.96.0.0/16'];
+  }
+
+  /** PEM of all CAs whose client certificates count: klab's own users must always get in. */
+  #clientCa(): string {
+    const own = this.#pki.ca.cert;
+    const { clientCa } = this.#settings.apiServer;
+    return clientCa === undefined ? own : `${own.trimEnd()}\n${clientCa}`;
+  }
+
   #informers(identity: (typeof identities)[keyof typeof identities], name: string): SharedInformerFactory {
     const client = new KubeClient(transportAs(this.server, identity), {
       definitions: builtinResources,
@@ -323,7 +368,7 @@ class RunningCluster implements Cluster {
   }
 
   #startComponents(): void {
-    const { nodes = 3, controllers = ['*'], scheduler = true, serviceCidr = '10.96.0.0/16' } = this.#options;
+    const { nodes = 3, controllers = ['*'], scheduler = true } = this.#options;
     const clientFor = (serviceAccount: string) => {
       const identity = controllerIdentity(serviceAccount);
       return new KubeClient(transportAs(this.server, identity), {
@@ -340,13 +385,18 @@ class RunningCluster implements Cluster {
         log: this.#log.child('controllers'),
         informers: controllerInformers,
         clientFor,
-        settings: { rootCA: this.#pki.ca.cert, clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'] },
+        settings: {
+          rootCA: this.#pki.ca.cert,
+          clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'],
+          ...this.#settings.controllers,
+        },
       },
       { controllers },
     );
     this.#run('controller informers', (signal) => controllerInformers.run(signal));
     this.#run('controllers', (signal) => running.run(signal));
-    this.#phase(`controllers: ${running.names.map((name) => name.replace(/-controller$/, '')).join(', ')}`);
+    const names = running.names.map((name) => name.replace(/-controller$/, ''));
+    this.#phase(`controllers: ${names.join(', ') || 'none'}`);
 
     if (scheduler) this.#startScheduler();
 
@@ -365,7 +415,7 @@ class RunningCluster implements Cluster {
       },
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
-        clusterDns: serviceCidr.replace(/\.\d+\/\d+$/, '.10'),
+        clusterDns: addressIn(this.#serviceCidrs()[0]!, 10n),
         ...(this.#options.instantContainers && { instantContainers: true }),
       },
       this.#tasks.signal,
@@ -401,19 +451,21 @@ class RunningCluster implements Cluster {
 
   /** Ready: all nodes are, and namespace default can take pods. */
   async #untilReady(): Promise<void> {
-    const { nodes = 3, controllers = ['*'] } = this.#options;
+    const { nodes = 3 } = this.#options;
     const { reader } = this.server;
-    const all = controllers.includes('*');
+    const accounts = this.#controllers.has('serviceaccount-controller');
+    const rootCa = this.#controllers.has('root-ca-certificate-publisher-controller');
     const ready = () => {
-      if (all && !reader.get('serviceaccounts', 'default', 'default')) return false;
-      if (all && !reader.get('configmaps', 'default', 'kube-root-ca.crt')) return false;
+      if (accounts && !reader.get('serviceaccounts', 'default', 'default')) return false;
+      if (rootCa && !reader.get('configmaps', 'default', 'kube-root-ca.crt')) return false;
       const up = reader
         .list('nodes')
         .filter((node) => node['status']?.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'));
       return up.length >= nodes;
     };
     await this.#untilTrue(ready, 'the cluster does not become ready');
-    this.#phase(`${nodes} node(s) Ready, namespace default has its ServiceAccount and kube-root-ca.crt`);
+    const has = [...(accounts ? ['its ServiceAccount'] : []), ...(rootCa ? ['kube-root-ca.crt'] : [])];
+    this.#phase(`${nodes} node(s) Ready${has.length > 0 ? `, namespace default has ${has.join(' and ')}` : ''}`);
   }
 
   /** Waits for a condition of the cluster; a clock that stands still is moved on while the cluster boots. */
@@ -453,4 +505,20 @@ class RunningCluster implements Cluster {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** @throws ClusterError `InvalidOption` */
+function controllerNames(words: readonly string[] | undefined): ReadonlySet<string> {
+  try {
+    return new Set(enabledControllers(words).map(({ name }) => name));
+  } catch (error) {
+    if (error instanceof UnknownControllerError) throw new ClusterError('InvalidOption', error.message);
+    throw error;
+  }
+}
+
+/** The address at this place in a CIDR. */
+function addressIn(cidr: string, at: bigint): string {
+  const { base, family } = parseCidr(cidr)!;
+  return numberToIp(base + at, family);
 }

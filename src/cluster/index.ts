@@ -2,6 +2,7 @@
  * cluster: the composition root. `createCluster` is the whole control plane in process; the launcher runs it as a
  * background server. Whoever only starts, stops or asks loads nothing of the control plane.
  */
+export { type ComponentFlag, componentFlags, parseComponentFlags, repeatableFlags } from './component-flags.ts';
 export { ClusterError, type ClusterErrorCode } from './errors.ts';
 export {
   type ServerMessage,

@@ -48,6 +48,8 @@ export interface ClusterOptions {
   readonly serviceCidr?: string;
   /** Simulated delays of image pulls and container starts are skipped. Default false. */
   readonly instantContainers?: boolean;
+  /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */
+  readonly flags?: Readonly<Record<string, string>>;
   readonly log?: Logger;
   readonly onPhase?: (text: string, detail?: boolean) => void;
   /** Ends the boot. */

@@ -43,7 +43,8 @@ function resolveSettings(paths: ClusterPaths, request: StartRequest): ClusterSet
       `cluster "${paths.name}" was made with ${before.etcdMembers} etcd member(s); to change that, delete it first: klab down --purge --name ${paths.name}`,
     );
   }
-  return { ...defaults, seed: Prng.random().seed, ...before, ...asked };
+  const flags = { ...before?.flags, ...asked.flags };
+  return { ...defaults, seed: Prng.random().seed, ...before, ...asked, flags };
 }
 
 function lockFolder(paths: ClusterPaths): FolderLock {
@@ -75,6 +76,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       seed: settings.seed,
       controllers: settings.controllers,
       scheduler: settings.scheduler,
+      flags: settings.flags ?? {},
       api: { port: settings.apiPort, explicit: request.explicitApiPort ?? false, preferred: 6443 },
       etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: 2379 },
       log,

@@ -50,6 +50,8 @@ export interface ClusterSettings {
   store: 'sqlite' | 'memory';
   controllers: string[];
   scheduler: boolean;
+  /** Flags of the components, under upstream's names. */
+  flags?: Record<string, string>;
 }
 
 /** `${KLAB_HOME:-${XDG_STATE_HOME:-~/.local/state}/klab}`. */

@@ -208,8 +208,8 @@ export class UnknownControllerError extends Error {
 }
 
 /**
- * Which controllers `--controllers` (a list, or comma-separated) asks for: `*` all that are on by default, `foo` this one, `-foo` not this one; the
- * first word about a controller counts. Old names are taken too.
+ * Which controllers `--controllers` (a list, or comma-separated) asks for: `*` all that are on by default, `foo` this one, `-foo` not this one; `-*`
+ * is taken too and says nothing more than a list without `*`. The first word about a controller counts. Old names are taken too.
  * @throws UnknownControllerError `"foo" is not in the list of known controllers`
  */
 export function enabledControllers(controllers: readonly string[] = ['*']): ControllerDescriptor[] {
@@ -224,7 +224,7 @@ export function enabledControllers(controllers: readonly string[] = ['*']): Cont
   };
   const verdicts = new Map<string, boolean>();
   for (const word of words) {
-    if (word === '*') continue;
+    if (word === '*' || word === '-*') continue;
     const off = word.startsWith('-');
     const name = canonical(off ? word.slice(1) : word);
     if (!verdicts.has(name)) verdicts.set(name, !off);

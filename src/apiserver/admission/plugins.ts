@@ -9,6 +9,7 @@ import {
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
+import { checkAdmissionPluginNames } from './plugin-names.ts';
 import { defaultTolerationSeconds, podTopologyLabels, priority, runtimeClass, taintNodesByCondition } from './pods.ts';
 import { type ResourceQuotaDeps, resourceQuota } from './resource-quota.ts';
 import { serviceAccount } from './service-account.ts';
@@ -43,21 +44,15 @@ export function allPlugins(deps: PluginDeps): AdmissionPlugin[] {
   ];
 }
 
-/** Off unless enabled. */
-export const disabledByDefault: readonly string[] = [];
-
 /**
- * The plugins to run. Throws an Error for names nobody knows.
+ * The plugins to run.
+ * @throws AdmissionOptionsError
  * @param enable `--enable-admission-plugins` @param disable `--disable-admission-plugins`
  */
 export function selectPlugins(
   plugins: readonly AdmissionPlugin[],
   { enable = [], disable = [] }: { enable?: readonly string[]; disable?: readonly string[] } = {},
 ): AdmissionPlugin[] {
-  const known = new Set(plugins.map((plugin) => plugin.name));
-  for (const name of [...enable, ...disable]) {
-    if (!known.has(name)) throw new Error(`enable-admission-plugins plugin ${JSON.stringify(name)} is unknown`);
-  }
-  const off = new Set([...disabledByDefault.filter((name) => !enable.includes(name)), ...disable]);
-  return plugins.filter((plugin) => !off.has(plugin.name));
+  checkAdmissionPluginNames({ enable, disable });
+  return plugins.filter((plugin) => !disable.includes(plugin.name));
 }

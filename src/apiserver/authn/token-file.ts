@@ -1,17 +1,22 @@
 import type { UserInfo } from '../types.ts';
 
+export class TokenFileError extends Error {
+  override readonly name = 'TokenFileError';
+}
+
 /**
  * Users of a static token file: lines `token,user,uid[,"group1,group2"]`, `#` comments are not known upstream either.
- * Throws an Error that names the line. Upstream: apiserver/pkg/authentication/token/tokenfile.
+ * `path` is named in errors.
+ * @throws TokenFileError Upstream: apiserver/pkg/authentication/token/tokenfile.
  */
-export function parseTokenFile(text: string): Map<string, UserInfo> {
+export function parseTokenFile(text: string, path = ''): Map<string, UserInfo> {
   const users = new Map<string, UserInfo>();
-  text.split(/\r?\n/).forEach((line, i) => {
+  text.split(/\r?\n/).forEach((line) => {
     if (line.trim() === '') return;
     const fields = splitCsv(line);
     if (fields.length < 3) {
-      throw new Error(
-        `token file line ${i + 1} must have at least 3 columns (token, user name, user uid), found ${fields.length}`,
+      throw new TokenFileError(
+        `token file '${path}' must have at least 3 columns (token, user name, user uid), found ${fields.length}`,
       );
     }
     const [token = '', name = '', uid = '', groups = ''] = fields;

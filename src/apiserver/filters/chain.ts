@@ -32,7 +32,7 @@ export interface AuditHook {
 
 /** Priority and fairness: may hold a request back or refuse it (429); what it returns is called when the request is over. */
 export interface FlowControlHook {
-  admit(context: RequestContext): Promise<() => void> | undefined;
+  admit(context: RequestContext): Promise<() => void> | (() => void) | undefined;
 }
 
 export interface ChainDeps {

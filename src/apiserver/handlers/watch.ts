@@ -11,8 +11,6 @@ import { waitForVersion } from './read.ts';
 import { selectionOf } from './selection.ts';
 import { includeObject, negotiateForm, partialKind, transformEvents } from './transform.ts';
 
-/** Upstream: `--min-request-timeout`: watches without timeoutSeconds end after 1 to 2 times this. */
-export const minRequestTimeoutSeconds = 1800;
 /** A last bookmark is sent this long before a watch times out. */
 const lastBookmarkMs = 2000;
 
@@ -85,7 +83,7 @@ function endInTime(
   timeoutSeconds: number | undefined,
   signal: AbortSignal,
 ): void {
-  const { clock, hub, watchPrng } = registry.deps;
+  const { clock, hub, watchPrng, minRequestTimeoutSeconds } = registry.deps;
   const seconds = timeoutSeconds || minRequestTimeoutSeconds * (1 + watchPrng.float());
   const timers: Timer[] = [clock.schedule(seconds * 1000, () => watcher.stop())];
   if (watcher.bookmarks && seconds * 1000 > lastBookmarkMs) {

@@ -36,6 +36,8 @@ export interface RegistryDeps {
   /** Spreads the ends of watches; apart, so that watching changes no uid. */
   readonly watchPrng: Prng;
   readonly schemas: SchemaSet;
+  /** Watches without timeoutSeconds end after 1 to 2 times this. */
+  readonly minRequestTimeoutSeconds: number;
   readonly admission: AdmissionChain;
   /** Asked for `create` when an update or apply creates. Absent: everybody may. */
   readonly authorizer?: Authorizer | undefined;

@@ -1,6 +1,12 @@
 import { decodeJson, deepFreeze, type KubeObject } from '../../apimachinery/index.ts';
 import { toJson } from '../serializer/json.ts';
-import { decodeProtobuf, encodeMessage, isProtobuf } from '../serializer/protobuf/envelope.ts';
+import {
+  decodeProtobuf,
+  encodeMessage,
+  encodeProtobuf,
+  hasProtobuf,
+  isProtobuf,
+} from '../serializer/protobuf/envelope.ts';
 
 /** Something that can be served as it is: a shared read-only object and its encodings, each made at most once. */
 export interface Served {
@@ -33,13 +39,25 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The JSON to store: without resourceVersion and selfLink; type and metadata come first, which `spliced` relies on. */
-export function encodeForStorage(object: Readonly<KubeObject>): Uint8Array {
+/** What `--storage-media-type` may name. */
+export type StorageMediaType = 'application/json' | 'application/vnd.kubernetes.protobuf';
+
+/**
+ * The bytes to store: without resourceVersion and selfLink. In JSON type and metadata come first, which `spliced` relies
+ * on; kinds without a protobuf message are JSON in any case.
+ */
+export function encodeForStorage(
+  object: Readonly<KubeObject>,
+  mediaType: StorageMediaType = 'application/json',
+): Uint8Array {
   const { apiVersion, kind, metadata, ...rest } = object;
   const stored =
     metadata.resourceVersion === undefined && metadata.selfLink === undefined
       ? metadata
       : { ...metadata, resourceVersion: undefined, selfLink: undefined };
+  if (mediaType !== 'application/json' && hasProtobuf({ apiVersion, kind })) {
+    return encodeProtobuf({ ...object, metadata: stored });
+  }
   return toJson({ apiVersion, kind, metadata: stored, ...rest });
 }
 

@@ -4,7 +4,7 @@
  */
 import { deepEqual, type KubeObject } from '../../apimachinery/index.ts';
 import type { KeyValue, KV, Provenance, TxnResponse } from '../../etcd/index.ts';
-import { encodeForStorage, PendingWrites, StoredEntry } from './entry.ts';
+import { encodeForStorage, PendingWrites, type StorageMediaType, StoredEntry } from './entry.ts';
 import { checkPreconditions, type Preconditions, StorageError } from './errors.ts';
 import { keyBytes, keyText, prefixEnd } from './keys.ts';
 import type { LeasePool } from './leases.ts';
@@ -57,17 +57,20 @@ export class ObjectStore {
   readonly kv: KV;
   readonly pending = new PendingWrites();
   readonly #leases: LeasePool | undefined;
+  readonly #mediaType: StorageMediaType;
 
-  constructor(deps: { kv: KV; leases?: LeasePool }) {
+  /** `mediaType`: `--storage-media-type`. Default JSON. */
+  constructor(deps: { kv: KV; leases?: LeasePool }, options: { mediaType?: StorageMediaType } = {}) {
     this.kv = deps.kv;
     this.#leases = deps.leases;
+    this.#mediaType = options.mediaType ?? 'application/json';
   }
 
   /** @throws StorageError KeyExists */
   async create(key: string, object: KubeObject, options: WriteOptions): Promise<StoredEntry> {
     if (options.dryRun) {
       if (await this.get(key)) throw new StorageError('KeyExists', key);
-      return new StoredEntry(key, encodeForStorage(object), 0, object);
+      return new StoredEntry(key, this.#encode(object), 0, object);
     }
     const { entry } = await this.#put(key, object, 0, options, false);
     if (!entry) throw new StorageError('KeyExists', key);
@@ -111,7 +114,7 @@ export class ObjectStore {
       }
       if (options.dryRun) {
         const revision = current?.revision ?? 0;
-        const entry = new StoredEntry(key, encodeForStorage(next), revision, next);
+        const entry = new StoredEntry(key, this.#encode(next), revision, next);
         return { entry, created: current === undefined, changed: true };
       }
       const { entry, existing } = await this.#put(key, next, current?.revision ?? 0, options, true);
@@ -192,6 +195,10 @@ export class ObjectStore {
     return response.header.revision;
   }
 
+  #encode(object: KubeObject): Uint8Array {
+    return encodeForStorage(object, this.#mediaType);
+  }
+
   async #put(
     key: string,
     object: KubeObject,
@@ -199,7 +206,7 @@ export class ObjectStore {
     options: WriteOptions,
     readBack: boolean,
   ): Promise<{ entry?: StoredEntry; existing?: StoredEntry }> {
-    const value = encodeForStorage(object);
+    const value = this.#encode(object);
     const bytes = keyBytes(key);
     const lease = options.ttlSeconds && this.#leases ? await this.#leases.lease(options.ttlSeconds) : 0;
     this.pending.expect(key, value, object);

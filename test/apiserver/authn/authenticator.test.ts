@@ -155,8 +155,10 @@ describe('authentication', () => {
     expect(result).toEqual({ error: 'invalid bearer token' });
   });
 
-  it('names the line of a token file that is short of columns', () => {
-    expect(() => parseTokenFile('a,b,c\nbroken,x')).toThrow('token file line 2 must have at least 3 columns');
+  it('names a token file that is short of columns', () => {
+    expect(() => parseTokenFile('a,b,c\nbroken,x', '/etc/tokens')).toThrow(
+      "token file '/etc/tokens' must have at least 3 columns (token, user name, user uid), found 2",
+    );
   });
 
   it('splits user names of service accounts only', () => {

@@ -53,6 +53,17 @@ describe('entries', () => {
     expect(JSON.parse(Buffer.from(entry.encoded()).toString())).toEqual(entry.object);
   });
 
+  it('are stored as protobuf when told to, but for kinds that have no message', async () => {
+    const kv = new MemoryKV();
+    const store = new ObjectStore({ kv }, { mediaType: 'application/vnd.kubernetes.protobuf' });
+    const written = await store.create(key, object({ k: 'v' }), { provenance });
+    const stored = (await kv.range({ key: keyBytes(key) })).kvs[0]!;
+    expect(Buffer.from(stored.value).subarray(0, 4).toString('latin1')).toBe('k8s\0');
+    expect(new StoredEntry(key, stored.value, stored.modRevision).object).toEqual(written.object);
+    const custom = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'w' } };
+    expect(Buffer.from(encodeForStorage(custom, 'application/vnd.kubernetes.protobuf')).toString()).toContain('Widget');
+  });
+
   it('say what they cannot read', () => {
     for (const value of ['k8s\0...', '{']) {
       const entry = new StoredEntry(key, Buffer.from(value), 7);
