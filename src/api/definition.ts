@@ -155,7 +155,15 @@ export interface ResourceDefinition {
   readonly printer: TablePrinter;
   /** Fields that a fieldSelector may name beyond metadata.name and metadata.namespace. */
   selectableFields?(object: Readonly<KubeObject>): Record<string, string>;
+  /** What a fieldSelector with another field is refused with. Default: upstream's `field label not supported: <label>`. */
+  unsupportedField?(label: string): string;
   readonly conversion?: StorageConversion;
+  /**
+   * Fields that a write through a subresource ('' for the object itself) does not change, whatever it says: server-side
+   * apply owns none of them there.
+   * Upstream: GetResetFields of each strategy.
+   */
+  readonly resetFields?: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** DELETE answers with the object that went, not with a Status. Upstream: Store.ReturnDeletedObject. */
   readonly returnsDeletedObject?: boolean;
   /** Sent as a Warning header with every answer about this resource. */

@@ -30,7 +30,15 @@ export interface RowInput
   extends Partial<
     Pick<
       ResourceDefinition,
-      'etcdPrefix' | 'scale' | 'conversion' | 'deprecation' | 'returnsDeletedObject' | 'default' | 'featureGate'
+      | 'etcdPrefix'
+      | 'scale'
+      | 'conversion'
+      | 'deprecation'
+      | 'returnsDeletedObject'
+      | 'resetFields'
+      | 'unsupportedField'
+      | 'default'
+      | 'featureGate'
     >
   > {
   readonly kind: string;
@@ -113,6 +121,9 @@ export function restore(object: KubeObject, old: Readonly<KubeObject>, field: st
   else object[field] = old[field];
 }
 
+/** Where there is a status, each half is written through its own door. */
+const usualResets = { '': [['status']], status: [['spec']] } as const;
+
 export function row(place: GroupVersionRows, input: RowInput): ResourceDefinition {
   const subresources = (input.subresources ?? []).map((extra) => subresource(extra, input.kind));
   const hasStatus = subresources.some((item) => item.name === 'status');
@@ -136,6 +147,8 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     strategy: hasStatus ? statusHooks(strategy, input.newStatus ?? (() => ({}))) : strategy,
     printer: input.printer ?? defaultPrinter,
     ...(input.selectableFields === undefined ? {} : { selectableFields: input.selectableFields }),
+    ...(hasStatus ? { resetFields: { ...usualResets, ...input.resetFields } } : {}),
+    ...(input.unsupportedField === undefined ? {} : { unsupportedField: input.unsupportedField }),
     ...(input.conversion === undefined ? {} : { conversion: input.conversion }),
     ...(input.returnsDeletedObject === true ? { returnsDeletedObject: true } : {}),
     ...(input.deprecation === undefined ? {} : { deprecation: input.deprecation }),

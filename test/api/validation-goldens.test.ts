@@ -33,7 +33,10 @@ interface Section {
 
 const folder = join(import.meta.dirname, '../../fixtures/golden/validation');
 const now = Date.UTC(2026, 0, 2, 3, 4, 5);
-const everything = resourcesFor({ runtimeConfig: 'api/all=true' });
+const everything = resourcesFor({
+  runtimeConfig: 'api/all=true',
+  featureGates: { AllAlpha: true, AllBeta: true },
+});
 
 function rowFor(object: KubeObject): ResourceDefinition {
   const [group, version] = object.apiVersion.includes('/') ? object.apiVersion.split('/') : ['', object.apiVersion];

@@ -69,7 +69,7 @@ function checkFields(registry: ResourceRegistry, requirements: readonly { readon
     if (own && Object.hasOwn(own, field)) continue;
     throw newBadRequest(
       own
-        ? `field label not supported: ${field}`
+        ? (registry.definition.unsupportedField?.(field) ?? `field label not supported: ${field}`)
         : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );
   }

@@ -137,6 +137,7 @@ export function prepareForCreate(
     namespace: request.namespace,
     now,
     subresource: request.subresource,
+    user: request.user,
   });
 }
 

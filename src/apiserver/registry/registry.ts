@@ -82,8 +82,12 @@ export class ResourceRegistry {
     const schema = schemaOf(this.expected, deps.schemas);
     this.fields = new FieldManager({ schemas: deps.schemas, schemaOf: () => schema });
     const hasStatus = definition.subresources.some((subresource) => subresource.name === 'status');
-    this.#mainOptions = hasStatus ? { resetFields: [['status']] } : {};
-    this.#statusOptions = { subresource: 'status', resetFields: [['spec'], ['metadata', 'labels']] };
+    const resets = definition.resetFields;
+    this.#mainOptions = hasStatus ? { resetFields: resets?.[''] ?? [['status']] } : {};
+    this.#statusOptions = {
+      subresource: 'status',
+      resetFields: resets?.['status'] ?? [['spec'], ['metadata', 'labels']],
+    };
   }
 
   get hooks(): RegistryHooks | undefined {
@@ -126,7 +130,8 @@ export class ResourceRegistry {
   managedBy(request: WriteRequest): FieldManagerOptions {
     if (request.subresource === '') return this.#mainOptions;
     if (request.subresource === 'status') return this.#statusOptions;
-    return { subresource: request.subresource };
+    const resetFields = this.definition.resetFields?.[request.subresource];
+    return { subresource: request.subresource, ...(resetFields ? { resetFields } : {}) };
   }
 
   /** `object` with managedFields that say what `request` changed. */

@@ -163,6 +163,7 @@ export function prepareForUpdate(
     namespace: request.namespace,
     now: deps.clock.now(),
     subresource: request.subresource,
+    user: request.user,
   });
   if (request.subresource === 'approval') keepAllButApproval(object, old);
   if (definition.strategy.generation === 'spec' && request.subresource !== 'status' && specDiffers(object, old)) {
@@ -207,9 +208,9 @@ function validateForUpdate(
   else if (strategy.validateUpdate) strategy.validateUpdate(object, old, errors, request.subresource);
   else strategy.validate?.(object, errors);
   throwIfInvalid(errors, definition, object.metadata.name ?? '');
-  if (request.subresource !== 'status') {
-    for (const text of strategy.warnings?.(object, old) ?? []) warn(request.warnings, text);
-  }
+  const warnings =
+    request.subresource === 'status' ? strategy.statusWarnings?.(object, old) : strategy.warnings?.(object, old);
+  for (const text of warnings ?? []) warn(request.warnings, text);
 }
 
 /** The last finalizer of an object in deletion is gone: the object goes too. */

@@ -335,11 +335,13 @@ test('field selectors see what upstream lets them see', () => {
   const object = created('pods', pod({ nodeName: 'node-1' }));
   expect(rowOf('pods').selectableFields?.(object)).toEqual({
     'spec.nodeName': 'node-1',
+    'spec.host': 'node-1',
     'spec.restartPolicy': 'Always',
     'spec.schedulerName': 'default-scheduler',
     'spec.serviceAccountName': '',
     'spec.hostNetwork': 'false',
     'status.phase': 'Pending',
+    'status.podIPs': '',
     'status.podIP': '',
     'status.nominatedNodeName': '',
   });

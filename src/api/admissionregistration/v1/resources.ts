@@ -55,6 +55,7 @@ const inputs: readonly RowInput[] = [
     kind: 'ValidatingAdmissionPolicy',
     plural: 'validatingadmissionpolicies',
     strategy: validatingPolicyStrategy,
+    resetFields: { status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: validatingAdmissionPolicyPrinter,
   },

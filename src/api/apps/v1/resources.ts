@@ -46,6 +46,7 @@ const inputs: readonly RowInput[] = [
     strategy: deploymentStrategy,
     shortNames: 'deploy',
     categories: 'all',
+    resetFields: { status: [['spec'], ['metadata', 'labels']] },
     subresources: ['scale', 'status'],
     printer: deploymentPrinter,
     acted: true,

@@ -25,6 +25,7 @@ const inputs: readonly RowInput[] = [
     categories: 'all',
     subresources: ['status'],
     printer: jobPrinter,
+    unsupportedField: (label) => `field label ${JSON.stringify(label)} not supported for Job`,
     selectableFields: (object) => ({
       'status.successful': String((object as Readonly<Job>).status?.succeeded ?? 0),
     }),

@@ -169,6 +169,9 @@ const inputs: readonly RowInput[] = [
       { name: 'resize', kind: 'Pod', verbs: 'get patch update', handler: 'resize' },
       'status',
     ],
+    resetFields: {
+      status: [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']],
+    },
     strategy: podStrategy,
     printer: podPrinter,
     acted: true,
@@ -176,11 +179,14 @@ const inputs: readonly RowInput[] = [
       const { spec, status } = object as Readonly<Pod>;
       return {
         'spec.nodeName': text(spec?.nodeName),
+        // The name of old.
+        'spec.host': text(spec?.nodeName),
         'spec.restartPolicy': text(spec?.restartPolicy),
         'spec.schedulerName': text(spec?.schedulerName),
         'spec.serviceAccountName': text(spec?.serviceAccountName),
         'spec.hostNetwork': text(spec?.hostNetwork ?? false),
         'status.phase': text(status?.phase),
+        'status.podIPs': '',
         'status.podIP': text(status?.podIPs?.[0]?.ip ?? status?.podIP),
         'status.nominatedNodeName': text(status?.nominatedNodeName),
       };

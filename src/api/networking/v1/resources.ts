@@ -64,6 +64,7 @@ const inputs: readonly RowInput[] = [
     kind: 'ServiceCIDR',
     plural: 'servicecidrs',
     strategy: serviceCidrStrategy,
+    resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
     cluster: true,
     subresources: ['status'],
     printer: serviceCidrPrinter,

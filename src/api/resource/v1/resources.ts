@@ -25,6 +25,7 @@ const inputs: readonly RowInput[] = [
     plural: 'resourceclaims',
     strategy: resourceClaimStrategy,
     returnsDeletedObject: true,
+    resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: resourceClaimPrinter,
   },
@@ -42,6 +43,7 @@ const inputs: readonly RowInput[] = [
     returnsDeletedObject: true,
     cluster: true,
     printer: resourceSlicePrinter,
+    unsupportedField: (label) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${label}`,
     selectableFields: (object) => ({
       'spec.nodeName': object['spec']?.nodeName ?? '',
       'spec.driver': object['spec']?.driver ?? '',

@@ -15,7 +15,13 @@ const place: GroupVersionRows = {
   schemaPrefix: 'io.k8s.api.resource.v1alpha3',
 };
 
-const optional = { cluster: true, default: false, returnsDeletedObject: true, subresources: ['status'] } as const;
+const optional = {
+  cluster: true,
+  default: false,
+  returnsDeletedObject: true,
+  subresources: ['status'],
+  resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
+} as const;
 
 function validateTaintRule(object: Place): void {
   const selector = object.child('spec', 'deviceSelector');

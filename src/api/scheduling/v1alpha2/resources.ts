@@ -82,6 +82,7 @@ const inputs: readonly RowInput[] = [
     kind: 'PodGroup',
     plural: 'podgroups',
     subresources: ['status'],
+    resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
     strategy: {
       generation: 'spec',
       ...rules(

@@ -52,6 +52,7 @@ const inputs: readonly RowInput[] = [
     plural: 'volumeattachments',
     returnsDeletedObject: true,
     strategy: volumeAttachmentStrategy,
+    resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
     cluster: true,
     subresources: ['status'],
     newStatus: () => ({ attached: false }),

@@ -47,6 +47,7 @@ export const storageVersionMigrationResource: ResourceDefinition = row(
     default: false,
     featureGate: 'StorageVersionMigrator',
     subresources: ['status'],
+    resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
     strategy: {
       generation: 'spec',
       ...rules(

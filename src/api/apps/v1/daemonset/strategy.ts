@@ -1,6 +1,7 @@
 /** Upstream: pkg/registry/apps/daemonset/strategy.go, pkg/apis/apps/{v1/defaults,validation/validation}.go (1.36). */
 import { deepEqual, type FieldErrorList, FieldPath } from '../../../../apimachinery/index.ts';
 import { defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
+import { templateWarnings } from '../../../core/v1/pod/warnings.ts';
 import { validateReplicatedTemplate } from '../../../core/v1/podtemplate/validation.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
@@ -94,4 +95,5 @@ export const daemonSetStrategy: Strategy = {
     validateImmutable(spec.selector, before, specPath.child('selector'), errors);
     validateSpec(spec, errors);
   },
+  warnings: templateWarnings,
 };

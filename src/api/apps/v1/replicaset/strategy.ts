@@ -1,6 +1,7 @@
 /** Upstream: pkg/registry/apps/replicaset/strategy.go, pkg/apis/apps/{v1/defaults,validation/validation}.go (1.36). */
 import { type FieldErrorList, FieldPath } from '../../../../apimachinery/index.ts';
 import { defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
+import { templateWarnings } from '../../../core/v1/pod/warnings.ts';
 import { validateReplicatedTemplate } from '../../../core/v1/podtemplate/validation.ts';
 import { setIfAbsent } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
@@ -59,4 +60,5 @@ export const replicaSetStrategy: Strategy = {
       errors.invalid(path.child('availableReplicas'), available, 'cannot be greater than readyReplicas');
     }
   },
+  warnings: templateWarnings,
 };

@@ -3,6 +3,7 @@ import { deepEqual, type FieldErrorList, FieldPath, isDns1123Label } from '../..
 import { validateClaimSpec } from '../../../core/v1/persistentvolumeclaim/validation.ts';
 import { defaultClaimSpec, defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
 import { validatePodTemplate } from '../../../core/v1/pod/validation.ts';
+import { templateWarnings } from '../../../core/v1/pod/warnings.ts';
 import { validateLongRunning, validateSelectorMatches } from '../../../core/v1/podtemplate/validation.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
@@ -145,4 +146,5 @@ export const statefulSetStrategy: Strategy = {
     const before = (old as Readonly<StatefulSet>).spec ?? emptySpec;
     if (!deepEqual(fixedPart(spec), fixedPart(before))) errors.forbidden(specPath, onlyChangeable);
   },
+  warnings: templateWarnings,
 };

@@ -9,7 +9,7 @@ import {
   nameIsDnsSubdomain,
 } from '../../../../apimachinery/index.ts';
 import { nameRule, type Place } from '../../../place.ts';
-import { mustBePositive } from '../../../validation.ts';
+import { mustBePositive, quantityAt } from '../../../validation.ts';
 import { validateResourceQuantity } from '../pod/validation-resources.ts';
 
 type Fields = Record<string, any>;
@@ -70,11 +70,8 @@ export function validateClaimSpec(spec: Place): void {
   const place = spec.child('resources').key('storage').as(storage);
   if (storage === undefined) place.required();
   else {
-    const before = place.errors.length;
-    const quantity = validateResourceQuantity('storage', storage, place.path, place.errors);
-    if (quantity !== undefined && place.errors.length === before && quantity.sign === 0) {
-      place.invalid(mustBePositive, quantity.toString());
-    }
+    const quantity = quantityAt(storage, place.path, place.errors);
+    if (quantity !== undefined && quantity.sign <= 0) place.invalid(mustBePositive, quantity.toString());
   }
   spec.child('storageClassName').maybe(subdomain);
   spec.child('volumeMode').maybeOneOf(['Block', 'Filesystem']);

@@ -6,6 +6,7 @@ import { defaultPod } from './defaults.ts';
 import { podQosClass } from './resources.ts';
 import { validatePodCreate } from './validation.ts';
 import { validatePodStatusUpdate, validatePodUpdate } from './validation-update.ts';
+import { podWarnings } from './warnings.ts';
 
 /** Puts the values of `matchLabelKeys` into selectors, once, at creation. */
 function mergeLabelKeys(
@@ -107,4 +108,5 @@ export const podStrategy: Strategy = {
   validateStatusUpdate: (object, old, errors) =>
     validatePodStatusUpdate(object as Readonly<Pod>, old as Readonly<Pod>, errors),
   gracePeriodSeconds,
+  warnings: (object) => podWarnings(object as Readonly<Pod>),
 };

@@ -5,6 +5,7 @@ import type { Strategy } from '../../../definition.ts';
 import type { ReplicationController } from '../../../types.ts';
 import { validateNonNegative } from '../../../validation.ts';
 import { defaultPodTemplate } from '../pod/defaults.ts';
+import { templateWarnings } from '../pod/warnings.ts';
 import { validateReplicatedTemplate } from '../podtemplate/validation.ts';
 
 export const replicationControllerStrategy: Strategy = {
@@ -31,4 +32,5 @@ export const replicationControllerStrategy: Strategy = {
     const options = { kind: 'ReplicationController', selector: selectorFromSet(spec.selector) };
     validateReplicatedTemplate(spec.template, options, path.child('template'), errors);
   },
+  warnings: templateWarnings,
 };

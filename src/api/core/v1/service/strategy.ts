@@ -4,6 +4,7 @@ import type { Strategy, StrategyContext } from '../../../definition.ts';
 import type { Service, ServiceSpec } from '../../../types.ts';
 import { defaultService, isExternallyAccessible, needsHealthCheck } from './defaults.ts';
 import { validateService, validateServiceUpdate } from './validation.ts';
+import { serviceWarnings } from './warnings.ts';
 
 const needsClusterIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
 const needsNodePort = (spec: ServiceSpec): boolean =>
@@ -93,4 +94,5 @@ export const serviceStrategy: Strategy = {
   validate: (object, errors) => validateService(object as Readonly<Service>, errors),
   validateUpdate: (object, old, errors) =>
     validateServiceUpdate(object as Readonly<Service>, old as Readonly<Service>, errors),
+  warnings: (object) => serviceWarnings(object as Readonly<Service>),
 };

@@ -58,7 +58,8 @@ const partitioned =
   (name: string): SourceCheck =>
   (source) => {
     source.child(name).named();
-    source.child('partition').between(0, 255);
+    const partition = source.child('partition');
+    if (partition.number < 0 || partition.number > 255) partition.invalid(inclusiveRange(1, 255));
   };
 
 const hostPathTypes = [
