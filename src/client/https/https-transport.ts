@@ -140,7 +140,12 @@ export class HttpsTransport implements Transport {
       sent.once('error', (error: NodeJS.ErrnoException) => {
         done();
         if (signal?.aborted) reject(signal.reason);
-        else if (sent.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) {
+        // A write may have been done before the connection broke: only reads are sent again, as Go's client does.
+        else if (
+          request.method === 'GET' &&
+          sent.reusedSocket &&
+          (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+        ) {
           reject(new IdleConnectionLost(error));
         } else reject(this.#connectionError(error));
       });
