@@ -24,6 +24,7 @@ import {
   type NodeConfig,
   SimRuntime,
 } from '../kubelet/index.ts';
+import { apiForPods } from './api-for-pods.ts';
 import { nodeIdentity, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
 
@@ -77,7 +78,8 @@ export class NodeFleet implements NodeDialer {
     this.#options = options;
     this.#group = new TaskGroup(signal);
     deps.volumes.addHandler({ onDelete: (volume) => void this.#disks.delete(volume.metadata.uid!) });
-    this.fabric = new MemoryFabric({ clock: deps.clock }, deps.network.hooks());
+    const external = apiForPods(deps.server, controlPlane.ip);
+    this.fabric = new MemoryFabric({ clock: deps.clock }, { ...deps.network.hooks(), external });
   }
 
   get names(): string[] {

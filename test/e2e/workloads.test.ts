@@ -150,10 +150,24 @@ describe('kubectl create job and cronjob', () => {
 
 const ingress = join(corpus, 'ingress-nginx');
 describe.skipIf(!existsSync(ingress))('ingress-nginx (skipped when the published manifests are not at hand)', () => {
-  it('its jobs complete', async () => {
+  it('its jobs make the certificate, put it into the webhook, and go; its controller becomes available', async () => {
     await lab.kubectl('apply', '-f', ingress);
-    for (const job of ['ingress-nginx-admission-create', 'ingress-nginx-admission-patch']) {
-      await lab.kubectl('-n', 'ingress-nginx', 'wait', `job/${job}`, '--for=condition=Complete', '--timeout=60s');
-    }
+    const inIt = (...args: string[]) => lab.kubectl('-n', 'ingress-nginx', ...args);
+    await inIt('rollout', 'status', 'deployment/ingress-nginx-controller', '--timeout=90s');
+    const secret = await lab.json('-n', 'ingress-nginx', 'get', 'secret', 'ingress-nginx-admission');
+    expect(Object.keys(secret.data).sort()).toEqual(['ca', 'cert', 'key']);
+    const hook = await eventually(
+      () => lab.json('get', 'validatingwebhookconfiguration', 'ingress-nginx-admission'),
+      (found) => found.webhooks[0].clientConfig.caBundle !== undefined,
+    );
+    expect(hook.webhooks[0].clientConfig.caBundle).toBe(secret.data.ca);
+    // Their time to live after the end is 0 s.
+    await eventually(
+      () => lab.json('-n', 'ingress-nginx', 'get', 'jobs'),
+      (jobs) => jobs.items.length === 0,
+    );
+    const events = await inIt('get', 'events', '--field-selector=reason=Completed');
+    expect(events).toContain('job/ingress-nginx-admission-create');
+    expect(events).toContain('job/ingress-nginx-admission-patch');
   });
 });

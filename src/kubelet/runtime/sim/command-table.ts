@@ -12,10 +12,12 @@ import { tar } from './shell/commands/tar.ts';
 import { textCommands } from './shell/commands/text.ts';
 import { Flow } from './shell/flow.ts';
 import type { CommandTable } from './shell/interpreter.ts';
+import { webhookCertgen } from './webhook-certgen.ts';
 
 const servers: Record<string, Program> = {
   hello: helloWorld,
   httpd,
+  'kube-webhook-certgen': webhookCertgen,
   nginx,
   'nginx-debug': nginx,
   pause,
@@ -33,6 +35,7 @@ const owners: Readonly<Record<string, string>> = {
   pause: 'pause',
   hello: 'hello-world',
   perl: 'perl',
+  'kube-webhook-certgen': 'webhook-certgen',
 };
 
 const clients = new Set(['curl', 'redis-cli', 'pg_isready', 'mysqladmin', 'grpc_health_probe']);

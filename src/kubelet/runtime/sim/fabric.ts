@@ -100,9 +100,9 @@ export class MemoryFabric implements NetworkFabric {
   }
 
   async http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse> {
-    const target = await this.#find(ip, port, from, timeoutMs);
+    const { target, to } = await this.#find(ip, port, from, timeoutMs);
     if (!target) {
-      const external = this.hooks.external?.(ip, port, request, from);
+      const external = this.hooks.external?.(to.ip, to.port, request, from);
       if (!external) throw await this.#unreachable(ip, port, timeoutMs);
       return this.#within(external, timeoutMs, ip, port);
     }
@@ -111,10 +111,10 @@ export class MemoryFabric implements NetworkFabric {
   }
 
   async connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession> {
-    const target = await this.#find(ip, port, from, timeoutMs);
+    const { target, to } = await this.#find(ip, port, from, timeoutMs);
     if (!target) {
       // The outside answers HTTP only, but its sockets open.
-      const external = this.hooks.external?.(ip, port, { method: 'HEAD', path: '/', headers: {} }, from);
+      const external = this.hooks.external?.(to.ip, to.port, { method: 'HEAD', path: '/', headers: {} }, from);
       if (!external) throw await this.#unreachable(ip, port, timeoutMs);
       return { send: async () => '', close: () => {} };
     }
@@ -123,20 +123,25 @@ export class MemoryFabric implements NetworkFabric {
   }
 
   async stream(ip: string, port: number, connection: ByteStream, from: Peer, timeoutMs: number): Promise<void> {
-    const target = await this.#find(ip, port, from, timeoutMs);
+    const { target } = await this.#find(ip, port, from, timeoutMs);
     if (!target) throw await this.#unreachable(ip, port, timeoutMs);
     await serveBytes(target, connection, from);
   }
 
   async grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number) {
-    const target = await this.#find(ip, port, from, timeoutMs);
+    const { target } = await this.#find(ip, port, from, timeoutMs);
     if (!target) throw await this.#unreachable(ip, port, timeoutMs);
     if (!target.grpcHealth) throw new ConnectError('EPROTO', 'error reading server preface: http2: frame too large');
     return target.grpcHealth(service);
   }
 
-  /** The listener behind an address, undefined when the address is outside. @throws ConnectError */
-  async #find(ip: string, port: number, from: Peer, timeoutMs: number): Promise<Listener | undefined> {
+  /** Where packets end, after Services; no listener there when that is outside. @throws ConnectError */
+  async #find(
+    ip: string,
+    port: number,
+    from: Peer,
+    timeoutMs: number,
+  ): Promise<{ readonly target: Listener | undefined; readonly to: ServiceEndpoint }> {
     let to: ServiceEndpoint = { ip: ip.startsWith('127.') || ip === '::1' ? from.ip : ip, port };
     const local = to.ip === from.ip;
     if (!local) {
@@ -148,9 +153,9 @@ export class MemoryFabric implements NetworkFabric {
     }
     const ports = this.#listeners.get(to.ip);
     const entry = ports?.get(to.port) ?? ports?.get('*');
-    if (entry) return entry.listener;
+    if (entry) return { target: entry.listener, to };
     if (ports || local || this.#isAllocated(to.ip)) throw refused(ip, port);
-    return undefined;
+    return { target: undefined, to };
   }
 
   #isAllocated(ip: string): boolean {

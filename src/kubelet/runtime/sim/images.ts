@@ -1,7 +1,15 @@
 /** What the simulated registry holds: every name but those under `.invalid`, each with a size, a digest and a program. */
 import { createHash } from 'node:crypto';
 
-export type ImageFamily = 'busybox' | 'general' | 'nginx' | 'pause' | 'redis' | 'perl' | 'hello-world';
+export type ImageFamily =
+  | 'busybox'
+  | 'general'
+  | 'nginx'
+  | 'pause'
+  | 'redis'
+  | 'perl'
+  | 'hello-world'
+  | 'webhook-certgen';
 
 export interface ImageDefinition {
   readonly family: ImageFamily;
@@ -38,6 +46,13 @@ const definitions: Readonly<Record<string, ImageDefinition>> = {
   fedora: shell('/bin/bash', false),
   ubuntu: shell('/bin/bash', false),
   'hello-world': { ...base, family: 'hello-world', entrypoint: [], cmd: ['/hello'], complete: true },
+  'kube-webhook-certgen': {
+    ...base,
+    family: 'webhook-certgen',
+    entrypoint: ['/kube-webhook-certgen'],
+    cmd: [],
+    complete: true,
+  },
   nginx: { ...base, family: 'nginx', entrypoint: [], cmd: ['nginx', '-g', 'daemon off;'], defaultPort: 80 },
   'nginx-unprivileged': {
     ...base,
