@@ -4,6 +4,8 @@
  * Promises: each acts under its own service account; each is level-based, from shared caches, through a work queue whose
  * keys carry what caused them; events, conditions and numbers are upstream's.
  */
+
+export { ClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 export {
   type Controller,
   type ControllerContext,
@@ -46,4 +48,5 @@ export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
 export { StatefulSetController } from './statefulset/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';
+export { TtlController } from './ttl/controller.ts';
 export { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';

@@ -3,6 +3,7 @@
  * Upstream: cmd/kube-controller-manager/app/controllermanager.go, names/controller_names.go (1.36).
  */
 import { type Runnable, TaskGroup } from '../base/index.ts';
+import { ClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 import type { Controller, ControllerContext, ControllerDescriptor } from './common/controller.ts';
 import { CronJobController } from './cronjob/controller.ts';
 import { DaemonSetController } from './daemonset/controller.ts';
@@ -31,6 +32,7 @@ import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 import { StatefulSetController } from './statefulset/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
+import { TtlController } from './ttl/controller.ts';
 import { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
@@ -152,6 +154,18 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['cronjob'],
     serviceAccount: 'cronjob-controller',
     create: (context) => new CronJobController(context),
+  },
+  {
+    name: 'ttl-controller',
+    aliases: ['ttl'],
+    serviceAccount: 'ttl-controller',
+    create: (context) => new TtlController(context),
+  },
+  {
+    name: 'clusterrole-aggregation-controller',
+    aliases: ['clusterrole-aggregation'],
+    serviceAccount: 'clusterrole-aggregation-controller',
+    create: (context) => new ClusterRoleAggregationController(context),
   },
   {
     name: 'ttl-after-finished-controller',
