@@ -11,14 +11,7 @@ import {
   type KubeObject,
   StatusError,
 } from '../../apimachinery/index.ts';
-import {
-  BoundedQueue,
-  type Clock,
-  type Logger,
-  type Prng,
-  type Runnable,
-  rfc3339,
-} from '../../base/index.ts';
+import { BoundedQueue, type Clock, type Logger, type Prng, type Runnable, rfc3339 } from '../../base/index.ts';
 import { currentCause, withCause } from '../cause.ts';
 import type { KubeClient } from '../kube-client.ts';
 import type { ResourceDescription } from '../resource.ts';

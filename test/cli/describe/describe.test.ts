@@ -74,7 +74,7 @@ Events:  <none>
 
   it("puts the reason for a pod's STATUS before its events", async () => {
     const { stdout } = await described('pod web', [podManifest('web')]);
-    expect(stdout).toMatch(/\nStatus explained:\n[^]*What to do: [^\n]*\nEvents: +<none>\n$/);
+    expect(stdout).toMatch(/\nStatus explained:\n[\s\S]*What to do: [^\n]*\nEvents: +<none>\n$/);
   });
 
   it('prints the fields of kinds it does not know, with labels made of their names', async () => {
@@ -85,7 +85,7 @@ Events:  <none>
       spec: { holderIdentity: 'me', leaseDurationSeconds: 40 },
     };
     expect((await described('lease l', [lease])).stdout).toMatch(
-      /API Version: +coordination.k8s.io\/v1\n[^]*Spec:\n {2}Holder Identity: +me\n {2}Lease Duration Seconds: +40\n/,
+      /API Version: +coordination.k8s.io\/v1\n[\s\S]*Spec:\n {2}Holder Identity: +me\n {2}Lease Duration Seconds: +40\n/,
     );
     expect(['apiVersion', 'uid', 'podCIDR', 'clusterIPs', 'webhookURLs', 'a.b'].map(fieldLabel)).toEqual([
       'API Version',
