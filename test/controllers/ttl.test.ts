@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import type { Node } from '../../src/api/index.ts';
 import { TtlController } from '../../src/controllers/index.ts';
 import { Lab } from '../helpers/controllers.ts';
