@@ -7,7 +7,7 @@ import { listOf, ObjectPrinter } from '../printers/object-printer.ts';
 import { type OutputFormat, parseOutputFormat } from '../printers/output-format.ts';
 import { sortBy, sortTable } from '../printers/sort.ts';
 import { TabWriter, tableTabs } from '../printers/tab-writer.ts';
-import { isTable, type TableOptions, TablePrinter } from '../printers/table.ts';
+import { isTable, TablePrinter } from '../printers/table.ts';
 import { type ResourceTarget, selectResources } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 import { type Fetched, fetchTarget, itemsOf } from './fetch.ts';
