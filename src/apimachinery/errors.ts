@@ -154,6 +154,11 @@ export function newBadRequest(message: string): StatusError {
   return failure(400, 'BadRequest', message);
 }
 
+/** For paths that are served with other methods. */
+export function newMethodNotAllowed(): StatusError {
+  return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+}
+
 export function newMethodNotSupported(resource: GroupResource, action: string): StatusError {
   return failure(
     405,

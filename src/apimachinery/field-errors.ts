@@ -124,8 +124,15 @@ export class FieldErrorList {
     this.add({ type: 'FieldValueInvalid', field: path.toString(), badValue, detail });
   }
 
-  notSupported(path: FieldPath, badValue: unknown, supported: readonly string[]): void {
-    const list = [...supported].sort().map((value) => JSON.stringify(value));
+  /** `supported` is shown sorted, as upstream's sets are, unless its order is the point. */
+  notSupported(
+    path: FieldPath,
+    badValue: unknown,
+    supported: readonly string[],
+    options: { readonly inOrder?: boolean } = {},
+  ): void {
+    const values = options.inOrder ? supported : [...supported].sort();
+    const list = values.map((value) => JSON.stringify(value));
     const detail = supported.length === 0 ? '' : `supported values: ${list.join(', ')}`;
     this.add({ type: 'FieldValueNotSupported', field: path.toString(), badValue, detail });
   }

@@ -33,6 +33,7 @@ export {
   newGone,
   newInternalError,
   newInvalid,
+  newMethodNotAllowed,
   newMethodNotSupported,
   newNotAcceptable,
   newNotFound,

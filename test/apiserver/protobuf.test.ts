@@ -118,12 +118,13 @@ describe('protobuf over HTTP', () => {
     expect(bad.body).toMatchObject({
       code: 400,
       message:
-        'the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+        'the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] (6b3873)',
     });
     const other = await ask('POST', maps, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x' } });
     expect(decoded(other)).toMatchObject({
       code: 400,
-      message: 'the kind in the data (Secret) does not match the expected kind (ConfigMap)',
+      message:
+        'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion',
     });
   });
 

@@ -1,4 +1,4 @@
-import { newMethodNotSupported, newPathNotFound } from '../../apimachinery/index.ts';
+import { newMethodNotAllowed, newPathNotFound } from '../../apimachinery/index.ts';
 import type { Handler, KlabRoute, RequestContext, ServerResponse } from '../types.ts';
 
 /** Answers GET (and HEAD) of a non-resource path. `undefined`: nothing is served there after all. */
@@ -37,7 +37,7 @@ export class NonResourceRouter {
     const handler = this.#exact.get(path) ?? this.#prefixes.find(({ prefix }) => path.startsWith(prefix))?.handler;
     if (!handler) throw newPathNotFound();
     if (context.info.verb !== 'get' && context.info.verb !== 'head') {
-      throw newMethodNotSupported({ group: '', resource: path.slice(1) }, context.info.verb);
+      throw newMethodNotAllowed();
     }
     const response = await handler(context);
     if (!response) throw newPathNotFound();
@@ -55,7 +55,7 @@ export class NonResourceRouter {
         return route.handler(context, parameters);
       }
     }
-    if (known) throw newMethodNotSupported({ group: '', resource: path.slice(1) }, context.info.verb);
+    if (known) throw newMethodNotAllowed();
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** get and list. Upstream: endpoints/handlers/get.go, storage/cacher (list delegation), storage/etcd3/store.go (GetList). */
 import {
   type ListMeta,
+  newBadRequest,
   newResourceExpired,
   newTooLargeResourceVersion,
   StatusError,
@@ -125,6 +126,9 @@ export async function listEntries(
   let wanted = resourceVersion;
   if (options.continue !== '') {
     const from = decodeContinue(options.continue, selection.prefix);
+    if (resourceVersion !== undefined && resourceVersion > 0) {
+      throw newBadRequest('specifying resource version is not allowed when using continue');
+    }
     start = from.startKey;
     if (from.revision > 0) exact = from.revision;
     wanted = undefined;

@@ -1,10 +1,10 @@
 /** Requests for resources, by group, version, resource, subresource and verb. Upstream: endpoints/installer.go. */
 import type { ResourceDefinition } from '../../api/index.ts';
-import { newMethodNotSupported, newPathNotFound } from '../../apimachinery/index.ts';
+import { newMethodNotAllowed, newPathNotFound } from '../../apimachinery/index.ts';
 import type { Prng } from '../../base/index.ts';
 import { decodeObject } from '../registry/decode.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
-import { groupResource, warn } from '../registry/request.ts';
+import { warn } from '../registry/request.ts';
 import type {
   HandlerKey,
   NodeDialer,
@@ -43,14 +43,15 @@ export async function handleResource(deps: ResourceHandlerDeps, context: Request
   const { definition } = registry;
   if (definition.deprecation !== undefined) warn(context.warnings, definition.deprecation);
   if (!pathExists(registry, context)) throw newPathNotFound();
+  if (!methodExists(context)) throw newMethodNotAllowed();
   if (info.subresource !== '') {
     const subresource = definition.subresources.find((candidate) => candidate.name === info.subresource);
     if (!subresource) throw newPathNotFound();
+    if (info.parts.length > 3 && subresource.handler !== 'proxy') throw newPathNotFound();
     return subresourceHandler(registry, subresource, context, deps);
   }
   if (definition.virtual) return virtualHandler(deps, registry, context);
-  if (!serves(definition, info.verb) || spansNamespaces(registry, context))
-    throw newMethodNotSupported(groupResource(definition), info.verb);
+  if (!serves(definition, info.verb) || spansNamespaces(registry, context)) throw newMethodNotAllowed();
   switch (info.verb) {
     case 'get':
       return getHandler(registry, context);
@@ -69,7 +70,7 @@ export async function handleResource(deps: ResourceHandlerDeps, context: Request
     case 'deletecollection':
       return deleteCollectionHandler(registry, context);
     default:
-      throw newMethodNotSupported(groupResource(definition), info.verb);
+      throw newMethodNotAllowed();
   }
 }
 
@@ -78,6 +79,15 @@ function pathExists({ definition }: ResourceRegistry, { info }: RequestContext):
   if (!definition.namespaced) return info.namespace === '' || definition.plural === 'namespaces';
   const collection = info.verb === 'list' || info.verb === 'watch' || info.name === '';
   return collection || info.namespace !== '';
+}
+
+/** Collections are listed, created in and deleted; what has a name is read, changed and deleted. HEAD has no route. */
+function methodExists({ info, request }: RequestContext): boolean {
+  if (request.method === 'HEAD') return false;
+  if (info.subresource !== '') return true;
+  const named = info.parts.length > 1;
+  if (info.verb === 'create') return !named;
+  return named || (info.verb !== 'update' && info.verb !== 'patch');
 }
 
 /** Creating and deleting collections happens in one namespace; reading may span all. */
@@ -98,7 +108,7 @@ async function virtualHandler(
   const { definition } = registry;
   const read = deps.reads?.get(registry.key);
   if (read && serves(definition, context.info.verb)) return virtualReadHandler(registry, read, context);
-  if (context.info.verb !== 'create') throw newMethodNotSupported(groupResource(definition), context.info.verb);
+  if (context.info.verb !== 'create') throw newMethodNotAllowed();
   negotiateForm(context, definition, 'one');
   if (registry.key === 'bindings') {
     const pods = deps.find('', 'v1', 'pods');

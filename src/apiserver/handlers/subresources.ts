@@ -4,7 +4,7 @@ import {
   deepCopy,
   type KubeObject,
   newBadRequest,
-  newMethodNotSupported,
+  newMethodNotAllowed,
   newPathNotFound,
   type Status,
 } from '../../apimachinery/index.ts';
@@ -14,15 +14,15 @@ import { finalizeNamespace } from '../registry/finalize.ts';
 import { patchFunction } from '../registry/patch.ts';
 import { bindingKind, bindPod } from '../registry/pod-binding.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
-import { groupResource } from '../registry/request.ts';
 import { scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
 import { streamingHandler } from '../streaming/connect.ts';
 import { proxyHandler } from '../streaming/proxy.ts';
 import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
-import { readBodyValue, requireObject } from './body.ts';
+import { requireObject } from './body.ts';
 import { evictionHandler } from './eviction.ts';
 import { podLogHandler } from './logs.ts';
 import { writeRequest } from './options.ts';
+import { readPatch } from './patch-body.ts';
 import { getHandler, readEntry, respondWith } from './read.ts';
 import { subresourceKind } from './subresource-kind.ts';
 import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
@@ -82,7 +82,7 @@ export async function subresourceHandler(
       if (verb === 'create') return virtualSubresource(registry, subresource, context, handler);
     }
   }
-  throw newMethodNotSupported(groupResource(registry.definition), verb);
+  throw newMethodNotAllowed();
 }
 
 async function scaleHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
@@ -119,12 +119,9 @@ function replacedScale(registry: ResourceRegistry, context: RequestContext): (cu
 }
 
 function patchedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
-  if (context.info.verb !== 'patch') throw newMethodNotSupported(groupResource(registry.definition), context.info.verb);
+  if (context.info.verb !== 'patch') throw newMethodNotAllowed();
   const asked = patchTypeOf(registry, context);
-  const body = readBodyValue(context.request, {
-    encoding: asked === 'application/apply-patch+yaml' ? 'yaml' : 'json',
-  });
-  if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
+  const body = readPatch(context.request, asked);
   // An applied Scale says all it wants of it, so it merges like a merge patch.
   const type = asked === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : asked;
   const apply = patchFunction(registry, type, body.value, scaleKind);
@@ -156,7 +153,7 @@ export async function bindingHandler(
 async function finalizeHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
   const request = writeRequest(context, 'UpdateOptions');
   const body = requireObject(context.request, registry.expected);
-  const namespace = checkTypeMeta(body.value, registry.expected);
+  const namespace = checkTypeMeta(body.value, registry.expected, registry.deps.schemas);
   const result = await finalizeNamespace(registry, namespace, request);
   return respondWith(context, registry, 200, result.entry);
 }

@@ -1,5 +1,11 @@
 /** Upstream: endpoints/handlers/watch.go, storage/cacher (Watch). */
-import { newResourceExpired } from '../../apimachinery/index.ts';
+import {
+  FormatError,
+  newBadRequest,
+  newResourceExpired,
+  parseFieldSelector,
+  StatusError,
+} from '../../apimachinery/index.ts';
 import type { Timer } from '../../base/index.ts';
 import { PlainEvent } from '../cache/event.ts';
 import { TooOldError, type WatchStart } from '../cache/resource-cache.ts';
@@ -31,13 +37,21 @@ export async function watchHandler(registry: ResourceRegistry, context: RequestC
 
 /** The old `/api/v1/watch/…/<name>` paths name the object outside the selector. */
 function namedByPath(options: ListOptions, name: string): ListOptions {
-  if (name === '' || options.fieldSelector.includes('metadata.name')) return options;
-  const byName = `metadata.name=${name}`;
-  const { fieldSelector } = options;
-  return { ...options, fieldSelector: fieldSelector === '' ? byName : `${fieldSelector},${byName}` };
+  if (name === '') return options;
+  if (options.fieldSelector === '') return { ...options, fieldSelector: `metadata.name=${name}` };
+  let selected: string | undefined;
+  try {
+    selected = parseFieldSelector(options.fieldSelector).requiresExactMatch('metadata.name');
+  } catch (error) {
+    // Selecting says what is wrong with it.
+    if (error instanceof FormatError) return options;
+    throw error;
+  }
+  if (selected !== name) throw newBadRequest("fieldSelector metadata.name doesn't match requested name");
+  return options;
 }
 
-/** @throws StatusError for options that make no sense; revisions that are gone are an ERROR event, as upstream. */
+/** @throws StatusError for options that make no sense; revisions gone or yet to come are an ERROR event, as upstream. */
 async function openWatch(
   registry: ResourceRegistry,
   namespace: string,
@@ -49,31 +63,33 @@ async function openWatch(
   const { resourceVersion, sendInitialEvents } = options;
   let start: WatchStart;
   if (sendInitialEvents === true) {
-    await waitForVersion(registry, resourceVersion);
+    try {
+      await waitForVersion(registry, resourceVersion);
+    } catch (error) {
+      if (error instanceof StatusError) return failedStream(error);
+      throw error;
+    }
     start = { kind: 'state', end: options.allowWatchBookmarks };
   } else if (sendInitialEvents === false && (resourceVersion === undefined || resourceVersion === 0)) {
     await waitForVersion(registry, resourceVersion);
     start = { kind: 'after', revision: deps.hub.revision };
-  } else if (resourceVersion === undefined || resourceVersion === 0) {
-    await waitForVersion(registry, resourceVersion);
-    start = { kind: 'state', end: false };
   } else {
     await waitForVersion(registry, 0);
-    start = { kind: 'after', revision: resourceVersion };
+    start = { kind: 'after', revision: resourceVersion ?? 0 };
   }
   let watcher: CacheWatcher;
   try {
     watcher = cache.watch(selection, start, { bookmarks: options.allowWatchBookmarks, revision: deps.hub.revision });
   } catch (error) {
-    if (error instanceof TooOldError) return expiredStream(error);
+    if (error instanceof TooOldError) return failedStream(newResourceExpired(error.message));
     throw error;
   }
   endInTime(registry, watcher, options.timeoutSeconds, signal);
   return watcher;
 }
 
-async function* expiredStream(error: TooOldError): AsyncGenerator<EncodedWatchEvent, void, void> {
-  yield new PlainEvent('ERROR', newResourceExpired(error.message).status);
+async function* failedStream({ status }: StatusError): AsyncGenerator<EncodedWatchEvent, void, void> {
+  yield new PlainEvent('ERROR', status);
 }
 
 /** Ends the watch when its time is over or the client has gone. */

@@ -6,9 +6,10 @@ import {
   newUnsupportedMediaType,
   type Status,
 } from '../../apimachinery/index.ts';
-import { createObject } from '../registry/create.ts';
-import { checkTypeMeta, decodeObject } from '../registry/decode.ts';
+import { createObject, ensureNamespace } from '../registry/create.ts';
+import { decodeObject } from '../registry/decode.ts';
 import { deleteCollection, deleteObject } from '../registry/delete.ts';
+import { dedupOwnerReferences } from '../registry/owner-references.ts';
 import { applyObject, type PatchType, patchFunction, patchObject, patchTypesOf } from '../registry/patch.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { checkName, type WriteRequest } from '../registry/request.ts';
@@ -16,6 +17,7 @@ import { updateObject } from '../registry/update.ts';
 import type { RequestContext, ServerResponse } from '../types.ts';
 import { type Body, readBodyValue, requireObject } from './body.ts';
 import { boolParameter, deleteOptions, listOptions, writeRequest } from './options.ts';
+import { checkApplied, readPatch } from './patch-body.ts';
 import { listEntries, respondWith } from './read.ts';
 import { negotiateForm } from './transform.ts';
 
@@ -41,8 +43,15 @@ export async function updateHandler(registry: ResourceRegistry, context: Request
   const request = writeRequest(context, 'UpdateOptions');
   const body = requireObject(context.request, registry.expected);
   const object = decodeBody(registry, body, request);
+  ensureNamespace(object, registry, request);
+  if (!object.metadata.name) {
+    throw newBadRequest(
+      `the name of the object (${request.name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
   checkName(object, request.name);
   registry.definition.strategy.applyDefaults?.(object);
+  dedupOwnerReferences(object, request.warnings, 'as sent');
   const { uid } = object.metadata;
   const result = await updateObject(
     registry,
@@ -70,15 +79,12 @@ export async function patchHandler(registry: ResourceRegistry, context: RequestC
   const type = patchTypeOf(registry, context);
   const apply = type === 'application/apply-patch+yaml';
   const request = writeRequest(context, 'PatchOptions', { apply });
-  const body = readBodyValue(context.request, { encoding: apply ? 'yaml' : 'json' });
-  if (!body) throw newBadRequest('error decoding patch: unexpected end of JSON input');
+  const body = readPatch(context.request, type);
   if (!apply) {
-    const result = await patchObject(registry, patchFunction(registry, type, body.value), request);
+    const result = await patchObject(registry, patchFunction(registry, type, body.value), request, body.duplicates);
     return respondWith(context, registry, 200, result.entry);
   }
-  if (!isObject(body.value)) throw newBadRequest('error decoding YAML: the patch is not an object');
-  const configuration = checkTypeMeta(body.value, registry.expected);
-  if (configuration.metadata.name === undefined && request.name === '') throw newBadRequest('Name parameter required.');
+  const configuration = checkApplied(body.value, registry.expected);
   checkName(configuration, request.name);
   if (registry.definition.namespaced) configuration.metadata.namespace ||= request.namespace;
   const force = boolParameter(context.request.query, 'force') ?? false;
@@ -89,8 +95,14 @@ export async function patchHandler(registry: ResourceRegistry, context: RequestC
 const deleteOptionsKind = { apiVersion: 'v1', kind: 'DeleteOptions' } as const;
 
 function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {
-  const body = readBodyValue(context.request, { expected: deleteOptionsKind });
-  if (body && !isObject(body.value)) throw newBadRequest('the body of a delete must be DeleteOptions');
+  const body = readBodyValue(context.request, { expected: deleteOptionsKind, failed: newBadRequest });
+  if (body && !isObject(body.value)) throw newBadRequest('decoded object cannot be converted to DeleteOptions');
+  const { apiVersion, kind } = (body?.value ?? {}) as Partial<KubeObject>;
+  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
+    throw newBadRequest(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
+    );
+  }
   return deleteOptions(context.request.query, body?.value as Record<string, any> | undefined);
 }
 

@@ -12,9 +12,11 @@ import {
 import { rfc3339 } from '../../base/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
 import { isStorageError } from '../storage/errors.ts';
+import { objectKeyIn } from '../storage/keys.ts';
 import type { Finish } from '../types.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
+import { dedupOwnerReferences } from './owner-references.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -27,7 +29,7 @@ const maxGeneratedPrefix = 63 - 5;
 export function ensureNamespace(object: KubeObject, registry: ResourceRegistry, request: WriteRequest): void {
   const { metadata } = object;
   if (!registry.definition.namespaced) {
-    if (metadata.namespace) throw newBadRequest('namespace is not allowed on this type');
+    delete metadata.namespace;
     return;
   }
   if (!metadata.namespace) metadata.namespace = request.namespace;
@@ -51,6 +53,7 @@ export async function createObject(
     throw newBadRequest('resourceVersion should not be set on objects to be created');
   }
   definition.strategy.applyDefaults?.(object);
+  dedupOwnerReferences(object, request.warnings, 'as sent');
   ensureNamespace(object, registry, request);
   if (request.subresource === '' && definition.acted === false) {
     warn(
@@ -60,24 +63,34 @@ export async function createObject(
   }
   const { name, generateName } = object.metadata;
   if (name || !generateName) return createNamed(registry, object, request, options);
-  object.metadata.name = freeName(registry, generateName, request);
-  try {
-    return await createNamed(registry, object, request, options);
-  } catch (error) {
-    if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
-    throw newGenerateNameConflict(groupResource(registry.definition), object.metadata.name, 1);
-  }
+  return createWithGeneratedName(registry, object, generateName, request, options);
 }
 
-/** A generated name the cache does not know: upstream tries names on the store instead, which costs a write each. */
-function freeName(registry: ResourceRegistry, generateName: string, request: WriteRequest): string {
+async function createWithGeneratedName(
+  registry: ResourceRegistry,
+  object: KubeObject,
+  generateName: string,
+  request: WriteRequest,
+  options: { readonly fieldsTracked?: boolean },
+): Promise<StoredEntry> {
   const prefix = generateName.slice(0, maxGeneratedPrefix);
-  let name = '';
-  for (let attempt = 0; attempt < nameAttempts; attempt++) {
-    name = `${prefix}${registry.deps.prng.nameSuffix()}`;
-    if (!registry.cache.get(registry.keyOf(request.namespace, name))) break;
+  const namespace = registry.definition.namespaced ? request.namespace : '';
+  const taken = (name: string) => registry.cache.get(objectKeyIn(registry.cache.prefix, namespace, name)) !== undefined;
+  for (let attempt = 1; ; attempt++) {
+    const last = attempt === nameAttempts;
+    const name = `${prefix}${registry.deps.prng.nameSuffix()}`;
+    // What the cache knows to be taken needs no try on the store.
+    if (!last && taken(name)) continue;
+    // A try changes what it is given, and another one may follow.
+    const named = last ? object : registry.privateCopy(object);
+    named.metadata.name = name;
+    try {
+      return await createNamed(registry, named, request, options);
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+      if (last) throw newGenerateNameConflict(groupResource(registry.definition), name, 1);
+    }
   }
-  return name;
 }
 
 async function createNamed(
@@ -91,6 +104,7 @@ async function createNamed(
   let object = options.fieldsTracked ? input : registry.trackFields(undefined, input, request);
   const name = object.metadata.name ?? '';
   await deps.admission.admit(registry.attributes('CREATE', request, name, object, undefined));
+  dedupOwnerReferences(object, request.warnings, 'after admission');
   prepareForCreate(registry, object, request, now);
 
   let finish: Finish;

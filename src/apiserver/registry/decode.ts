@@ -46,23 +46,65 @@ function cannotBeHandled(expected: ExpectedKind, why: string): Error {
   return newBadRequest(`${expected.kind} in version "${version}" cannot be handled as a ${expected.kind}: ${why}`);
 }
 
-/** apiVersion and kind, when given, must be those of the URL; absent ones are filled in. */
-export function checkTypeMeta(value: unknown, expected: ExpectedKind): KubeObject {
+/**
+ * apiVersion and kind, when given, must be those of the URL; absent ones are filled in.
+ * @throws StatusError
+ */
+export function checkTypeMeta(
+  value: unknown,
+  expected: ExpectedKind,
+  schemas: SchemaSet,
+  malformed?: (why: string) => Error,
+): KubeObject {
   if (!isObject(value)) throw newBadRequest('the request body is not an object');
   const object = value as KubeObject;
   object.apiVersion = object.apiVersion || expected.apiVersion;
   object.kind = object.kind || expected.kind;
-  if (object.apiVersion !== expected.apiVersion) {
-    throw newBadRequest(
-      `the API version in the data (${object.apiVersion}) does not match the expected API version (${expected.apiVersion})`,
-    );
-  }
-  if (object.kind !== expected.kind) {
-    throw newBadRequest(`the kind in the data (${object.kind}) does not match the expected kind (${expected.kind})`);
+  if (object.apiVersion !== expected.apiVersion || object.kind !== expected.kind) {
+    throw wrongType(object, expected, schemas, malformed);
   }
   // Go decodes a missing or null metadata into an empty ObjectMeta.
   object.metadata ??= {};
   return object;
+}
+
+/**
+ * Upstream decodes what it knows by its own name and then fails to convert it; what it does not know it cannot decode.
+ */
+function wrongType(
+  { apiVersion, kind }: KubeObject,
+  expected: ExpectedKind,
+  schemas: SchemaSet,
+  malformed: ((why: string) => Error) | undefined,
+): Error {
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  const version = apiVersion.slice(slash + 1);
+  const known = isRegistered(group, version, kind, schemas);
+  const sameKind = kind === expected.kind && group === expected.group;
+  if (sameKind && (known || typeof expected.schema !== 'string')) {
+    return newBadRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
+    );
+  }
+  const why = known
+    ? `converting (${version}.${kind}) to (${packageOf(expected.group)}.${expected.kind}): unknown conversion`
+    : `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+  return (
+    malformed?.(why) ??
+    newBadRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: ${why}`)
+  );
+}
+
+/** `rbac.authorization.k8s.io` → `rbac`: Go's package of a group. */
+function packageOf(group: string): string {
+  return group === '' ? 'core' : group.replace(/\..*$/, '');
+}
+
+function isRegistered(group: string, version: string, kind: string, schemas: SchemaSet): boolean {
+  if (group === '' && version === 'v1' && ['List', 'Status', 'DeleteOptions'].includes(kind)) return true;
+  const prefix = `io.k8s.api.${packageOf(group)}.${version}.`;
+  return schemas.get(prefix + kind) !== undefined || schemas.get(prefix + kind.replace(/List$/, '')) !== undefined;
 }
 
 export type StrictProblem = (problems: readonly string[]) => Error;
@@ -86,7 +128,7 @@ export function decodeObject(
     readonly malformed?: (why: string) => Error;
   },
 ): KubeObject {
-  const object = checkTypeMeta(value, expected);
+  const object = checkTypeMeta(value, expected, schemas, options.malformed);
   const schema = schemaOf(expected, schemas);
   let unknown: readonly string[] = [];
   if (schema) {

@@ -105,12 +105,13 @@ export async function patchObject(
   registry: ResourceRegistry,
   apply: ApplyPatch,
   request: WriteRequest,
+  duplicates: readonly string[] = [],
 ): Promise<UpdateResult> {
   const updated: UpdatedObject = {
     unconditional: true,
     next(current) {
       if (!current) throw registry.notFound(request.name);
-      const object = decodePatched(registry, apply(current), request);
+      const object = decodePatched(registry, apply(current), request, duplicates);
       return registry.trackFields(current, object, request);
     },
   };
@@ -129,10 +130,16 @@ async function withRetries<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-function decodePatched(registry: ResourceRegistry, patched: KubeObject, request: WriteRequest): KubeObject {
+function decodePatched(
+  registry: ResourceRegistry,
+  patched: KubeObject,
+  request: WriteRequest,
+  duplicates: readonly string[],
+): KubeObject {
   const object = decodeObject(deepCopy(patched), registry.expected, registry.deps.schemas, {
     validation: request.fieldValidation,
     warnings: request.warnings,
+    duplicates,
     strict: (problems) => patchInvalid(patched, strictText(problems)),
     malformed: (why) => patchInvalid(patched, why),
   });

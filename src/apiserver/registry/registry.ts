@@ -4,6 +4,7 @@ import {
   deepCopy,
   FieldManager,
   type FieldManagerOptions,
+  isPathSegmentName,
   type KubeObject,
   newBadRequest,
   newNotFound,
@@ -100,6 +101,9 @@ export class ResourceRegistry {
       throw newBadRequest('Namespace parameter required.');
     }
     if (name === '') throw newBadRequest('Name parameter required.');
+    if (name.includes('/') || name.includes('%') || name === '.' || name === '..') {
+      throw newBadRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${isPathSegmentName(name).join(';')}`);
+    }
     return objectKeyIn(this.cache.prefix, this.definition.namespaced ? namespace : '', name);
   }
 

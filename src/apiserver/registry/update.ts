@@ -18,6 +18,7 @@ import type { Finish } from '../types.ts';
 import { createObject, ensureNamespace } from './create.ts';
 import { throwIfInvalid, validateAgainstSchema } from './decode.ts';
 import { interpretStorageError } from './errors.ts';
+import { dedupOwnerReferences } from './owner-references.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest, warn } from './request.ts';
 
@@ -72,6 +73,7 @@ export async function updateObject(
         const object = await updated.next(old);
         checkResourceVersion(registry, object, current, updated, name);
         await deps.admission.admit(registry.attributes('UPDATE', request, name, object, old));
+        dedupOwnerReferences(object, request.warnings, 'after admission');
         // A write of status allocates and releases nothing, whatever spec it carries: that is thrown away below.
         if (request.subresource === '') {
           finish = await registry.hooks?.beginUpdate?.(object, old, { dryRun: request.dryRun });

@@ -1,5 +1,5 @@
 /** Continue tokens of paged lists. Upstream: apiserver/pkg/storage/continue.go. */
-import { newBadRequest } from '../../apimachinery/index.ts';
+import { decodeJson, FormatError, isObject, newBadRequest } from '../../apimachinery/index.ts';
 
 const version = 'meta.k8s.io/v1';
 
@@ -17,28 +17,30 @@ export function encodeContinue(startKey: string, prefix: string, revision: numbe
 }
 
 function invalid(why: string): never {
-  throw newBadRequest(`invalid continue token: continue key is not valid: ${why}`);
+  throw newBadRequest(`invalid continue token: continue key is not valid${why}`);
 }
 
 /** @throws StatusError BadRequest */
 export function decodeContinue(token: string, prefix: string): Continuation {
-  if (!/^[A-Za-z0-9_-]*$/.test(token)) invalid(`illegal base64 data at input byte ${token.search(/[^A-Za-z0-9_-]/)}`);
-  let parsed: { v?: unknown; rv?: unknown; start?: unknown };
+  const bad = token.search(/[^A-Za-z0-9_-]/);
+  if (bad >= 0) invalid(`: illegal base64 data at input byte ${bad}`);
+  // A lone character at the end carries no byte.
+  if (token.length % 4 === 1) invalid(`: illegal base64 data at input byte ${token.length - 1}`);
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
+    parsed = decodeJson(Buffer.from(token, 'base64url')).value;
   } catch (error) {
-    return invalid((error as Error).message);
+    if (!(error instanceof FormatError)) throw error;
+    return invalid(`: ${error.message}`);
   }
-  if (typeof parsed !== 'object' || parsed === null || parsed.v !== version) {
-    return invalid(`server does not recognize this encoded version ${JSON.stringify(parsed?.v ?? '')}`);
+  const { v, rv, start } = isObject(parsed) ? parsed : {};
+  if (v !== version) return invalid(`: server does not recognize this encoded version ${v ?? ''}`);
+  if (!Number.isSafeInteger(rv) || rv === 0) {
+    return invalid(`: incorrect encoded start resourceVersion (version ${version})`);
   }
-  if (!Number.isSafeInteger(parsed.rv) || parsed.rv === 0) {
-    return invalid(`incorrect encoded start resourceVersion (version ${version})`);
-  }
-  const start = parsed.start;
-  if (typeof start !== 'string' || start === '') return invalid(`encoded start key empty (version ${version})`);
+  if (typeof start !== 'string' || start === '') return invalid(`: encoded start key empty (version ${version})`);
   // A token comes from outside: it must not lead out of the prefix.
   const segments = start.replace(/^\//, '').split('/');
-  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return invalid(start);
-  return { startKey: prefix + start, revision: parsed.rv as number };
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return invalid(`: ${start}`);
+  return { startKey: prefix + start, revision: rv as number };
 }

@@ -83,7 +83,8 @@ describe('create', () => {
     );
     expect(await failure(h.post(configMaps, { ...configMap('a'), apiVersion: 'v2' }))).toMatchObject({
       code: 400,
-      message: 'the API version in the data (v2) does not match the expected API version (v1)',
+      message:
+        'ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "v2" in scheme "pkg/api/legacyscheme/scheme.go:30"',
     });
     expect((await failure(h.post(configMaps, configMap('A')))).reason).toBe('Invalid');
   });

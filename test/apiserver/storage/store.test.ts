@@ -133,7 +133,7 @@ describe('continue tokens', () => {
       expect(() => decodeContinue(token, prefix)).toThrow('invalid continue token: continue key is not valid: ');
     }
     expect(() => decodeContinue(make({ v: 'v9', rv: 5, start: 'a' }), prefix)).toThrow(
-      'server does not recognize this encoded version "v9"',
+      'server does not recognize this encoded version v9',
     );
     expect(() => decodeContinue('%%%', prefix)).toThrow('illegal base64 data at input byte 0');
   });
