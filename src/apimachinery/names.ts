@@ -112,10 +112,10 @@ const labelKeyMessage =
   "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 const labelKeyExamples = ['MyName', 'my.name', '123-abc'];
 
-/** Label and annotation keys, finalizers: `name` or `prefix/name`. */
-export function isQualifiedName(value: string): string[] {
+/** Label and annotation keys, finalizers: `name` or `prefix/name`. A missing one is empty, as in Go. */
+export function isQualifiedName(value: string | undefined): string[] {
   const errors: string[] = [];
-  const parts = value.split('/');
+  const parts = (value ?? '').split('/');
   if (parts.length > 2) {
     return [
       `a valid label key ${regexError(labelKeyMessage, labelKey, ...labelKeyExamples)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,

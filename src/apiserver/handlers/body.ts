@@ -1,5 +1,6 @@
 import { decodeJson, decodeYaml, FormatError, isObject, newBadRequest } from '../../apimachinery/index.ts';
 import { requestEncoding } from '../http/negotiate.ts';
+import { jsonType } from '../registry/decode.ts';
 import { decodeProtobuf, type TypeMeta } from '../serializer/protobuf/envelope.ts';
 import { ProtobufError } from '../serializer/protobuf/reader.ts';
 import type { ServerRequest } from '../types.ts';
@@ -83,13 +84,6 @@ export function requireObject(
   const apiVersion = (value['apiVersion'] as string | undefined) ?? '';
   if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`);
   return { ...body, value };
-}
-
-/** Go's word for what a JSON value is. */
-export function jsonType(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
 const summaryBytes = 30;

@@ -1,9 +1,9 @@
 /** Bodies of patches, and what is wrong with those that are none. Upstream: endpoints/handlers/patch.go. */
 import { isObject, type KubeObject, newBadRequest, newRequestEntityTooLarge } from '../../apimachinery/index.ts';
-import type { ExpectedKind } from '../registry/decode.ts';
+import { type ExpectedKind, jsonType } from '../registry/decode.ts';
 import type { PatchType } from '../registry/patch.ts';
 import type { ServerRequest } from '../types.ts';
-import { type Body, jsonType, readBodyValue } from './body.ts';
+import { type Body, readBodyValue } from './body.ts';
 
 /** Upstream: maxJSONPatchOperations. */
 const operationsMax = 10_000;

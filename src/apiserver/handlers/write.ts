@@ -92,22 +92,35 @@ export async function patchHandler(registry: ResourceRegistry, context: RequestC
   return respondWith(context, registry, result.created ? 201 : 200, result.entry);
 }
 
-const deleteOptionsKind = { apiVersion: 'v1', kind: 'DeleteOptions' } as const;
+const deleteOptionsKind = {
+  apiVersion: 'v1',
+  kind: 'DeleteOptions',
+  group: '',
+  schema: 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+} as const;
 
-function readDeleteOptions(context: RequestContext): ReturnType<typeof deleteOptions> {
+function readDeleteOptions(registry: ResourceRegistry, context: RequestContext): ReturnType<typeof deleteOptions> {
+  const { query } = context.request;
   const body = readBodyValue(context.request, { expected: deleteOptionsKind, failed: newBadRequest });
-  if (body && !isObject(body.value)) throw newBadRequest('decoded object cannot be converted to DeleteOptions');
-  const { apiVersion, kind } = (body?.value ?? {}) as Partial<KubeObject>;
-  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
-    throw newBadRequest(
-      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
-    );
+  if (!body) return deleteOptions(query, undefined);
+  if (!isObject(body.value)) throw newBadRequest('decoded object cannot be converted to DeleteOptions');
+  // Every group has them, and all are the same.
+  const { apiVersion, kind = '', ...options } = body.value;
+  if (kind !== '' && kind !== deleteOptionsKind.kind) {
+    throw newBadRequest(`no kind ${quoted(kind)} is registered for version ${quoted(apiVersion ?? '')}`);
   }
-  return deleteOptions(context.request.query, body?.value as Record<string, any> | undefined);
+  const decoded = decodeObject({ ...options }, deleteOptionsKind, registry.deps.schemas, {
+    validation: 'Ignore',
+    warnings: [],
+    malformed: newBadRequest,
+  });
+  return deleteOptions(query, decoded);
 }
 
+const quoted = (value: unknown): string => JSON.stringify(String(value));
+
 export async function deleteHandler(registry: ResourceRegistry, context: RequestContext): Promise<ServerResponse> {
-  const options = readDeleteOptions(context);
+  const options = readDeleteOptions(registry, context);
   const request = writeRequest(context, 'DeleteOptions', { dryRun: options.dryRun });
   const { entry, deleted } = await deleteObject(registry, options, request);
   if (!deleted) {
@@ -136,7 +149,7 @@ export async function deleteCollectionHandler(
   registry: ResourceRegistry,
   context: RequestContext,
 ): Promise<ServerResponse> {
-  const options = readDeleteOptions(context);
+  const options = readDeleteOptions(registry, context);
   const request = writeRequest(context, 'DeleteOptions', { dryRun: options.dryRun });
   const { entries, metadata } = await listEntries(
     registry,

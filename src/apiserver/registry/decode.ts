@@ -46,6 +46,13 @@ function cannotBeHandled(expected: ExpectedKind, why: string): Error {
   return newBadRequest(`${expected.kind} in version "${version}" cannot be handled as a ${expected.kind}: ${why}`);
 }
 
+/** Go's word for what a JSON value is. */
+export function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'bigint' ? 'number' : typeof value;
+}
+
 /**
  * apiVersion and kind, when given, must be those of the URL; absent ones are filled in.
  * @throws StatusError
@@ -60,6 +67,12 @@ export function checkTypeMeta(
   const object = value as KubeObject;
   object.apiVersion = object.apiVersion || expected.apiVersion;
   object.kind = object.kind || expected.kind;
+  for (const field of ['apiVersion', 'kind'] as const) {
+    if (typeof object[field] !== 'string') {
+      const why = `json: cannot unmarshal ${jsonType(object[field])} into Go struct field .${field} of type string`;
+      throw malformed?.(why) ?? newBadRequest(why);
+    }
+  }
   if (object.apiVersion !== expected.apiVersion || object.kind !== expected.kind) {
     throw wrongType(object, expected, schemas, malformed);
   }
@@ -142,6 +155,10 @@ export function decodeObject(
         throw options.malformed?.(error.message) ?? cannotBeHandled(expected, error.message);
       }
       throw error;
+    }
+    // Go's spec is a struct, which is there whether or not it was sent.
+    if (typeof expected.schema === 'string' && schema.properties?.['spec'] && object['spec'] === undefined) {
+      object['spec'] = {};
     }
     if (typeof expected.schema === 'string') omitEmpty(object);
     else applySchemaDefaults(object, schema, schemas);

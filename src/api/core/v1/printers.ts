@@ -166,7 +166,7 @@ export const eventPrinter = printer(
       lastSeen = since(event.series.lastObservedTime, context);
       occurrences = event.series.count ?? 0;
     }
-    const { kind = '', name = '', fieldPath = '' } = event.involvedObject;
+    const { kind = '', name = '', fieldPath = '' } = event.involvedObject ?? {};
     return [
       lastSeen,
       event.type ?? '',

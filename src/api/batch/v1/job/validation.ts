@@ -1,7 +1,9 @@
 /** Upstream: pkg/apis/batch/validation/validation.go (1.36). */
 import {
   deepEqual,
+  FormatError,
   isDns1123Label,
+  type Selector,
   selectorFromLabelSelector,
   validateLabelSelector,
 } from '../../../../apimachinery/index.ts';
@@ -200,8 +202,18 @@ function validateGeneratedSelector(job: Place): void {
     if (actual === undefined) labels.key(name).required(`must be '${value}'`);
     else if (actual !== value) labels.key(name).invalid(`must be '${value}'`, labels.value);
   }
-  if (!selectorFromLabelSelector(spec.selector).matches(expected)) {
+  if (selectorOf(spec.selector)?.matches(expected) === false) {
     job.child('spec', 'selector').invalid('`selector` not auto-generated');
+  }
+}
+
+/** Undefined for what is no selector, which is told elsewhere. */
+function selectorOf(selector: Parameters<typeof selectorFromLabelSelector>[0]): Selector | undefined {
+  try {
+    return selectorFromLabelSelector(selector);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
   }
 }
 

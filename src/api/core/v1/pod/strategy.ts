@@ -30,7 +30,7 @@ function mergeAllLabelKeys(spec: PodSpec, labels: Readonly<Record<string, string
   for (const affinity of [spec.affinity?.podAffinity, spec.affinity?.podAntiAffinity]) {
     for (const term of affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) mergeLabelKeys(term, labels);
     for (const weighted of affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []) {
-      mergeLabelKeys(weighted.podAffinityTerm, labels);
+      if (weighted.podAffinityTerm) mergeLabelKeys(weighted.podAffinityTerm, labels);
     }
   }
   for (const constraint of spec.topologySpreadConstraints ?? []) mergeLabelKeys(constraint, labels);

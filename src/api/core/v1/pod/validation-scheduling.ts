@@ -194,7 +194,7 @@ function validatePodAffinity(affinity: PodAffinity, path: FieldPath, errors: Fie
   for (const [index, weighted] of (affinity[preferred] ?? []).entries()) {
     const at = path.child(preferred).index(index);
     if (weighted.weight <= 0 || weighted.weight > 100) errors.invalid(at.child('weight'), weighted.weight, weightRange);
-    validateAffinityTerm(weighted.podAffinityTerm, at.child('podAffinityTerm'), errors);
+    validateAffinityTerm(weighted.podAffinityTerm ?? {}, at.child('podAffinityTerm'), errors);
   }
 }
 
@@ -208,7 +208,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: FieldPath
     for (const [index, term] of (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       const termPath = at.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
       if (term.weight <= 0 || term.weight > 100) errors.invalid(termPath.child('weight'), term.weight, weightRange);
-      validateNodeTerm(term.preference, false, termPath.child('preference'), errors);
+      validateNodeTerm(term.preference ?? {}, false, termPath.child('preference'), errors);
     }
   }
   if (podAffinity) validatePodAffinity(podAffinity, path.child('podAffinity'), errors);

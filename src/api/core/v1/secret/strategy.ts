@@ -48,7 +48,7 @@ function validateByType(secret: Readonly<Secret>, errors: FieldErrorList): void 
       errors.required(dataPath.key('password'));
     }
   }
-  for (const key of requiredKeys[type] ?? []) {
+  for (const key of Object.hasOwn(requiredKeys, type) ? requiredKeys[type]! : []) {
     if (data[key] === undefined) errors.required(dataPath.key(key));
     else if (type.startsWith('kubernetes.io/dockerc')) validateDockerConfig(secret, key, errors);
   }
