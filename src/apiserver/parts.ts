@@ -13,6 +13,7 @@ import { json, NonResourceRouter } from './discovery/router.ts';
 import { installVersion } from './discovery/version.ts';
 import { buildChain, type FlowControlHook } from './filters/chain.ts';
 import { MaxInFlight, type MaxInFlightOptions } from './filters/max-in-flight.ts';
+import { type ComponentCheck, componentStatuses } from './health/component-status.ts';
 import { HealthChecks } from './health/health.ts';
 import { RequestMetrics } from './health/metrics.ts';
 import { OpenApi, type OpenApiDocuments } from './openapi/openapi.ts';
@@ -52,6 +53,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   advertise?(): AdvertisedAddress | undefined;
   /** Objects that every cluster of this composition has: made when missing, never changed. */
   readonly addons?: readonly KubeObject[];
+  /** Components besides etcd that `componentstatuses` tells of. */
+  readonly components?: ReadonlyMap<string, ComponentCheck>;
   /** Answers reads of virtual resources, by resource. */
   readonly reads?: ReadonlyMap<string, VirtualRead>;
   /** PEM of `--client-ca-file`, published for extension API servers. */
@@ -119,7 +122,11 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   const services = new ServiceAllocator({ reader, prng }, options);
 
   const health = new HealthChecks();
-  const metrics = new RequestMetrics();
+  const metrics = new RequestMetrics({
+    version: options.version,
+    stats: () => core.stats?.() ?? [],
+    definitions: () => core.served.definitions(),
+  });
   const router = new NonResourceRouter();
   new Discovery(core.served, () => options.serverAddress?.() ?? '127.0.0.1:6443').install(router);
   if (options.openApi) new OpenApi(options.openApi(core), core.served).install(router);
@@ -132,7 +139,9 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   const flowControl: FlowControlHook | undefined = options.maxInFlight && new MaxInFlight(options.maxInFlight);
   let bootstrapped = false;
   health.add('log', () => {});
-  health.add('etcd', async () => void (await core.kv.status()));
+  const etcd = async () => void (await core.kv.status());
+  const components = new Map([...(options.components ?? []), ['etcd-0', etcd]]);
+  health.add('etcd', etcd);
   health.add('informer-sync', () => requireTrue(bootstrapped), ['readyz']);
   for (const hook of [
     'rbac/bootstrap-roles',
@@ -146,7 +155,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     admission: admissionChain([escalationCheck({ rbac, authorizer }), ...selected]),
     hooks: new Map([['services', services]]),
     virtual,
-    ...(options.reads ? { reads: options.reads } : {}),
+    reads: new Map([['componentstatuses', componentStatuses(components)], ...(options.reads ?? [])]),
     authorizer,
     health,
     metrics,

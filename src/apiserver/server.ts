@@ -18,6 +18,7 @@ import type {
   NodeDialer,
   ObjectReader,
   ResourceKey,
+  ResourceStats,
   ServedResources,
   ServerCore,
   ServerParts,
@@ -169,6 +170,7 @@ export class ApiServer implements ServedResources {
       prng,
       log,
       synced: this.#hub.synced,
+      stats: () => this.#stats(),
       waitForCache: async () => {
         await this.#hub.freshRevision();
       },
@@ -178,6 +180,15 @@ export class ApiServer implements ServedResources {
     await this.#hub.synced;
     await this.#parts.poststart?.(this.#tasks.signal);
     this.#ready = true;
+  }
+
+  #stats(): ResourceStats[] {
+    return [...this.#byResource.values()].flatMap(([registry]) => {
+      if (!registry || registry.definition.virtual) return [];
+      const { definition, cache } = registry;
+      const { group, version, plural: resource } = definition;
+      return [{ group, version, resource, objects: cache.size, watchers: cache.watcherCount }];
+    });
   }
 
   #resources(): Handler {

@@ -160,6 +160,8 @@ export interface ServerCore {
   readonly log: Logger;
   /** The caches hold the store's state. */
   readonly synced: Promise<void>;
+  /** What the caches hold and who watches them, for metrics. */
+  stats?(): readonly ResourceStats[];
   /** Resolves when the caches hold all that was written before the call. */
   waitForCache(): Promise<void>;
   /**
@@ -185,6 +187,15 @@ export interface ServerParts {
   chain(resources: Handler): Dispatch;
   /** Work after the caches are synced and before the server is ready: bootstrap RBAC, priority classes, allocator state. */
   poststart?(signal: AbortSignal): Promise<void>;
+}
+
+/** Of one resource, in its preferred version. */
+export interface ResourceStats {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly objects: number;
+  readonly watchers: number;
 }
 
 /** Read-only, synchronous view of the watch cache; objects are frozen and shared. */

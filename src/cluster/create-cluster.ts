@@ -228,6 +228,10 @@ class RunningCluster implements Cluster {
             advertise: () => ({ address: settings.advertiseAddress ?? '192.168.0.10', port: this.apiPort ?? 6443 }),
             clientCa: this.#clientCa(),
             addons,
+            components: new Map([
+              ['controller-manager', () => runs(this.#controllers.size > 0)],
+              ['scheduler', () => runs(this.#options.scheduler !== false)],
+            ]),
             reads: metricsReads(
               () => this.server.reader,
               () => this.nodes,
@@ -521,4 +525,9 @@ function controllerNames(words: readonly string[] | undefined): ReadonlySet<stri
 function addressIn(cidr: string, at: bigint): string {
   const { base, family } = parseCidr(cidr)!;
   return numberToIp(base + at, family);
+}
+
+/** What `componentstatuses` shows of a component that was not started. */
+function runs(started: boolean): void {
+  if (!started) throw new Error('it does not run');
 }

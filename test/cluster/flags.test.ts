@@ -31,6 +31,12 @@ it('without nodes, scheduler and controllers only the API server acts', async ()
   expect(cluster.server.reader.list('replicasets.apps')).toEqual([]);
   expect(cluster.server.reader.list('serviceaccounts')).toEqual([]);
   expect(cluster.scheduler).toBeUndefined();
+  const { body } = await cluster.transport.request({ method: 'GET', path: '/api/v1/componentstatuses' });
+  expect((body as any).items.map((item: any) => `${item.metadata.name} ${item.conditions[0].status}`)).toEqual([
+    'controller-manager False',
+    'etcd-0 True',
+    'scheduler False',
+  ]);
   expect(cluster.server.revision - revision).toBeLessThan(10);
 });
 

@@ -10,11 +10,11 @@ export function gitVersion(klabVersion: string): string {
   return `v${major}.${minor}.${patch}+klab.${klabVersion}`;
 }
 
-/** `/version`. Upstream: apimachinery/pkg/version/types.go. */
-export function installVersion(router: NonResourceRouter, klabVersion: string): void {
+/** What `/version` says. Upstream: apimachinery/pkg/version/types.go. */
+export function versionInfo(klabVersion: string) {
   const { major, minor } = kubernetesVersion;
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  const info = {
+  return {
     major,
     minor,
     emulationMajor: major,
@@ -29,5 +29,9 @@ export function installVersion(router: NonResourceRouter, klabVersion: string): 
     compiler: 'v8',
     platform,
   };
+}
+
+export function installVersion(router: NonResourceRouter, klabVersion: string): void {
+  const info = versionInfo(klabVersion);
   router.exact('/version', () => json(info));
 }

@@ -26,8 +26,9 @@ import { isLongRunning, parseRequestInfo } from './request-info.ts';
 
 /** Sees every request that was authenticated, before and after it is answered. */
 export interface AuditHook {
-  /** Called once the answer (or its first byte) is known; `code` is the HTTP status. */
-  completed(context: RequestContext, requestor: UserInfo, code: number): void;
+  received?(context: RequestContext): void;
+  /** Called once the answer (or its first byte) is known; `code` is the HTTP status, `elapsedMs` wall time. */
+  completed(context: RequestContext, requestor: UserInfo, code: number, elapsedMs: number): void;
 }
 
 /** Priority and fairness: may hold a request back or refuse it (429); what it returns is called when the request is over. */
@@ -79,6 +80,8 @@ export function buildChain(deps: ChainDeps, options: ChainOptions = {}): Dispatc
       warnings,
       startedAt,
     };
+    const began = deps.wallClock.monotonic();
+    deps.audit?.received?.(context);
     let code = 500;
     try {
       const user = impersonate(request, requestor, deps.authorizer);
@@ -99,7 +102,7 @@ export function buildChain(deps: ChainDeps, options: ChainOptions = {}): Dispatc
       if (failure instanceof StatusError) code = failure.code;
       throw failure;
     } finally {
-      deps.audit?.completed(context, requestor, code);
+      deps.audit?.completed(context, requestor, code, deps.wallClock.monotonic() - began);
     }
   };
 

@@ -129,8 +129,22 @@ describe('other paths', () => {
     const router = new NonResourceRouter();
     const metrics = new RequestMetrics();
     metrics.install(router);
-    for (let i = 0; i < 2; i++) metrics.completed(context('/api/v1/namespaces/a/pods'), undefined, 200);
+    const pods = context('/api/v1/namespaces/a/pods');
+    for (let i = 0; i < 2; i++) {
+      metrics.received(pods);
+      metrics.completed(pods, undefined, 200, 30);
+    }
+    metrics.received(context('/api/v1/namespaces/a/pods', {}, 'POST'));
     const text = contentOf(await router.handle(context('/metrics')));
+    const labels =
+      'component="apiserver",dry_run="",group="",resource="pods",scope="namespace",subresource="",verb="LIST",version="v1"';
+    expect(text).toContain(`apiserver_request_duration_seconds_bucket{${labels},le="0.025"} 0`);
+    expect(text).toContain(`apiserver_request_duration_seconds_bucket{${labels},le="0.05"} 2`);
+    expect(text).toContain(`apiserver_request_duration_seconds_bucket{${labels},le="+Inf"} 2`);
+    expect(text).toContain(`apiserver_request_duration_seconds_sum{${labels}} 0.06`);
+    expect(text).toContain('apiserver_current_inflight_requests{request_kind="mutating"} 1');
+    expect(text).toContain('kubernetes_build_info{');
+    expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toContain(
       'apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="pods",scope="namespace",subresource="",verb="LIST",version="v1"} 2',
     );
