@@ -138,7 +138,7 @@ export class MemoryKV implements KV {
         lease: op.put.lease ?? 0,
       };
       this.#now.set(key, kv);
-      events.push({ type: 'put', kv });
+      events.push({ type: 'put', kv, ...(prev ? { prevKv: prev } : {}) });
       return { op: 'put', put: { header: { ...this.#header(), revision } } };
     }
     if (op.op !== 'deleteRange') throw new Error('nested transactions are not needed here');
@@ -149,13 +149,18 @@ export class MemoryKV implements KV {
       events.push({
         type: 'delete',
         kv: { key: kv.key, value: new Uint8Array(), createRevision: 0, modRevision: revision, version: 0, lease: 0 },
+        prevKv: kv,
       });
     }
     return { op: 'deleteRange', deleteRange: { header: this.#header(), deleted: gone.length, prevKvs: [] } };
   }
 
   #send(watcher: Watcher, revision: number, events: readonly StoreEvent[]): void {
-    const wanted = events.filter((event) => this.#matches(watcher.request, text(event.kv.key)));
+    // The value before is gone once a compaction has passed the revision before.
+    const withPrev = watcher.request.prevKv && revision > this.compacted;
+    const wanted = events
+      .filter((event) => this.#matches(watcher.request, text(event.kv.key)))
+      .map((event) => (withPrev ? event : { type: event.type, kv: event.kv }));
     if (wanted.length > 0) watcher.queue.push({ revision, events: wanted });
   }
 
@@ -165,6 +170,10 @@ export class MemoryKV implements KV {
     const watcher = { request, queue };
     queue.push({ revision: this.revision, events: [], created: true });
     const start = request.startRevision ?? this.revision + 1;
+    if (start < this.compacted) {
+      queue.push({ revision: this.revision, events: [], canceled: true, compactRevision: this.compacted });
+      queue.close();
+    }
     for (const { revision, events } of this.#log) if (revision >= start) this.#send(watcher, revision, events);
     this.#watchers.add(watcher);
     return {

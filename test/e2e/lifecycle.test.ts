@@ -59,6 +59,28 @@ describe('klab up, status, ls, down', () => {
     expect(await lab.json('get', 'configmap', 'kept')).toEqual(before);
   });
 
+  it('a watch goes on after a restart where it was, missing nothing', async () => {
+    const watchFrom = async (revision: string) => {
+      const query = `watch=true&resourceVersion=${revision}&timeoutSeconds=1&fieldSelector=metadata.name=resumed`;
+      const lines = await lab.kubectl('get', '--raw', `/api/v1/namespaces/default/configmaps?${query}`);
+      return lines
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+    };
+    const { resourceVersion } = (await lab.json('get', 'configmap', 'kept')).metadata;
+    await lab.kubectl('create', 'configmap', 'resumed', '--from-literal=a=1');
+    await lab.kubectl('label', 'configmap', 'resumed', 'x=y');
+    await lab.kubectl('delete', 'configmap', 'resumed');
+    const before = await watchFrom(resourceVersion);
+    await lab.klab('down');
+    await lab.klab('up');
+    const after = await watchFrom(resourceVersion);
+    expect(after.map(({ type }) => type)).toEqual(['ADDED', 'MODIFIED', 'DELETED']);
+    expect(after).toEqual(before);
+    expect(await watchFrom(after[1].object.metadata.resourceVersion)).toEqual(before.slice(2));
+  });
+
   it('a server killed with -9 leaves a cluster that comes up again', async () => {
     await lab.kubectl('create', 'configmap', 'acknowledged');
     process.kill((await status()).pid, 'SIGKILL');

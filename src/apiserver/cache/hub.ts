@@ -7,6 +7,7 @@ import type { WatchResponse } from '../../etcd/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
 import { keyBytes, keyText, prefixEnd, registryRoot } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { reachBack } from './history.ts';
 import { ResourceCache, type ResourceCacheOptions } from './resource-cache.ts';
 
 /** Keys read per request when the caches load. */
@@ -33,6 +34,9 @@ export class CacheHub {
   #reading: Promise<number> | undefined;
   #nextReading: Promise<number> | undefined;
   #requestProgress: (() => void) | undefined;
+  /** Readings of the store's history under way, one a cache. */
+  readonly #reaching = new Map<ResourceCache, Promise<boolean>>();
+  readonly #stop = new AbortController();
   #stopped: unknown;
 
   constructor(deps: { store: ObjectStore; clock: Clock; log: Logger }) {
@@ -103,6 +107,7 @@ export class CacheHub {
       }
     } finally {
       this.#stopped = signal.reason ?? new StoppedError();
+      this.#stop.abort(this.#stopped);
       this.#synced.reject(this.#stopped);
       for (const waiter of this.#waiters.splice(0)) waiter.done.reject(this.#stopped);
       for (const cache of this.#caches.values()) cache.stopWatchers();
@@ -118,6 +123,28 @@ export class CacheHub {
     this.#waiters.push({ revision, done });
     this.#requestProgress?.();
     await done.promise;
+  }
+
+  /**
+   * Makes watches of `cache` able to start after `revision`, from the store's history when the window no longer holds
+   * what happened since. Does nothing when the store has not either: starting the watch says so then.
+   */
+  async reachBack(cache: ResourceCache, revision: number): Promise<void> {
+    while (revision < cache.oldestStart && this.#stopped === undefined) {
+      // Who comes while a reading is under way looks again: it may have gone back far enough.
+      const underWay = this.#reaching.get(cache);
+      if (underWay) {
+        await underWay.catch(() => false);
+        continue;
+      }
+      const reading = reachBack(this.#store, cache, revision, this.#stop.signal);
+      this.#reaching.set(cache, reading);
+      try {
+        if (!(await reading)) return;
+      } finally {
+        this.#reaching.delete(cache);
+      }
+    }
   }
 
   /**

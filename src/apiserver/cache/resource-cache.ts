@@ -49,6 +49,14 @@ export class TooOldError extends Error {
   }
 }
 
+/** One change as the store's history tells it; `entry` absent = deleted, `prev` absent = created. */
+export interface PastChange {
+  readonly key: string;
+  readonly revision: number;
+  readonly entry: StoredEntry | undefined;
+  readonly prev: StoredEntry | undefined;
+}
+
 /**
  * Invariants: entries are the store's state at the hub's revision; every watcher has been offered each change after its
  * start exactly once, in revision order; the window holds every change after `window.completeAfter`.
@@ -65,6 +73,7 @@ export class ResourceCache {
   #loaded = false;
   #early: { revision: number; key: string; entry: StoredEntry | undefined }[] = [];
   #version = 0;
+  #loadedAt = 0;
   #lastChange = 0;
   #lists = new Map<string, readonly StoredEntry['object'][]>();
 
@@ -97,6 +106,7 @@ export class ResourceCache {
     for (const watcher of [...this.#watchers]) watcher.stop();
     this.#entries.replace(entries);
     this.#window.reset(revision);
+    this.#loadedAt = revision;
     this.#lastChange = revision;
     this.#indexed = undefined;
     this.#changed();
@@ -112,7 +122,7 @@ export class ResourceCache {
       this.#early.push({ revision, key, entry });
       return;
     }
-    if (revision <= this.#window.completeAfter) return;
+    if (revision <= this.#loadedAt) return;
     const prev = entry ? this.#entries.set(entry) : this.#entries.delete(key);
     if (!entry && !prev) return;
     this.#reindex(prev, entry);
@@ -198,6 +208,35 @@ export class ResourceCache {
     this.#watchers.add(watcher);
     watchers?.add(watcher);
     return watcher;
+  }
+
+  /** A watch may start after this revision or any later one. */
+  get oldestStart(): number {
+    return this.#window.completeAfter;
+  }
+
+  /** More changes than this would not fit. */
+  get mostPastChanges(): number {
+    return this.#window.room;
+  }
+
+  /**
+   * Lets watches start after `revision` already, which is before `oldestStart`.
+   * @param changes all of this resource after `revision` up to `oldestStart` or later, in revision order.
+   * @returns false when they do not fit.
+   */
+  reachBack(revision: number, changes: readonly PastChange[]): boolean {
+    const { completeAfter } = this.#window;
+    if (revision >= completeAfter) return true;
+    const now = this.#clock.monotonic();
+    const events: CacheEvent[] = [];
+    for (const change of changes) {
+      if (change.revision > completeAfter) break;
+      events.push(new CacheEvent(change.key, change.revision, change, now));
+    }
+    if (events.length > this.#window.room) return false;
+    this.#window.extend(events, revision);
+    return true;
   }
 
   /** Tells those who want bookmarks how far they are. */

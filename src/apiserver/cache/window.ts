@@ -35,6 +35,18 @@ export class EventWindow {
     return this.#completeAfter;
   }
 
+  /** Events that `extend` may still add. */
+  get room(): number {
+    return this.#most - this.size;
+  }
+
+  /** Puts older events before those that are held: from then on the window is complete after `revision`. */
+  extend(events: readonly CacheEvent[], revision: number): void {
+    this.#events = [...events, ...this.#events.slice(this.#head)];
+    this.#head = 0;
+    this.#completeAfter = revision;
+  }
+
   /** Forgets everything: what follows is complete after `revision`. */
   reset(revision: number): void {
     this.#events = [];

@@ -76,6 +76,7 @@ async function openWatch(
   } else {
     await waitForVersion(registry, 0);
     start = { kind: 'after', revision: resourceVersion ?? 0 };
+    if (start.revision > 0 && start.revision < cache.oldestStart) await deps.hub.reachBack(cache, start.revision);
   }
   let watcher: CacheWatcher;
   try {

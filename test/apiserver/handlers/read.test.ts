@@ -213,6 +213,7 @@ describe('watch', () => {
     await h.close();
     const { kv } = h;
     for (let i = 0; i < 3; i++) await kv.put({ key: Buffer.from('/x'), value: Buffer.from('y') });
+    await kv.compact(4);
     h = await startHarness({ kv });
     const events = await h.client.watch({ method: 'GET', path: configMaps, query: { resourceVersion: '1' } });
     for await (const event of events) {
