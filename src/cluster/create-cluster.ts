@@ -48,7 +48,8 @@ import { klabRoutes } from './klab-routes.ts';
 import { clusterKubeconfig } from './kubeconfig.ts';
 import { metricsReads } from './metrics.ts';
 import { ServiceNetwork } from './network-hooks.ts';
-import { NodeFleet, nodeConfig } from './nodes.ts';
+import { NodeRecords } from './node-record.ts';
+import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { listenWhereFree } from './ports.ts';
 import { endpointHost, servingHosts, servingPair } from './serving.ts';
@@ -372,7 +373,7 @@ class RunningCluster implements Cluster {
   }
 
   #startComponents(): void {
-    const { nodes = 3, controllers = ['*'], scheduler = true } = this.#options;
+    const { controllers = ['*'], scheduler = true } = this.#options;
     const clientFor = (serviceAccount: string) => {
       const identity = controllerIdentity(serviceAccount);
       return new KubeClient(transportAs(this.server, identity), {
@@ -416,6 +417,8 @@ class RunningCluster implements Cluster {
         network,
         services: networkInformers.informer<Service>('services'),
         volumes: networkInformers.informer<PersistentVolume>('persistentvolumes'),
+        records: new NodeRecords(this.#options.dir),
+        onFailure: (error) => this.#fail(error),
       },
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
@@ -424,7 +427,8 @@ class RunningCluster implements Cluster {
       },
       this.#tasks.signal,
     );
-    for (let i = 1; i <= nodes; i++) this.nodes.add(nodeConfig(i, this.#options.nodeCapacity));
+    this.nodes.open(this.#options.nodes);
+    const nodes = this.nodes.running.length;
     if (nodes > 0) this.#phase(`kubelets: ${nodes} simulated node(s) register themselves`);
   }
 
@@ -455,21 +459,24 @@ class RunningCluster implements Cluster {
 
   /** Ready: all nodes are, and namespace default can take pods. */
   async #untilReady(): Promise<void> {
-    const { nodes = 3 } = this.#options;
+    const { running } = this.nodes;
     const { reader } = this.server;
     const accounts = this.#controllers.has('serviceaccount-controller');
     const rootCa = this.#controllers.has('root-ca-certificate-publisher-controller');
     const ready = () => {
       if (accounts && !reader.get('serviceaccounts', 'default', 'default')) return false;
       if (rootCa && !reader.get('configmaps', 'default', 'kube-root-ca.crt')) return false;
-      const up = reader
-        .list('nodes')
-        .filter((node) => node['status']?.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'));
-      return up.length >= nodes;
+      return running.every((name) =>
+        reader
+          .get('nodes', '', name)
+          ?.['status']?.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'),
+      );
     };
     await this.#untilTrue(ready, 'the cluster does not become ready');
     const has = [...(accounts ? ['its ServiceAccount'] : []), ...(rootCa ? ['kube-root-ca.crt'] : [])];
-    this.#phase(`${nodes} node(s) Ready${has.length > 0 ? `, namespace default has ${has.join(' and ')}` : ''}`);
+    this.#phase(
+      `${running.length} node(s) Ready${has.length > 0 ? `, namespace default has ${has.join(' and ')}` : ''}`,
+    );
   }
 
   /** Waits for a condition of the cluster; a clock that stands still is moved on while the cluster boots. */
@@ -494,7 +501,7 @@ class RunningCluster implements Cluster {
     await this.#door?.close();
     for (const door of this.#etcdDoors) await door.close();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));
-    await this.nodes?.stop().catch(() => {});
+    await this.nodes?.close().catch(() => {});
     await this.#tasks
       .wait()
       .catch((error: unknown) => this.#log.error('stopped with a failure', { error: String(error) }));

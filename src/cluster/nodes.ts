@@ -1,7 +1,7 @@
-/** Simulated nodes: one kubelet each over one runtime and one network. */
+/** Simulated nodes: one kubelet each over one runtime and one network; added, stopped, started, removed. */
 
 import { builtinResources, type PersistentVolume, type Service } from '../api/index.ts';
-import { newServiceUnavailable } from '../apimachinery/index.ts';
+import { isNotFound, newConflict, newNotFound, newServiceUnavailable } from '../apimachinery/index.ts';
 import type {
   Dispatch,
   LogOptions,
@@ -11,22 +11,31 @@ import type {
   ProxyResponse,
   ProxyTarget,
 } from '../apiserver/index.ts';
-import { type Clock, type Logger, type Prng, TaskGroup } from '../base/index.ts';
+import type { Clock, Logger, Prng } from '../base/index.ts';
 import { KubeClient, type SharedInformer } from '../client/index.ts';
 import {
   type ContainerStats,
   type Disks,
   decodeBytes,
   encodeText,
-  Kubelet,
+  type Kubelet,
   kubeletHttp,
   MemoryFabric,
-  type NodeConfig,
-  SimRuntime,
 } from '../kubelet/index.ts';
 import { apiForPods } from './api-for-pods.ts';
-import { nodeIdentity, transportAs } from './identities.ts';
+import { drainNode } from './drain.ts';
+import { identities, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
+import {
+  type NodeRecord,
+  type NodeRecords,
+  type NodeSpec,
+  type NodeState,
+  newRecords,
+  nodesResource,
+  plannedNodes,
+} from './node-record.ts';
+import { SimNode } from './sim-node.ts';
 
 export interface NodeFleetDeps {
   readonly server: { readonly handle: Dispatch };
@@ -36,6 +45,8 @@ export interface NodeFleetDeps {
   readonly network: ServiceNetwork;
   readonly services: SharedInformer<Service>;
   readonly volumes: SharedInformer<PersistentVolume>;
+  readonly records: NodeRecords;
+  readonly onFailure: (error: unknown) => void;
 }
 
 export interface NodeFleetOptions {
@@ -44,77 +55,217 @@ export interface NodeFleetOptions {
   readonly instantContainers?: boolean;
 }
 
-const zones = ['zone-a', 'zone-b', 'zone-c'];
-
-/** `node-1` in zone-a with 192.168.0.11, `node-2` in zone-b, … */
-export function nodeConfig(index: number, capacity: NodeFleetOptions['capacity']): NodeConfig {
-  const host = index + 10;
-  return {
-    name: `node-${index}`,
-    ip: `192.168.${Math.floor(host / 250)}.${(host % 250) + 1}`,
-    region: 'klab',
-    zone: zones[(index - 1) % zones.length]!,
-    instanceType: 'sim',
-    capacity: { cpu: '8', memory: '32Gi', 'ephemeral-storage': '100Gi', pods: '110', ...capacity },
-  };
+/** A machine as `klab node ls` shows it. */
+export interface NodeInfo {
+  readonly name: string;
+  readonly state: NodeState;
+  readonly zone: string;
+  readonly ip: string;
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly boots: number;
 }
 
 /** Where the API server's own connections into the pod network come from. */
 const controlPlane = { ip: '192.168.0.10' };
 const proxyTimeoutMs = 30_000;
 
+interface Member {
+  record: NodeRecord;
+  readonly machine: SimNode;
+}
+
+/**
+ * The machines of a cluster. Errors are StatusErrors in the API's words: NotFound for a node that is none of klab's,
+ * Conflict for one that is already as it is wished to be, BadRequest and AlreadyExists for one that cannot be made.
+ */
 export class NodeFleet implements NodeDialer {
   readonly fabric: MemoryFabric;
   readonly #deps: NodeFleetDeps;
   readonly #options: NodeFleetOptions;
-  readonly #kubelets = new Map<string, Kubelet>();
-  readonly #runtimes: SimRuntime[] = [];
-  readonly #group: TaskGroup;
+  readonly #members = new Map<string, Member>();
+  readonly #signal: AbortSignal;
+  readonly #client: KubeClient;
   /** What volumes hold, whichever node mounts them; a volume that is deleted takes its data along. */
   readonly #disks: Disks = new Map();
+  #nextIndex = 1;
+  /** Changes come one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(deps: NodeFleetDeps, options: NodeFleetOptions, signal: AbortSignal) {
     this.#deps = deps;
     this.#options = options;
-    this.#group = new TaskGroup(signal);
+    this.#signal = signal;
+    this.#client = new KubeClient(transportAs(deps.server, identities.admin), {
+      definitions: builtinResources,
+      userAgent: identities.admin.agent,
+    });
     deps.volumes.addHandler({ onDelete: (volume) => void this.#disks.delete(volume.metadata.uid!) });
     const external = apiForPods(deps.server, controlPlane.ip);
     this.fabric = new MemoryFabric({ clock: deps.clock }, { ...deps.network.hooks(), external });
   }
 
-  get names(): string[] {
-    return [...this.#kubelets.keys()];
+  /** The machines that are remembered, or `wanted` of them; see plannedNodes. */
+  open(wanted: number | undefined): void {
+    const { records } = this.#deps;
+    const planned = plannedNodes(records.read(), wanted, this.#options.capacity);
+    this.#nextIndex = planned.nextIndex;
+    for (const record of planned.nodes) this.#insert(record);
+    this.#remember();
   }
 
-  add(config: NodeConfig): void {
-    const { server, clock, log, services } = this.#deps;
-    const prng = this.#deps.prng.fork(config.name);
-    const transport = transportAs(server, nodeIdentity(config.name));
-    const client = new KubeClient(transport, { definitions: builtinResources, userAgent: 'kubelet/v1.36.0' });
-    const runtime = new SimRuntime(
-      { clock, prng: prng.fork('runtime'), log, fabric: this.fabric },
-      { node: config.name, ...(this.#options.instantContainers && { instant: true }) },
-    );
-    this.#runtimes.push(runtime);
-    const kubelet = new Kubelet(
+  get names(): string[] {
+    return [...this.#members.keys()];
+  }
+
+  /** Names of those whose kubelet runs. */
+  get running(): string[] {
+    return [...this.#members.values()].filter(({ machine }) => machine.kubelet).map(({ record }) => record.config.name);
+  }
+
+  list(): NodeInfo[] {
+    return [...this.#members.values()].map(({ record }) => infoOf(record));
+  }
+
+  /** Machines that join the cluster by themselves. The answer does not wait until they are Ready. */
+  add(spec: NodeSpec & { readonly count?: number } = {}): Promise<NodeInfo[]> {
+    return this.#change(async () => {
+      const { count = 1, ...rest } = spec;
+      const before = [...this.#members.values()].map(({ record }) => record);
+      const made = newRecords(before, this.#nextIndex, count, rest, this.#options.capacity);
+      for (const record of made) {
+        this.#insert(record);
+        this.#nextIndex = record.index + 1;
+      }
+      this.#remember();
+      return made.map(infoOf);
+    });
+  }
+
+  /** The machine goes off: no heartbeat any more, its containers end. The cluster finds out by itself. */
+  stop(name: string): Promise<NodeInfo> {
+    return this.#change(async () => {
+      const member = this.#member(name);
+      if (member.record.state === 'stopped') throw newConflict(nodesResource, name, 'the node is stopped already');
+      await member.machine.powerOff();
+      return this.#became(member, { state: 'stopped' });
+    });
+  }
+
+  /** The machine boots: its kubelet finds the pods that are still its own and starts their containers again. */
+  start(name: string): Promise<NodeInfo> {
+    return this.#change(async () => {
+      const member = this.#member(name);
+      if (member.record.state !== 'stopped') throw newConflict(nodesResource, name, 'the node is running already');
+      const info = this.#became(member, { state: 'running', boots: member.record.boots + 1 });
+      member.machine.startKubelet(member.record.boots);
+      return info;
+    });
+  }
+
+  /**
+   * The machine goes for good, with its Node, Lease and CSINode. With `drain` its pods are evicted first, within their
+   * disruption budgets; otherwise they are what is left of a node that died, and the pod garbage collector's.
+   */
+  async remove(name: string, options: { readonly drain?: boolean; readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#member(name);
+    if (options.drain) await drainNode(this.#client, this.#deps.clock, name, options.signal ?? this.#signal);
+    await this.#change(async () => {
+      await this.#member(name).machine.powerOff();
+      await this.#gone(this.#client.resource('nodes').delete(name));
+      await this.#gone(this.#client.resource('leases').namespace('kube-node-lease').delete(name));
+      await this.#gone(this.#client.resource('csinodes').delete(name));
+      this.#members.delete(name);
+      this.#remember();
+    });
+  }
+
+  /** The node agent ends; containers and their network go on without it. */
+  stopKubelet(name: string): Promise<NodeInfo> {
+    return this.#change(async () => {
+      const member = this.#member(name);
+      const { state } = member.record;
+      if (state !== 'running') {
+        const why = state === 'stopped' ? 'the node is stopped' : 'its kubelet is stopped already';
+        throw newConflict(nodesResource, name, why);
+      }
+      await member.machine.stopKubelet();
+      return this.#became(member, { state: 'kubelet-stopped' });
+    });
+  }
+
+  startKubelet(name: string): Promise<NodeInfo> {
+    return this.#change(async () => {
+      const member = this.#member(name);
+      const { state } = member.record;
+      if (state !== 'kubelet-stopped') {
+        const why = state === 'stopped' ? 'the node is stopped; start the node' : 'its kubelet is running already';
+        throw newConflict(nodesResource, name, why);
+      }
+      const info = this.#became(member, { state: 'running' });
+      member.machine.startKubelet(member.record.boots);
+      return info;
+    });
+  }
+
+  #insert(record: NodeRecord): void {
+    const { server, clock, log, services, prng, onFailure } = this.#deps;
+    const { config } = record;
+    const machine = new SimNode(
       {
-        client,
+        server,
         clock,
-        prng,
-        log: log.child(`kubelet/${config.name}`),
-        runtime,
+        prng: prng.fork(config.name),
+        log,
+        fabric: this.fabric,
         disks: this.#disks,
         services: { list: (namespace) => services.lister.list(namespace), hasSynced: () => services.hasSynced },
+        clusterDns: this.#options.clusterDns,
+        instantContainers: this.#options.instantContainers ?? false,
+        onFailure,
       },
       config,
-      { clusterDNS: [this.#options.clusterDns] },
+      this.#signal,
     );
-    this.#kubelets.set(config.name, kubelet);
-    this.#group.add(kubelet);
+    this.#members.set(config.name, { record, machine });
+    if (record.state === 'running') machine.startKubelet(record.boots);
+  }
+
+  #became(member: Member, change: Pick<NodeRecord, 'state'> & Partial<NodeRecord>): NodeInfo {
+    member.record = { ...member.record, ...change };
+    this.#remember();
+    return infoOf(member.record);
+  }
+
+  #remember(): void {
+    this.#deps.records.write({
+      nextIndex: this.#nextIndex,
+      nodes: [...this.#members.values()].map(({ record }) => record),
+    });
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(work);
+    this.#changing = done.catch(() => {});
+    return done;
+  }
+
+  async #gone(deletion: Promise<unknown>): Promise<void> {
+    try {
+      await deletion;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** @throws StatusError NotFound */
+  #member(name: string): Member {
+    const member = this.#members.get(name);
+    if (!member) throw newNotFound(nodesResource, name);
+    return member;
   }
 
   async podStats(node: string, podUid: string): Promise<readonly ContainerStats[] | undefined> {
-    return this.#kubelets.get(node)?.podStats(podUid);
+    return this.#members.get(node)?.machine.kubelet?.podStats(podUid);
   }
 
   now(): number {
@@ -166,14 +317,19 @@ export class NodeFleet implements NodeDialer {
   }
 
   #kubelet(node: string): Kubelet {
-    const kubelet = this.#kubelets.get(node);
+    const kubelet = this.#members.get(node)?.machine.kubelet;
     if (!kubelet) throw newServiceUnavailable(`the kubelet of node ${node} cannot be reached`);
     return kubelet;
   }
 
-  async stop(): Promise<void> {
-    await this.#group.stop();
-    // Containers outlive a kubelet on purpose; they end with their machine.
-    for (const runtime of this.#runtimes) runtime.close();
+  /** For the end of the cluster: all of it, as it stands. */
+  async close(): Promise<void> {
+    await this.#changing;
+    await Promise.all([...this.#members.values()].map(({ machine }) => machine.close()));
   }
+}
+
+function infoOf({ config, state, boots }: NodeRecord): NodeInfo {
+  const { name, zone = '', ip, capacity = {} } = config;
+  return { name, state, zone, ip, capacity, boots };
 }

@@ -24,7 +24,7 @@ export interface ClusterOptions {
   readonly dir?: string;
   /** Default: sqlite with a folder, memory without. */
   readonly store?: 'sqlite' | 'memory';
-  /** Simulated nodes. Default 3. */
+  /** Simulated nodes. Default: those the folder remembers, as they were left; without any, 3. */
   readonly nodes?: number;
   /** Capacity of each node. Default cpu 8, memory 32Gi, pods 110. */
   readonly nodeCapacity?: Readonly<Record<string, string>>;

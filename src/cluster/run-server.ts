@@ -7,6 +7,7 @@ import { acquireLock, type FolderLock, StorageError } from '../sqlite/index.ts';
 import { createCluster } from './create-cluster.ts';
 import { ClusterError } from './errors.ts';
 import type { ServerMessage, StartRequest } from './launcher.ts';
+import { NodeRecords } from './node-record.ts';
 import {
   type ClusterPaths,
   type ClusterSettings,
@@ -70,7 +71,8 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       name: paths.name,
       dir: paths.dir,
       store: settings.store,
-      nodes: settings.nodes,
+      // What the folder remembers counts, unless this start asks for a number.
+      ...(request.nodes === undefined && new NodeRecords(paths.dir).read() ? {} : { nodes: settings.nodes }),
       etcdMembers: settings.etcdMembers,
       clock: settings.clock,
       seed: settings.seed,
@@ -93,7 +95,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
         etcd: cluster.etcdAccess!,
         kubeconfig: paths.kubeconfig,
         certificates: cluster.certificates!,
-        nodes: settings.nodes,
+        nodes: cluster.nodes.names.length,
         etcdMembers: settings.etcdMembers,
         store: settings.store,
         clock: settings.clock,
@@ -101,7 +103,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       };
       writeFileAtomically(
         paths.settingsFile,
-        `${JSON.stringify({ ...settings, apiPort: cluster.apiPort, etcdPorts: cluster.etcdPorts }, null, 2)}\n`,
+        `${JSON.stringify({ ...settings, nodes: cluster.nodes.names.length, apiPort: cluster.apiPort, etcdPorts: cluster.etcdPorts }, null, 2)}\n`,
       );
       writeFileAtomically(paths.serverFile, `${JSON.stringify(info, null, 2)}\n`);
       options.onReady(info);

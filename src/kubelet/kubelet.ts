@@ -111,7 +111,7 @@ export class Kubelet implements Runnable {
       {
         api: this.#api,
         clock: this.#clock,
-        prng: this.#deps.prng,
+        machine: this.#deps.machine ?? this.#deps.prng.fork('machine'),
         log: this.#log,
         runtime: this.#runtime,
         events: this.#events,
@@ -132,6 +132,7 @@ export class Kubelet implements Runnable {
         onDelete: (pod) => this.#onPodGone(pod as Pod),
       });
       group.add(this.#pods);
+      group.spawn('orphans', (inner) => this.#removeOrphans(inner));
       await group.wait();
     } finally {
       stopEvents();
@@ -375,6 +376,14 @@ export class Kubelet implements Runnable {
     const { sandboxes, containers } = await this.#podRuntime.status(uid);
     for (const container of containers) await this.#runtime.removeContainer(container.id);
     for (const sandbox of sandboxes) await this.#runtime.removePodSandbox(sandbox.id);
+  }
+
+  /** Pods that went away while no kubelet looked leave the runtime. Upstream: HandlePodCleanups. */
+  async #removeOrphans(signal: AbortSignal): Promise<void> {
+    const left = await this.#runtime.listPodUids();
+    if (left.length === 0) return;
+    await this.#pods.waitForSync(signal);
+    for (const uid of left) if (!this.#workers.has(uid)) await this.#removeFromRuntime(uid);
   }
 
   #latest(uid: string): Pod | undefined {

@@ -19,7 +19,7 @@ import type { EventSink, KubeletOptions, NodeConfig } from './types.ts';
 export interface NodeAgentDeps {
   readonly api: NodeApi;
   readonly clock: Clock;
-  readonly prng: Prng;
+  readonly machine: Prng;
   readonly log: Logger;
   readonly runtime: ContainerRuntime;
   readonly events: EventSink;
@@ -57,7 +57,8 @@ export class NodeAgent {
     this.#deps = deps;
     this.#config = config;
     this.#timing = timing;
-    this.#identity = nodeIdentity(deps.prng.fork('machine'));
+    const identity = nodeIdentity(deps.machine);
+    this.#identity = config.bootID === undefined ? identity : { ...identity, bootID: config.bootID };
   }
 
   /** The Node as last answered by the API. */
@@ -208,6 +209,11 @@ export class NodeAgent {
 
   #recordTransition(old: any, status: any): void {
     const { name } = this.#config;
+    const { bootID } = status.nodeInfo;
+    if (old.nodeInfo?.bootID && old.nodeInfo.bootID !== bootID) {
+      const message = `Node ${name} has been rebooted, boot id: ${bootID}`;
+      this.#deps.events.event(this.reference, 'Warning', 'Rebooted', message);
+    }
     for (const [type, healthy, sick] of transitions) {
       const statusOf = (s: any) => s.conditions?.find((c: any) => c.type === type)?.status;
       if (statusOf(old) === statusOf(status)) continue;

@@ -24,6 +24,8 @@ export interface NodeConfig {
   readonly providerID?: string;
   readonly unschedulable?: boolean;
   readonly kubeletPort?: number;
+  /** Changes with every start of the machine. Default: one by the seed. */
+  readonly bootID?: string;
 }
 
 export interface KubeletDeps {
@@ -31,6 +33,8 @@ export interface KubeletDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly prng: Prng;
+  /** Where the machine's ids come from. Default: `prng`. */
+  readonly machine?: Prng;
   readonly log: Logger;
   readonly runtime: ContainerRuntime;
   /** Default: a broadcaster of its own that writes Events as `kubelet`. */

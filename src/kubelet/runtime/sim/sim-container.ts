@@ -66,6 +66,7 @@ export class SimContainer {
   #exitCode = 0;
   #reason = '';
   #message = '';
+  #lost = false;
   #process: Process | undefined;
   #done: Promise<void> = Promise.resolve();
 
@@ -140,6 +141,13 @@ export class SimContainer {
   kill(): void {
     this.#process?.kill(137);
     for (const exec of this.#execs) exec.kill(137);
+  }
+
+  /** The machine went down with it: containerd's answer for a container whose end nobody saw. */
+  lost(): void {
+    if (this.#state !== 'running') return;
+    this.#lost = true;
+    this.kill();
   }
 
   status(): RuntimeContainerStatus {
@@ -311,8 +319,8 @@ export class SimContainer {
     this.#streams.close();
     this.#state = 'exited';
     this.#finishedAt = this.#deps.clock.now();
-    this.#exitCode = exitCode;
-    this.#reason = exitCode === 0 ? 'Completed' : 'Error';
+    this.#exitCode = this.#lost ? 255 : exitCode;
+    this.#reason = this.#lost ? 'Unknown' : exitCode === 0 ? 'Completed' : 'Error';
     this.log.close();
     this.#message = await this.#terminationMessage(exitCode);
     this.#deps.onExit(this);

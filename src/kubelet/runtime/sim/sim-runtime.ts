@@ -102,6 +102,21 @@ export class SimRuntime implements ContainerRuntime {
     for (const container of this.#containers.values()) container.kill();
   }
 
+  /**
+   * The machine loses its power: processes and the pod network end, images and the remains of containers stay on its
+   * disk. What containerd finds after the next start: containers that ended it does not know how (255, Unknown), and
+   * sandboxes that are not ready.
+   */
+  powerOff(): void {
+    for (const container of this.#containers.values()) container.lost();
+    for (const sandbox of this.#sandboxes.values()) {
+      if (!sandbox.ready) continue;
+      sandbox.ready = false;
+      if (sandbox.config.hostNetwork) continue;
+      for (const ip of sandbox.ips) this.#deps.fabric.release(sandbox.config.node.name, ip);
+    }
+  }
+
   async runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string> {
     const { clock, fabric } = this.#deps;
     const delay = this.#options.sandboxMs ?? 10;
@@ -198,6 +213,9 @@ export class SimRuntime implements ContainerRuntime {
     const container = this.#container(containerId);
     const delay = this.#options.startMs ?? 10;
     if (delay > 0) await this.#deps.clock.sleep(delay);
+    if (!container.sandbox.ready) {
+      throw new RuntimeError('Unknown', `failed to start container "${containerId}": sandbox container is not running`);
+    }
     container.start();
     this.#emit({ type: 'started', containerId, podUid: container.podUid });
   }
