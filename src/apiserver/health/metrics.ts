@@ -212,7 +212,8 @@ export class RequestMetrics implements AuditHook {
 }
 
 async function loadProcessMetrics(): Promise<() => Promise<string>> {
-  const { collectDefaultMetrics, Registry } = await import('prom-client');
+  // The default export: a bundle of a CommonJS package has no other names.
+  const { collectDefaultMetrics, Registry } = (await import('prom-client')).default;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return () => registry.metrics();
