@@ -1,16 +1,10 @@
 /** The protocols of exec and port-forward that kubectl does not speak, and refusals, with raw sockets. */
-import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newBadRequest } from '../../src/apimachinery/index.ts';
 import type { NodeDialer } from '../../src/apiserver/index.ts';
-import {
-  type ByteStream,
-  SpdyConnection,
-  type SpdyStream,
-  socketByteStream,
-  WebSocketConnection,
-} from '../../src/wire/index.ts';
+import { type ByteStream, SpdyConnection, type SpdyStream, WebSocketConnection } from '../../src/wire/index.ts';
 import { type HttpsServer, startHttpsServer } from './https-server.ts';
+import { requestUpgrade, webSocketHeaders } from './upgrade-request.ts';
 
 /** Answers as a node would: commands are `echo`, `exit N`, `upper`, `forever`. */
 const aborted: string[] = [];
@@ -74,59 +68,10 @@ beforeAll(async () => {
 });
 afterAll(() => https.close());
 
-interface Upgraded {
-  readonly head: string;
-  readonly bytes: ByteStream;
-  readonly socket: TLSSocket;
-  /** What follows the head, for answers that are no upgrade. */
-  body(): Promise<string>;
-}
+const upgrade = (method: string, path: string, headers: Record<string, string>) =>
+  requestUpgrade(https, method, path, headers);
 
-/** Sends a request and reads the head of its answer. */
-function upgrade(method: string, path: string, headers: Record<string, string>): Promise<Upgraded> {
-  const { admin, ca } = https.pki;
-  const socket = connect({
-    host: '127.0.0.1',
-    port: https.port,
-    ca: ca.cert,
-    cert: admin.cert,
-    key: admin.key,
-    servername: 'localhost',
-    ALPNProtocols: ['http/1.1'],
-  });
-  const all = { Host: 'localhost', Connection: 'Upgrade', ...headers };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
-  return new Promise((resolve, reject) => {
-    let seen = Buffer.alloc(0);
-    const onData = (chunk: Buffer) => {
-      seen = Buffer.concat([seen, chunk]);
-      const end = seen.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      socket.off('data', onData);
-      socket.pause();
-      const bytes = socketByteStream(socket, seen.subarray(end + 4));
-      resolve({
-        head: seen.toString('latin1', 0, end),
-        bytes,
-        socket,
-        body: async () => {
-          let text = '';
-          for await (const chunk of bytes) text += Buffer.from(chunk);
-          return text;
-        },
-      });
-    };
-    socket.on('data', onData).on('error', reject);
-  });
-}
-
-const ws = (protocol?: string) => ({
-  Upgrade: 'websocket',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  ...(protocol === undefined ? {} : { 'Sec-WebSocket-Protocol': protocol }),
-});
+const ws = webSocketHeaders;
 const spdy = (protocols?: string) => ({
   Upgrade: 'SPDY/3.1',
   'Content-Length': '0',

@@ -2,6 +2,7 @@ import { newUnauthorized } from '../../apimachinery/index.ts';
 import type { Authenticator, ServerRequest, UserInfo } from '../types.ts';
 import { InvalidTokenError, type ServiceAccountTokenAuthenticator } from './service-account-tokens.ts';
 import { anonymousUser, authenticatedGroup, unauthenticatedGroup } from './user.ts';
+import { subprotocolToken } from './websocket-protocol.ts';
 
 export interface AuthenticatorDeps {
   readonly serviceAccounts?: ServiceAccountTokenAuthenticator;
@@ -22,7 +23,7 @@ export type TokenResult =
   | { readonly error: string };
 
 /**
- * Client certificate, then bearer token, then anonymous. Wrong credentials are refused with 401 unless another kind of
+ * Client certificate, then bearer token (a header, or a WebSocket's subprotocol), then anonymous. Wrong credentials are refused with 401 unless another kind of
  * credential of the same request is good; no credentials at all make `system:anonymous`.
  * Upstream: pkg/kubeapiserver/authenticator/config.go.
  */
@@ -44,7 +45,9 @@ export class RequestAuthenticator implements Authenticator {
     if (clientCertificate && !badCertificate && clientCertificate.commonName !== '') {
       return this.#certificateUser(clientCertificate);
     }
-    const token = bearerToken(request.headers['authorization']);
+    const token =
+      bearerToken(request.headers['authorization']) ??
+      (request.headers['upgrade'] === undefined ? undefined : subprotocolToken(request));
     if (token !== undefined) {
       const result = this.authenticateToken(token);
       if ('error' in result) throw newUnauthorized();

@@ -5,6 +5,7 @@ import type { Prng } from '../../base/index.ts';
 import { decodeObject } from '../registry/decode.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import { warn } from '../registry/request.ts';
+import { watchOverWebSocket } from '../streaming/websocket-response.ts';
 import type {
   HandlerKey,
   NodeDialer,
@@ -58,7 +59,7 @@ export async function handleResource(deps: ResourceHandlerDeps, context: Request
     case 'list':
       return listHandler(registry, context);
     case 'watch':
-      return watchHandler(registry, context);
+      return watchOverWebSocket(context, () => watchHandler(registry, context));
     case 'create':
       return createHandler(registry, context);
     case 'update':

@@ -17,6 +17,7 @@ import type { ResourceRegistry } from '../registry/registry.ts';
 import { scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
 import { streamingHandler } from '../streaming/connect.ts';
 import { proxyHandler } from '../streaming/proxy.ts';
+import { streamOverWebSocket } from '../streaming/websocket-response.ts';
 import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
 import { requireObject } from './body.ts';
 import { evictionHandler } from './eviction.ts';
@@ -62,7 +63,7 @@ export async function subresourceHandler(
       if (verb === 'update') return finalizeHandler(registry, context);
       break;
     case 'log':
-      if (verb === 'get') return podLogHandler(registry, context, deps.nodes);
+      if (verb === 'get') return streamOverWebSocket(context, () => podLogHandler(registry, context, deps.nodes));
       break;
     case 'exec':
     case 'attach':
