@@ -113,7 +113,7 @@ function contentOf(body: ResponseBody): unknown {
     case 'object':
       return body.object;
     case 'list':
-      return { ...body.head, items: body.items.map((item) => item.object) };
+      return { ...body.head, [body.field ?? 'items']: body.items.map((item) => item.object) };
     case 'bytes': {
       const text = Buffer.from(body.bytes).toString('utf8');
       return body.contentType.startsWith('application/json') ? JSON.parse(text) : text;

@@ -111,7 +111,10 @@ export type ResponseBody =
   /** A list: items bring their cached encodings, so that big lists are joined, not encoded. */
   | {
       readonly kind: 'list';
-      readonly head: { apiVersion: string; kind: string; metadata: object };
+      /** All but the items. */
+      readonly head: { readonly apiVersion: string; readonly kind: string; readonly metadata: object };
+      /** Under which field the items stand. Default `items`. */
+      readonly field?: 'items' | 'rows';
       readonly items: readonly { readonly object: object; encoded(): Uint8Array; protobuf(): Uint8Array }[];
     }
   | {

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/index.ts';
 import type { StoredEntry, View } from '../storage/entry.ts';
 import type { EncodedWatchEvent } from '../types.ts';
 import { bookmarkEvent, CacheEvent } from './event.ts';
+import { LabelIndex, worthIndexing } from './label-index.ts';
 import { SortedEntries } from './sorted-entries.ts';
 import { CacheWatcher, formOf, passes, type Selection, selects } from './watcher.ts';
 import { EventWindow, type WindowOptions } from './window.ts';
@@ -70,6 +71,7 @@ export class ResourceCache {
   readonly #watchers = new Set<CacheWatcher>();
   readonly #indexedWatchers = new Map<string, Set<CacheWatcher>>();
   #indexed: Map<string, Map<string, StoredEntry>> | undefined;
+  readonly #byLabel = new LabelIndex();
   #loaded = false;
   #early: { revision: number; key: string; entry: StoredEntry | undefined }[] = [];
   #version = 0;
@@ -109,6 +111,7 @@ export class ResourceCache {
     this.#loadedAt = revision;
     this.#lastChange = revision;
     this.#indexed = undefined;
+    this.#byLabel.clear();
     this.#changed();
     this.#loaded = true;
     const early = this.#early;
@@ -126,6 +129,7 @@ export class ResourceCache {
     const prev = entry ? this.#entries.set(entry) : this.#entries.delete(key);
     if (!entry && !prev) return;
     this.#reindex(prev, entry);
+    if (!this.#byLabel.empty) this.#byLabel.update(prev, entry);
     this.#changed();
     this.#lastChange = revision;
     const now = this.#clock.monotonic();
@@ -293,14 +297,14 @@ export class ResourceCache {
       const entry = this.#entries.get(selection.key);
       return entry && (start === undefined || entry.key >= start) ? [entry] : [];
     }
-    if (selection.indexed === undefined || !this.index) return this.#entries.range(selection.prefix, start);
-    const found = this.#indexNow().get(selection.indexed);
-    if (!found) return [];
-    const out: StoredEntry[] = [];
-    for (const entry of found.values()) {
-      if (entry.key.startsWith(selection.prefix) && (start === undefined || entry.key >= start)) out.push(entry);
+    if (selection.indexed !== undefined && this.index) {
+      return inRange(this.#indexNow().get(selection.indexed)?.values() ?? [], selection, start);
     }
-    return out.sort((a, b) => (a.key < b.key ? -1 : 1));
+    if (selection.labels && this.#entries.size >= worthIndexing) {
+      const labelled = this.#byLabel.candidates(selection.labels, () => this.#entries.range(this.prefix));
+      if (labelled) return inRange(labelled, selection, start);
+    }
+    return this.#entries.range(selection.prefix, start);
   }
 
   /** Built when first asked for: it needs every object decoded. */
@@ -331,4 +335,13 @@ export class ResourceCache {
       bucket.set(entry!.key, entry!);
     }
   }
+}
+
+/** Those in the selection's namespace from `start` on, in key order. */
+function inRange(entries: Iterable<StoredEntry>, { prefix }: Selection, start: string | undefined): StoredEntry[] {
+  const out: StoredEntry[] = [];
+  for (const entry of entries) {
+    if (entry.key.startsWith(prefix) && (start === undefined || entry.key >= start)) out.push(entry);
+  }
+  return out.sort((a, b) => (a.key < b.key ? -1 : 1));
 }

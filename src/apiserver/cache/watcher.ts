@@ -1,3 +1,4 @@
+import type { Requirement } from '../../apimachinery/index.ts';
 import { yieldToEventLoop } from '../../base/index.ts';
 import type { StoredEntry, View } from '../storage/entry.ts';
 import type { EncodedWatchEvent } from '../types.ts';
@@ -13,6 +14,8 @@ export interface Selection {
   readonly matches?: (object: StoredEntry['object']) => boolean;
   /** Value of the cache's indexed field that every selected object has. */
   readonly indexed?: string;
+  /** What the label selector asks for; `matches` asks for it too. */
+  readonly labels?: readonly Requirement[];
   readonly view: View;
 }
 

@@ -15,7 +15,7 @@ import { isCompacted, isFutureRevision } from '../storage/errors.ts';
 import type { RequestContext, ServerResponse } from '../types.ts';
 import { type ListOptions, listOptions, parseResourceVersion } from './options.ts';
 import { selectionOf } from './selection.ts';
-import { includeObject, negotiateForm, partialMetadata, tableOf } from './transform.ts';
+import { includeObject, negotiateForm, partialBody, partialMetadata, tableBody, tableOf } from './transform.ts';
 
 /** Waits until the cache shows what the resourceVersion of a read asks for. @throws StatusError 504 for the future. */
 export async function waitForVersion(registry: ResourceRegistry, version: number | undefined): Promise<void> {
@@ -98,15 +98,11 @@ export async function listHandler(registry: ResourceRegistry, context: RequestCo
   const form = negotiateForm(context, definition, 'list');
   const { entries, metadata } = await listEntries(registry, context.info.namespace, options);
   if (form === 'table') {
-    const objects = entries.map((entry) => entry.as(view).object);
-    const include = includeObject(query);
-    const table = tableOf(definition, objects, metadata, { include, now: registry.deps.clock.now() });
-    return { code: 200, body: { kind: 'object', object: table } };
+    const table = { include: includeObject(query), now: registry.deps.clock.now() };
+    return { code: 200, body: tableBody(definition, entries, view, metadata, table) };
   }
   if (form === 'partial') {
-    const items = entries.map((entry) => partialMetadata(entry.as(view).object));
-    const object = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items };
-    return { code: 200, body: { kind: 'object', object } };
+    return { code: 200, body: partialBody(entries, view, metadata) };
   }
   const head = { kind: definition.listKind, apiVersion: view.apiVersion, metadata };
   const items = view.convert ? entries.map((entry) => entry.as(view)) : entries;

@@ -36,6 +36,7 @@ export function selectionOf(
       view,
       ...(key === undefined ? {} : { key }),
       ...(indexed === undefined ? {} : { indexed }),
+      ...(byLabels ? { labels: byLabels.requirements } : {}),
       ...(byLabels || byFields
         ? {
             matches: (object: Readonly<KubeObject>) =>

@@ -10,8 +10,10 @@ import {
 } from '../../apimachinery/index.ts';
 import { PlainEvent } from '../cache/event.ts';
 import { type Negotiated, negotiate } from '../http/negotiate.ts';
-import { hasProtobuf } from '../serializer/protobuf/envelope.ts';
-import type { EncodedWatchEvent, RequestContext } from '../types.ts';
+import { toJson } from '../serializer/json.ts';
+import { encodeMessage, hasProtobuf } from '../serializer/protobuf/envelope.ts';
+import type { StoredEntry, View } from '../storage/entry.ts';
+import type { EncodedWatchEvent, RequestContext, ResponseBody } from '../types.ts';
 
 export type Form = 'object' | 'table' | 'partial';
 
@@ -78,18 +80,74 @@ export function tableOf(
   metadata: ListMeta,
   options: TableOptions,
 ): object {
-  const { printer } = definition;
-  const context = { now: options.now };
+  return {
+    ...tableHead(definition, metadata, options),
+    rows: objects.map((object) => rowOf(definition, object, options)),
+  };
+}
+
+function tableHead(definition: ResourceDefinition, metadata: ListMeta, options: TableOptions) {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: options.noHeaders ? [] : printer.columns.map(columnDefinition),
-    rows: objects.map((object) => ({
-      cells: printer.cells(object, context),
-      object: options.include === 'None' ? null : options.include === 'Object' ? object : partialMetadata(object),
-    })),
+    columnDefinitions: options.noHeaders ? [] : definition.printer.columns.map(columnDefinition),
   };
+}
+
+function rowOf({ printer }: ResourceDefinition, object: Readonly<KubeObject>, { include, now }: TableOptions): object {
+  return {
+    cells: printer.cells(object, { now }),
+    object: include === 'None' ? null : include === 'Object' ? object : partialMetadata(object),
+  };
+}
+
+type ListBody = Extract<ResponseBody, { kind: 'list' }>;
+
+/** A long list as a table, each row made when it is sent: ten thousand at once would hold up all other requests. */
+export function tableBody(
+  definition: ResourceDefinition,
+  entries: readonly StoredEntry[],
+  view: View,
+  metadata: ListMeta,
+  options: TableOptions,
+): ListBody {
+  return {
+    kind: 'list',
+    head: tableHead(definition, metadata, options),
+    field: 'rows',
+    items: entries.map((entry) => new LazyItem(() => rowOf(definition, entry.as(view).object, options))),
+  };
+}
+
+/** The same for metadata alone. */
+export function partialBody(entries: readonly StoredEntry[], view: View, metadata: ListMeta): ListBody {
+  return {
+    kind: 'list',
+    head: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata },
+    items: entries.map((entry) => new LazyItem(() => partialMetadata(entry.as(view).object))),
+  };
+}
+
+/** Made, encoded and forgotten. */
+class LazyItem {
+  readonly #make: () => object;
+
+  constructor(make: () => object) {
+    this.#make = make;
+  }
+
+  get object(): object {
+    return this.#make();
+  }
+
+  encoded(): Uint8Array {
+    return toJson(this.object);
+  }
+
+  protobuf(): Uint8Array {
+    return encodeMessage(this.object as KubeObject);
+  }
 }
 
 /** The events of a watch, each object replaced by its table or its metadata. */

@@ -77,7 +77,12 @@ export async function writeResponse(
     case 'list':
       if (options.encoding === 'protobuf') return writeProtobufList(outgoing, code, body, options);
       if (options.encoding === 'json' && !options.pretty) return writeList(outgoing, code, body, options);
-      return writeObject(outgoing, code, { ...body.head, items: body.items.map((item) => item.object) }, options);
+      return writeObject(
+        outgoing,
+        code,
+        { ...body.head, [body.field ?? 'items']: body.items.map((item) => item.object) },
+        options,
+      );
     case 'object':
       if (options.encoding === 'protobuf') {
         return writeWhole(outgoing, code, protobufMediaType, encodeProtobuf(body.object, body.protobuf), options);
@@ -128,8 +133,9 @@ async function writeList(
   body: Extract<ResponseBody, { kind: 'list' }>,
   options: WriteOptions,
 ): Promise<void> {
-  const { apiVersion, kind, metadata } = body.head;
-  const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
+  const { kind, apiVersion, metadata, ...rest } = body.head;
+  const opening = JSON.stringify({ kind, apiVersion, metadata, ...rest }).slice(0, -1);
+  const head = `${opening},${JSON.stringify(body.field ?? 'items')}:[`;
   outgoing.setHeader('Content-Type', 'application/json');
   const pieces = listPieces(head, body.items);
   // Up to the size that is worth compressing a list leaves whole, with its length; what is bigger leaves as it is made.
