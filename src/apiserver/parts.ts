@@ -127,6 +127,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     stats: () => core.stats?.() ?? [],
     definitions: () => core.served.definitions(),
   });
+  metrics.add(() => core.storeMetrics?.() ?? '');
   const router = new NonResourceRouter();
   new Discovery(core.served, () => options.serverAddress?.() ?? '127.0.0.1:6443').install(router);
   if (options.openApi) new OpenApi(options.openApi(core), core.served).install(router);

@@ -11,6 +11,7 @@ import { type RegistryDeps, ResourceRegistry } from './registry/registry.ts';
 import { type CompactorOptions, runCompactor } from './storage/compactor.ts';
 import type { StorageMediaType } from './storage/entry.ts';
 import { LeasePool } from './storage/leases.ts';
+import { metered, StoreMetrics } from './storage/metered-kv.ts';
 import { ObjectStore } from './storage/store.ts';
 import type {
   Dispatch,
@@ -59,6 +60,7 @@ export class ApiServer implements ServedResources {
   readonly reader: ObjectReader;
   readonly #deps: ApiServerDeps;
   readonly #options: ApiServerOptions;
+  readonly #storeMetrics = new StoreMetrics();
   readonly #store: ObjectStore;
   readonly #hub: CacheHub;
   readonly #tasks = new TaskGroup();
@@ -82,7 +84,7 @@ export class ApiServer implements ServedResources {
     this.#watchPrng = deps.prng.fork('watch-timeouts');
     this.#proxyPrng = deps.prng.fork('proxy');
     this.#store = new ObjectStore(
-      { kv: deps.kv, leases: new LeasePool(deps) },
+      { kv: metered(deps.kv, this.#storeMetrics), leases: new LeasePool(deps) },
       options.storageMediaType === undefined ? {} : { mediaType: options.storageMediaType },
     );
     this.#hub = new CacheHub({ store: this.#store, clock: deps.clock, log: deps.log.child('cache') });
@@ -171,6 +173,7 @@ export class ApiServer implements ServedResources {
       log,
       synced: this.#hub.synced,
       stats: () => this.#stats(),
+      storeMetrics: () => this.#storeMetrics.render((prefix) => this.#resourceUnder(prefix)),
       waitForCache: async () => {
         await this.#hub.freshRevision();
       },
@@ -180,6 +183,11 @@ export class ApiServer implements ServedResources {
     await this.#hub.synced;
     await this.#parts.poststart?.(this.#tasks.signal);
     this.#ready = true;
+  }
+
+  #resourceUnder(prefix: string): { group: string; resource: string } | undefined {
+    const row = this.#definitions.find(({ etcdPrefix }) => etcdPrefix === prefix);
+    return row && { group: row.group, resource: row.plural };
   }
 
   #stats(): ResourceStats[] {

@@ -165,6 +165,8 @@ export interface ServerCore {
   readonly synced: Promise<void>;
   /** What the caches hold and who watches them, for metrics. */
   stats?(): readonly ResourceStats[];
+  /** What the store was asked, in the exposition format. */
+  storeMetrics?(): string;
   /** Resolves when the caches hold all that was written before the call. */
   waitForCache(): Promise<void>;
   /**

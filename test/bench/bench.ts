@@ -10,6 +10,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { packageVersion } from '../../src/base/index.ts';
 import { api } from './api.ts';
+import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { markdown, type Row } from './row.ts';
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   workload: () => workload(),
   command,
   api,
+  apiserver: apiServer,
   'etcd-door': etcdDoor,
   store: () => store(),
 };

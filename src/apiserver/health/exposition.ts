@@ -1,5 +1,10 @@
 /** Prometheus' text format, version 0.0.4. */
 
+/** Upstream's, in seconds, for requests at the API server and at its store. */
+export const latencyBounds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
 export type Labels = Readonly<Record<string, string>>;
 
 /** `name{a="b"} 1`; labels in the order given. */

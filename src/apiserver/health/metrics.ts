@@ -3,7 +3,7 @@ import type { NonResourceRouter } from '../discovery/router.ts';
 import { kubernetesVersion, versionInfo } from '../discovery/version.ts';
 import type { AuditHook } from '../filters/chain.ts';
 import type { RequestContext, RequestInfo, ResourceStats } from '../types.ts';
-import { family, Histogram, type Labels, sample } from './exposition.ts';
+import { family, Histogram, type Labels, latencyBounds, sample } from './exposition.ts';
 
 const methodOfVerb: Readonly<Record<string, string>> = {
   create: 'POST',
@@ -17,11 +17,6 @@ const methodOfVerb: Readonly<Record<string, string>> = {
 };
 
 const readOnlyVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
-
-/** Upstream's, in seconds. */
-const latencyBounds = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-];
 
 interface Requests {
   /** Without `code`. */
