@@ -12,6 +12,7 @@ import { Discovery } from './discovery/discovery.ts';
 import { json, NonResourceRouter } from './discovery/router.ts';
 import { installVersion } from './discovery/version.ts';
 import { buildChain, type FlowControlHook } from './filters/chain.ts';
+import type { ImpersonationOptions } from './filters/impersonation.ts';
 import { MaxInFlight, type MaxInFlightOptions } from './filters/max-in-flight.ts';
 import { type ComponentCheck, componentStatuses } from './health/component-status.ts';
 import { HealthChecks } from './health/health.ts';
@@ -61,6 +62,7 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   readonly clientCa?: string;
   /** `--request-timeout` in ms. */
   readonly requestTimeoutMs?: number;
+  readonly impersonation?: ImpersonationOptions;
   /** Makes the OpenAPI documents; absent: `/openapi` is not served. */
   openApi?(core: ServerCore): OpenApiDocuments;
   readonly routes?: readonly KlabRoute[];
@@ -175,7 +177,10 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
           ...(flowControl ? { flowControl } : {}),
           ...(options.notice ? { notice: options.notice } : {}),
         },
-        options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs },
+        {
+          ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
+          ...(options.impersonation ? { impersonation: options.impersonation } : {}),
+        },
       ),
     async poststart(signal) {
       services.rebuild();

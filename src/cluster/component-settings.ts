@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
   FeatureGateError,
+  featureEnabled,
   parseFeatureGates,
   parseGoBool,
   type ResourceDefinition,
@@ -356,6 +357,7 @@ export function apiServerPartsOptions(settings: ApiServerSettings): Partial<Serv
     authorizationModes,
     disableAdmissionPlugins,
     enableAdmissionPlugins,
+    impersonation: { constrained: featureEnabled('ConstrainedImpersonation', settings.featureGates) },
     issuer,
     maxInFlight: limited
       ? { reading: maxRequestsInFlight ?? 0, mutating: maxMutatingRequestsInFlight ?? 0 }

@@ -21,7 +21,7 @@ import type {
   ServerResponse,
   UserInfo,
 } from '../types.ts';
-import { impersonate } from './impersonation.ts';
+import { type ImpersonationOptions, impersonate } from './impersonation.ts';
 import { isLongRunning, parseRequestInfo } from './request-info.ts';
 
 /** Sees every request that was authenticated, before and after it is answered. */
@@ -57,6 +57,7 @@ export interface ChainDeps {
 export interface ChainOptions {
   /** `--request-timeout` in ms. Default 60 s. */
   readonly requestTimeoutMs?: number;
+  readonly impersonation?: ImpersonationOptions;
 }
 
 /**
@@ -84,7 +85,7 @@ export function buildChain(deps: ChainDeps, options: ChainOptions = {}): Dispatc
     deps.audit?.received?.(context);
     let code = 500;
     try {
-      const user = impersonate(request, requestor, deps.authorizer);
+      const user = impersonate(request, info, requestor, deps.authorizer, options.impersonation);
       if (user !== requestor) context = { ...context, user, provenance: provenanceOf(request, user) };
       const notice = deps.notice?.();
       if (notice !== undefined) warnings.push(notice);

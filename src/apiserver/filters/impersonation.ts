@@ -1,84 +1,66 @@
-import { newBadRequest } from '../../apimachinery/index.ts';
-import {
-  anonymousUser,
-  authenticatedGroup,
-  serviceAccountGroups,
-  splitServiceAccountUsername,
-  unauthenticatedGroup,
-} from '../authn/user.ts';
-import { forbidden } from '../authz/forbidden.ts';
-import type { AuthorizationAttributes, Authorizer, ServerRequest, UserInfo } from '../types.ts';
+/** Whom a request acts as. Upstream: apiserver/pkg/endpoints/filters/impersonation (1.36: constrained impersonation). */
+import { newBadRequest, type StatusError } from '../../apimachinery/index.ts';
+import type { Authorizer, RequestInfo, ServerRequest, UserInfo } from '../types.ts';
+import { constrainedModes, type ImpersonationMode, legacyMode, type WantedUser } from './impersonation-modes.ts';
 
 const extraPrefix = 'impersonate-extra-';
 
-/** One thing a requestor wants to act as; each must be allowed on its own. */
-interface Target {
-  readonly apiGroup: string;
-  readonly apiVersion: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
+export interface ImpersonationOptions {
+  /** `--feature-gates=ConstrainedImpersonation`. Default true. */
+  readonly constrained?: boolean;
 }
 
 /**
- * The user a request acts as: `requestor`, or whom its Impersonate-* headers name when `requestor` may impersonate all
- * of that. Upstream: apiserver/pkg/endpoints/filters/impersonation/impersonation.go.
+ * The user a request acts as: `requestor`, or whom its Impersonate-* headers name when one of the modes lets `requestor`.
+ * The refusal of the first mode that applies is the answer when none does.
+ * @throws StatusError
  */
-export function impersonate(request: ServerRequest, requestor: UserInfo, authorizer: Authorizer): UserInfo {
-  const name = request.headers['impersonate-user'] ?? '';
-  const groupsAsked = headerValues(request, 'impersonate-group');
-  const uid = request.headers['impersonate-uid'] ?? '';
-  const extras = extraHeaders(request);
-  if (name === '' && groupsAsked.length === 0 && uid === '' && extras.length === 0) return requestor;
-  if (name === '') {
-    const asked = [...groupsAsked, ...extras.map(([key, value]) => `${key}=${value}`), ...(uid === '' ? [] : [uid])];
-    throw newBadRequest(`requested [${asked.join(' ')}] without impersonating a user`);
+export function impersonate(
+  request: ServerRequest,
+  info: RequestInfo,
+  requestor: UserInfo,
+  authorizer: Authorizer,
+  options: ImpersonationOptions = {},
+): UserInfo {
+  const wanted = wantedUser(request);
+  if (wanted === undefined) return requestor;
+  const modes: readonly ImpersonationMode[] = options.constrained === false ? [] : constrainedModes;
+  let refusal: StatusError | undefined;
+  for (const mode of [...modes, legacyMode]) {
+    if (!mode.applies(wanted, requestor)) continue;
+    const answer = mode.check({ wanted, requestor, info, authorizer });
+    if (!(answer instanceof Error)) return answer;
+    refusal ??= answer;
   }
-
-  const serviceAccount = splitServiceAccountUsername(name);
-  const targets: Target[] = [
-    serviceAccount
-      ? target('', 'v1', 'serviceaccounts', serviceAccount.name, serviceAccount.namespace)
-      : target('', 'v1', 'users', name),
-    ...groupsAsked.map((group) => target('', 'v1', 'groups', group)),
-    ...extras.map(([key, value]) => ({
-      ...target('authentication.k8s.io', 'v1', 'userextras', value),
-      subresource: key,
-    })),
-  ];
-  if (uid !== '') targets.push(target('authentication.k8s.io', 'v1', 'uids', uid));
-  for (const each of targets) {
-    const attributes: AuthorizationAttributes = {
-      ...each,
-      user: requestor,
-      verb: 'impersonate',
-      resourceRequest: true,
-      path: '',
-    };
-    const { decision, reason } = authorizer.authorize(attributes);
-    if (decision !== 'allow') throw forbidden(attributes, reason);
-  }
-
-  const groups = [...groupsAsked];
-  if (serviceAccount && groups.length === 0) groups.push(...serviceAccountGroups(serviceAccount.namespace));
-  if (name === anonymousUser) {
-    if (!groups.includes(unauthenticatedGroup)) groups.push(unauthenticatedGroup);
-  } else if (!groups.includes(authenticatedGroup) && !groups.includes(unauthenticatedGroup)) {
-    groups.push(authenticatedGroup);
-  }
-  const extra: Record<string, string[]> = {};
-  for (const [key, value] of extras) extra[key] = [...(extra[key] ?? []), value];
-  return {
-    name,
-    groups,
-    ...(uid === '' ? {} : { uid }),
-    ...(extras.length === 0 ? {} : { extra }),
-  };
+  throw refusal!;
 }
 
-function target(apiGroup: string, apiVersion: string, resource: string, name: string, namespace = ''): Target {
-  return { apiGroup, apiVersion, resource, subresource: '', namespace, name };
+/** What the headers say, as they say it. @throws StatusError 400 for attributes without a user */
+function wantedUser(request: ServerRequest): WantedUser | undefined {
+  const name = request.headers['impersonate-user'] ?? '';
+  const uid = request.headers['impersonate-uid'] ?? '';
+  const groups = headerValues(request, 'impersonate-group');
+  const extra: Record<string, string[]> = {};
+  let extras = 0;
+  for (const header in request.headers) {
+    if (!header.startsWith(extraPrefix)) continue;
+    extras++;
+    const key = extraKey(header.slice(extraPrefix.length));
+    extra[key] = [...(extra[key] ?? []), ...headerValues(request, header)];
+  }
+  if (name !== '') return { name, uid, groups, extra };
+  if (uid === '' && groups.length === 0 && extras === 0) return undefined;
+  throw newBadRequest(`requested ${goSyntax({ name, uid, groups, extra })} without impersonating a user name`);
+}
+
+/** As Go's %#v shows the user. */
+function goSyntax({ uid, groups, extra }: WantedUser): string {
+  const quoted = (values: readonly string[]) => `{${values.map((value) => JSON.stringify(value)).join(', ')}}`;
+  const keys = Object.keys(extra).sort();
+  const groupText = groups.length === 0 ? '(nil)' : quoted(groups);
+  const entries = keys.map((key) => `${JSON.stringify(key)}:[]string${quoted(extra[key]!)}`).join(', ');
+  const extraText = keys.length === 0 ? '(nil)' : `{${entries}}`;
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string${groupText}, Extra:map[string][]string${extraText}}`;
 }
 
 function headerValues(request: ServerRequest, name: string): readonly string[] {
@@ -89,17 +71,10 @@ function headerValues(request: ServerRequest, name: string): readonly string[] {
 }
 
 /** Extra keys are percent-encoded in header names; malformed ones are taken as they are. */
-function extraHeaders(request: ServerRequest): [string, string][] {
-  const out: [string, string][] = [];
-  for (const header in request.headers) {
-    if (!header.startsWith(extraPrefix)) continue;
-    let key = header.slice(extraPrefix.length);
-    try {
-      key = decodeURIComponent(key);
-    } catch {
-      // as it is
-    }
-    for (const value of headerValues(request, header)) out.push([key, value]);
+function extraKey(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
   }
-  return out;
 }

@@ -75,55 +75,6 @@ describe('filter chain', () => {
     });
   });
 
-  it('acts as the impersonated user once every part of that is allowed', async () => {
-    const { chain, seen, asked } = setup();
-    await chain(
-      request(undefined, {
-        headers: {
-          'impersonate-user': 'bob',
-          'impersonate-group': 'g1, g2',
-          'impersonate-uid': '7',
-          'impersonate-extra-scopes%2Fx': 'view',
-        },
-        repeatedHeaders: { 'impersonate-group': ['g1', 'g2'] },
-      }),
-    );
-    expect(seen[0]!.user).toEqual({
-      name: 'bob',
-      groups: ['g1', 'g2', 'system:authenticated'],
-      uid: '7',
-      extra: { 'scopes/x': ['view'] },
-    });
-    expect(asked.map(({ verb, resource, subresource, name }) => [verb, resource, subresource, name].join(' '))).toEqual(
-      [
-        'impersonate users  bob',
-        'impersonate groups  g1',
-        'impersonate groups  g2',
-        'impersonate userextras scopes/x view',
-        'impersonate uids  7',
-        'list pods  ',
-      ],
-    );
-  });
-
-  it('knows the groups of an impersonated service account', async () => {
-    const { chain, seen } = setup();
-    await chain(request(undefined, { headers: { 'impersonate-user': 'system:serviceaccount:a:bot' } }));
-    expect(seen[0]!.user.groups).toEqual([
-      'system:serviceaccounts',
-      'system:serviceaccounts:a',
-      'system:authenticated',
-    ]);
-  });
-
-  it('refuses impersonation that is not allowed, and groups without a user', async () => {
-    const { chain } = setup({}, ({ verb }) => verb !== 'impersonate');
-    expect((await statusOf(chain(request(undefined, { headers: { 'impersonate-user': 'bob' } })))).message).toBe(
-      'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope',
-    );
-    expect((await statusOf(chain(request(undefined, { headers: { 'impersonate-group': 'g' } })))).code).toBe(400);
-  });
-
   it('turns a bug in a handler into a 500', async () => {
     const { chain } = setup({
       resources: async () => {
