@@ -3,6 +3,12 @@
  */
 
 export {
+  type Address as IpAddress,
+  formatAddress as formatIpAddress,
+  parseAddress as parseIpAddress,
+  parseCidr as parseIpCidr,
+} from './addresses.ts';
+export {
   aggregateContainerLimits,
   aggregateContainerRequests,
   podQosClass,
@@ -26,6 +32,7 @@ export {
   resourcesOfQuota,
   subtractAmounts,
 } from './core/v1/resourcequota/usage.ts';
+export { validateServiceClusterIps } from './core/v1/service/validation.ts';
 export {
   apiVersionOf,
   type Column,

@@ -1,7 +1,10 @@
 import { deepCopy, type KubeObject } from '../apimachinery/index.ts';
-import type { Clock } from '../base/index.ts';
+import { type Clock, TaskGroup } from '../base/index.ts';
 import { admissionChain } from './admission/chain.ts';
 import { allPlugins, selectPlugins } from './admission/plugins.ts';
+import { DefaultServiceCidr } from './allocators/default-service-cidr.ts';
+import { ipAddressWriter } from './allocators/ip-address-objects.ts';
+import { repairServices } from './allocators/repair.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './allocators/service-allocator.ts';
 import { RequestAuthenticator } from './authn/authenticator.ts';
 import { ServiceAccountTokenAuthenticator, type TokenKeys } from './authn/service-account-tokens.ts';
@@ -121,7 +124,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     enable: options.enableAdmissionPlugins ?? [],
     disable: options.disableAdmissionPlugins ?? [],
   });
-  const services = new ServiceAllocator({ reader, prng }, options);
+  const services = new ServiceAllocator({ reader, writer: ipAddressWriter(core), prng, log }, options);
 
   const health = new HealthChecks();
   const metrics = new RequestMetrics({
@@ -188,7 +191,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
       await ensureBootstrap(
         core,
         {
-          serviceCidr: services.serviceCidr,
+          serviceCidrs: services.serviceCidrs,
           kubernetesServiceIp: services.firstIp,
           ...(advertise ? { advertise } : {}),
           ...(options.clientCa === undefined ? {} : { clientCa: options.clientCa }),
@@ -196,7 +199,15 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
         },
         signal,
       );
+      services.booted();
       bootstrapped = true;
+    },
+    async run(signal) {
+      const group = new TaskGroup(signal);
+      const cidr = new DefaultServiceCidr(core, services.serviceCidrs);
+      group.spawn('default ServiceCIDR', (inner) => cidr.run(inner));
+      group.spawn('service repair', (inner) => repairServices(core, services, inner));
+      await group.wait();
     },
   };
 }

@@ -183,6 +183,8 @@ export class ApiServer implements ServedResources {
     await this.#hub.synced;
     await this.#parts.poststart?.(this.#tasks.signal);
     this.#ready = true;
+    const { run } = this.#parts;
+    if (run) this.#tasks.spawn('poststart hooks', (signal) => run.call(this.#parts, signal));
   }
 
   #resourceUnder(prefix: string): { group: string; resource: string } | undefined {

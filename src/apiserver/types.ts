@@ -192,6 +192,8 @@ export interface ServerParts {
   chain(resources: Handler): Dispatch;
   /** Work after the caches are synced and before the server is ready: bootstrap RBAC, priority classes, allocator state. */
   poststart?(signal: AbortSignal): Promise<void>;
+  /** Work while the server serves, from the end of poststart on: repair loops. Ends when aborted. */
+  run?(signal: AbortSignal): Promise<void>;
 }
 
 /** Of one resource, in its preferred version. */

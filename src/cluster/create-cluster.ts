@@ -218,7 +218,7 @@ class RunningCluster implements Cluster {
           this.#parts = newServerParts(core, {
             version: packageVersion(),
             wallClock,
-            serviceCidr: serviceCidrs[0]!,
+            serviceCidrs,
             ...apiServerPartsOptions(settings),
             serviceAccountKeys: {
               sign: (claims) => signer.sign(claims),

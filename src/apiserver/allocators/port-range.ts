@@ -21,10 +21,25 @@ export class PortRange {
     this.#numbers = new NumberRange(size, staticBand(size, { min: 16, max: 128, step: 32 }), prng);
   }
 
+  /** `first-last`. */
+  get text(): string {
+    return `${this.#first}-${this.#last}`;
+  }
+
+  contains(port: number): boolean {
+    return port >= this.#first && port <= this.#last;
+  }
+
+  allocated(): number[] {
+    const out: number[] = [];
+    for (let i = 0; i < this.#numbers.size; i++) if (this.#numbers.has(i)) out.push(this.#first + i);
+    return out;
+  }
+
   /** Undefined when it is reserved now, else why not. */
   allocate(port: number): string | undefined {
-    if (port < this.#first || port > this.#last) {
-      return `provided port is not in the valid range. The range of valid ports is ${this.#first}-${this.#last}`;
+    if (!this.contains(port)) {
+      return `provided port is not in the valid range. The range of valid ports is ${this.text}`;
     }
     return this.#numbers.allocate(port - this.#first) ? undefined : portAllocated;
   }
@@ -36,7 +51,7 @@ export class PortRange {
   }
 
   release(port: number): void {
-    this.#numbers.release(port - this.#first);
+    if (this.contains(port)) this.#numbers.release(port - this.#first);
   }
 
   clear(): void {

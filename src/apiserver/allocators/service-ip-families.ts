@@ -1,5 +1,6 @@
+import { validateServiceClusterIps } from '../../api/index.ts';
 import { FieldErrorList, FieldPath, type KubeObject, newInvalid } from '../../apimachinery/index.ts';
-import { parseIpv4 } from './ip-range.ts';
+import { type IpFamily, ipFamilyOf } from './service-cidr.ts';
 
 export const noClusterIp = 'None';
 
@@ -43,79 +44,106 @@ export function patchAllocatedValues(service: KubeObject, old: Readonly<KubeObje
   }
 }
 
+/** The families a cluster gives to its services; the first is that of services that ask for none. */
+export type ServiceFamilies = readonly IpFamily[];
+
 /**
- * Fills ipFamilyPolicy and ipFamilies for a cluster with IPv4 services, and refuses what such a cluster cannot give.
- * Upstream: alloc.go initIPFamilyFields.
+ * Fills ipFamilyPolicy and ipFamilies, and refuses what the cluster cannot give. Upstream: alloc.go initIPFamilyFields.
  */
-export function initIpFamilies(service: KubeObject, old?: Readonly<KubeObject>): void {
+export function initIpFamilies(service: KubeObject, families: ServiceFamilies, old?: Readonly<KubeObject>): void {
   const { spec } = service;
-  if (spec.type === 'ExternalName') return;
+  if (spec.type === 'ExternalName' || keepsPreferredDualStack(service, old)) return;
   const headless = spec.clusterIP === noClusterIp;
   const selectorless = Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= old?.spec.ipFamilyPolicy ?? (headless && selectorless ? 'RequireDualStack' : 'SingleStack');
 
   const errors = new FieldErrorList();
   const path = FieldPath.root('spec');
-  const ips: string[] = spec.clusterIPs ?? [];
-  validateClusterIps(ips, spec.clusterIP, path, errors);
+  validateServiceClusterIps(spec, errors);
   throwIfAny(service, errors);
 
-  if (spec.ipFamilyPolicy === 'SingleStack') {
-    if (old && sameItems(old.spec.clusterIPs, ips) && ips.length > 1) ips.splice(1);
-    if (old && sameItems(old.spec.ipFamilies, spec.ipFamilies) && spec.ipFamilies?.length > 1)
-      spec.ipFamilies.splice(1);
-    const policy = path.child('ipFamilyPolicy');
-    const needs = (what: string) =>
-      `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`;
-    if (ips.length === 2) errors.invalid(policy, spec.ipFamilyPolicy, needs('cluster IPs'));
-    if (spec.ipFamilies?.length === 2) errors.invalid(policy, spec.ipFamilyPolicy, needs('IP families'));
+  trimOrRefuseReduction(spec, old?.spec, path.child('ipFamilyPolicy'), errors);
+  const ips: string[] = spec.clusterIPs ?? [];
+  for (const [i, ip] of ips.entries()) {
+    if (ip === noClusterIp) break;
+    if (i < (spec.ipFamilies ?? []).length) continue;
+    const family = ipFamilyOf(ip);
+    if (families.includes(family)) spec.ipFamilies = [...(spec.ipFamilies ?? []), family];
+    else errors.invalid(path.child('clusterIPs').index(i), ips, `${family} is not configured on this cluster`);
   }
-  ips.forEach((ip, i) => {
-    if (ip === noClusterIp || i < (spec.ipFamilies ?? []).length) return;
-    if (ip.includes(':')) {
-      errors.invalid(path.child('clusterIPs').index(i), ips, 'IPv6 is not configured on this cluster');
-    } else spec.ipFamilies = [...(spec.ipFamilies ?? []), 'IPv4'];
-  });
   throwIfAny(service, errors);
 
   if (headless && selectorless) {
-    if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4'];
-    if (spec.ipFamilies.length < 2 && spec.ipFamilyPolicy !== 'SingleStack') {
-      spec.ipFamilies = [...spec.ipFamilies, spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4'];
-    }
+    // Somebody else makes the endpoints, of whatever family: nothing here must be configured.
+    if (!spec.ipFamilies?.length) spec.ipFamilies = [families[0]];
+    if (spec.ipFamilyPolicy !== 'SingleStack') addOtherFamily(spec);
     return;
   }
-  if (spec.ipFamilyPolicy === 'RequireDualStack') {
+  if (spec.ipFamilyPolicy === 'RequireDualStack' && families.length < 2) {
     errors.invalid(
       path.child('ipFamilyPolicy'),
       spec.ipFamilyPolicy,
       'this cluster is not configured for dual-stack services',
     );
   }
-  (spec.ipFamilies ?? []).forEach((family: string, i: number) => {
-    if (family !== 'IPv4') errors.invalid(path.child('ipFamilies').index(i), family, 'not configured on this cluster');
+  (spec.ipFamilies ?? []).forEach((family: IpFamily, i: number) => {
+    if (families.includes(family)) return;
+    errors.invalid(path.child('ipFamilies').index(i), family, 'not configured on this cluster');
   });
   throwIfAny(service, errors);
-  if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4'];
+  if (!spec.ipFamilies?.length) spec.ipFamilies = [families[0]];
+  if (spec.ipFamilyPolicy !== 'SingleStack' && families.length === 2) addOtherFamily(spec);
 }
 
-function validateClusterIps(ips: string[], first: string | undefined, path: FieldPath, errors: FieldErrorList): void {
-  ips.forEach((ip, i) => {
-    if (ip === noClusterIp && i === 0) {
-      if (ips.length > 1) {
-        errors.invalid(path.child('clusterIPs'), ips, "'None' must be the first and only value");
-      }
-    } else if (parseIpv4(ip) === undefined && !/^[0-9a-fA-F:]*:[0-9a-fA-F:.]*$/.test(ip)) {
-      errors.invalid(
-        path.child('clusterIPs').index(i),
-        ip,
-        'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-      );
+/**
+ * An update that says nothing about families leaves a PreferDualStack service as it is, also where the cluster got its
+ * second family later. Upstream: isMatchingPreferDualStackClusterIPFields.
+ */
+export function keepsPreferredDualStack(service: Readonly<KubeObject>, old: Readonly<KubeObject> | undefined): boolean {
+  if (!old) return false;
+  const { spec } = service;
+  const before = old.spec;
+  const prefers = (policy: string | undefined) => policy === undefined || policy === 'PreferDualStack';
+  return (
+    spec.ipFamilyPolicy !== undefined &&
+    before.type === spec.type &&
+    ['ClusterIP', 'NodePort', 'LoadBalancer'].includes(spec.type) &&
+    prefers(spec.ipFamilyPolicy) &&
+    prefers(before.ipFamilyPolicy) &&
+    sameItems(before.clusterIPs, spec.clusterIPs) &&
+    sameItems(before.ipFamilies, spec.ipFamilies)
+  );
+}
+
+/** SingleStack gives up the second address and family that the client did not touch; the others may not lose them. */
+function trimOrRefuseReduction(spec: any, before: any, path: FieldPath, errors: FieldErrorList): void {
+  const single = spec.ipFamilyPolicy === 'SingleStack';
+  if (before && single) {
+    if (sameItems(before.clusterIPs, spec.clusterIPs) && spec.clusterIPs?.length > 1) {
+      spec.clusterIPs = spec.clusterIPs.slice(0, 1);
     }
-  });
-  if (ips.length > 0 && first !== undefined && ips[0] !== first) {
-    errors.invalid(path.child('clusterIPs').index(0), ips[0], 'must be the same as `spec.clusterIP`');
+    if (sameItems(before.ipFamilies, spec.ipFamilies) && spec.ipFamilies?.length > 1) {
+      spec.ipFamilies = spec.ipFamilies.slice(0, 1);
+    }
+  } else if (before) {
+    const reduced = (now: readonly string[] = [], then: readonly string[] = []) =>
+      now.length === 1 && then.length === 2 && now[0] === then[0];
+    if (reduced(spec.clusterIPs, before.clusterIPs)) {
+      errors.invalid(path, spec.ipFamilyPolicy, "must be 'SingleStack' to release the secondary cluster IP");
+    }
+    if (reduced(spec.ipFamilies, before.ipFamilies)) {
+      errors.invalid(path, spec.ipFamilyPolicy, "must be 'SingleStack' to release the secondary IP family");
+    }
   }
+  if (!single) return;
+  const needs = (what: string) => `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`;
+  if (spec.clusterIPs?.length === 2) errors.invalid(path, spec.ipFamilyPolicy, needs('cluster IPs'));
+  if (spec.ipFamilies?.length === 2) errors.invalid(path, spec.ipFamilyPolicy, needs('IP families'));
+}
+
+function addOtherFamily(spec: any): void {
+  if (spec.ipFamilies.length !== 1) return;
+  spec.ipFamilies = [...spec.ipFamilies, spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4'];
 }
 
 export function throwIfAny(service: KubeObject, errors: FieldErrorList): void {

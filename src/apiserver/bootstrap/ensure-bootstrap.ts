@@ -33,7 +33,8 @@ export interface BootstrapDeps {
 }
 
 export interface BootstrapOptions {
-  readonly serviceCidr: string;
+  /** Of the default ServiceCIDR: one, or two of different families. */
+  readonly serviceCidrs: readonly string[];
   readonly kubernetesServiceIp: string;
   readonly advertise?: AdvertisedAddress;
   /** PEM; published for extension API servers. */
@@ -63,7 +64,7 @@ export async function ensureBootstrap(
     ...systemPriorityClasses().map((each) => writer.create('priorityclasses.scheduling.k8s.io', each)),
     ...ensureKubernetesService(writer, options),
     ...(options.addons ?? []).map((object) => writer.createObject(object)),
-    writer.create('servicecidrs.networking.k8s.io', defaultServiceCidr(options.serviceCidr)),
+    writer.create('servicecidrs.networking.k8s.io', defaultServiceCidr(options.serviceCidrs)),
     ...(options.clientCa === undefined
       ? []
       : [writer.apply('configmaps', extensionAuthentication(options.clientCa), ['data'])]),

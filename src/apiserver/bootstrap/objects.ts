@@ -51,7 +51,7 @@ export function kubernetesService(clusterIp: string, targetPort: number): KubeOb
     spec: {
       clusterIP: clusterIp,
       clusterIPs: [clusterIp],
-      ipFamilies: ['IPv4'],
+      ipFamilies: [clusterIp.includes(':') ? 'IPv6' : 'IPv4'],
       ipFamilyPolicy: 'SingleStack',
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort }],
       sessionAffinity: 'None',
@@ -83,19 +83,19 @@ export function kubernetesEndpointSlice({ address, port }: AdvertisedAddress): K
       namespace: 'default',
       labels: { 'kubernetes.io/service-name': 'kubernetes' },
     },
-    addressType: 'IPv4',
+    addressType: address.includes(':') ? 'IPv6' : 'IPv4',
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports: [{ name: 'https', port, protocol: 'TCP' }],
   };
 }
 
 /** Upstream: pkg/controlplane/controller/defaultservicecidr. */
-export function defaultServiceCidr(cidr: string): KubeObject {
+export function defaultServiceCidr(cidrs: readonly string[]): KubeObject {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'ServiceCIDR',
     metadata: { name: 'kubernetes' },
-    spec: { cidrs: [cidr] },
+    spec: { cidrs: [...cidrs] },
   };
 }
 

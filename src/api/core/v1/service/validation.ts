@@ -103,7 +103,8 @@ function validateAffinity(spec: Readonly<ServiceSpec>, errors: FieldErrorList): 
   }
 }
 
-function validateClusterIps(spec: Readonly<ServiceSpec>, errors: FieldErrorList): void {
+/** Addresses and families of a service; allocators ask before they act. Upstream: ValidateServiceClusterIPsRelatedFields. */
+export function validateServiceClusterIps(spec: Readonly<ServiceSpec>, errors: FieldErrorList): void {
   if (spec.type === 'ExternalName') return;
   const path = specPath.child('clusterIPs');
   const addresses = spec.clusterIPs ?? [];
@@ -209,7 +210,7 @@ export function validateService(service: Readonly<Service>, errors: FieldErrorLi
   validatePorts(spec, errors);
   validateLabels(spec.selector, specPath.child('selector'), errors);
   validateAffinity(spec, errors);
-  validateClusterIps(spec, errors);
+  validateServiceClusterIps(spec, errors);
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
     validateEndpointIp(address, specPath.child('externalIPs').index(index), errors);
   }
