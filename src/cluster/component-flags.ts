@@ -43,7 +43,9 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
   ],
   'kube-controller-manager': [
     ['cluster-cidr', 'CIDR of pod addresses (default 10.244.0.0/16)'],
+    ['cluster-signing-duration', 'longest life of a signed certificate (default 8760h0m0s)'],
     ['large-cluster-size-threshold', 'nodes from which on evictions are not stopped (default 50)'],
+    ['legacy-service-account-token-clean-up-period', 'idle time after which old token Secrets go (default 8760h0m0s)'],
     ['max-endpoints-per-slice', 'endpoints of one EndpointSlice (default 100)'],
     ['node-cidr-mask-size-ipv4', 'size of the part of the pod CIDR that a node gets (default 24)'],
     ['node-cidr-mask-size-ipv6', 'the same for IPv6 (default 64)'],

@@ -119,6 +119,8 @@ function apiServerSettings(read: FlagReader): ApiServerSettings {
 function controllerSettings(read: FlagReader): Partial<ControllerSettings> {
   return defined({
     clusterCidrs: read.list('cluster-cidr'),
+    clusterSigningDurationMs: read.duration('cluster-signing-duration'),
+    legacyTokenCleanUpMs: read.duration('legacy-service-account-token-clean-up-period'),
     largeClusterSizeThreshold: read.integer('large-cluster-size-threshold'),
     maxEndpointsPerSlice: read.integer('max-endpoints-per-slice'),
     nodeCidrMaskSizeIPv4: read.integer('node-cidr-mask-size-ipv4'),

@@ -374,13 +374,13 @@ class RunningCluster implements Cluster {
 
   #startComponents(): void {
     const { controllers = ['*'], scheduler = true } = this.#options;
-    const clientFor = (serviceAccount: string) => {
-      const identity = controllerIdentity(serviceAccount);
-      return new KubeClient(transportAs(this.server, identity), {
+    const clientAs = (identity: Parameters<typeof transportAs>[1]) =>
+      new KubeClient(transportAs(this.server, identity), {
         definitions: builtinResources,
         userAgent: identity.agent,
       });
-    };
+    const clientFor = (serviceAccount: string) => clientAs(controllerIdentity(serviceAccount));
+    const tokenSigner = new TokenSigner(this.#pki.serviceAccount.key);
 
     const controllerInformers = this.#informers(identities.controllerManager, 'controllers');
     const running = startControllers(
@@ -390,10 +390,16 @@ class RunningCluster implements Cluster {
         log: this.#log.child('controllers'),
         informers: controllerInformers,
         clientFor,
+        rootClient: clientAs(identities.controllerManager),
         settings: {
           rootCA: this.#pki.ca.cert,
           clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'],
+          tokenGenerator: (claims) => tokenSigner.sign(claims),
           ...this.#settings.controllers,
+          clusterSigning: {
+            authority: this.#pki.authority(),
+            wallNow: () => wallClock.now(),
+          },
         },
       },
       { controllers },

@@ -5,13 +5,18 @@
  * keys carry what caused them; events, conditions and numbers are upstream's.
  */
 
+export { CertificateApprovingController } from './certificatesigningrequest-approving/controller.ts';
+export { CertificateCleanerController } from './certificatesigningrequest-cleaner/controller.ts';
+export { CertificateSigningController } from './certificatesigningrequest-signing/controller.ts';
 export { ClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 export {
+  type ClusterSigning,
   type Controller,
   type ControllerContext,
   type ControllerDescriptor,
   type ControllerSettings,
   identityOf,
+  rootIdentity,
 } from './common/controller.ts';
 export { CronJobController } from './cronjob/controller.ts';
 export { DaemonSetController } from './daemonset/controller.ts';
@@ -24,6 +29,7 @@ export { GarbageCollector } from './garbage-collector/controller.ts';
 export { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 export { IngressAddressController, ingressController } from './ingress-address/controller.ts';
 export { JobController } from './job/controller.ts';
+export { LegacyTokenCleaner } from './legacy-serviceaccount-token-cleaner/controller.ts';
 export { NamespaceController } from './namespace/controller.ts';
 export { NodeIpamController } from './node-ipam/controller.ts';
 export { NodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -45,6 +51,7 @@ export { ResourceQuotaController } from './resourcequota/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceLoadBalancerController } from './service-lb/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
+export { ServiceAccountTokenController } from './serviceaccount-token/controller.ts';
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
 export { StatefulSetController } from './statefulset/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';

@@ -3,6 +3,9 @@
  * Upstream: cmd/kube-controller-manager/app/controllermanager.go, names/controller_names.go (1.36).
  */
 import { type Runnable, TaskGroup } from '../base/index.ts';
+import { CertificateApprovingController } from './certificatesigningrequest-approving/controller.ts';
+import { CertificateCleanerController } from './certificatesigningrequest-cleaner/controller.ts';
+import { CertificateSigningController } from './certificatesigningrequest-signing/controller.ts';
 import { ClusterRoleAggregationController } from './clusterrole-aggregation/controller.ts';
 import type { Controller, ControllerContext, ControllerDescriptor } from './common/controller.ts';
 import { CronJobController } from './cronjob/controller.ts';
@@ -16,6 +19,7 @@ import { GarbageCollector } from './garbage-collector/controller.ts';
 import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 import { IngressAddressController } from './ingress-address/controller.ts';
 import { JobController } from './job/controller.ts';
+import { LegacyTokenCleaner } from './legacy-serviceaccount-token-cleaner/controller.ts';
 import { NamespaceController } from './namespace/controller.ts';
 import { NodeIpamController } from './node-ipam/controller.ts';
 import { NodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -29,6 +33,7 @@ import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceLoadBalancerController } from './service-lb/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
+import { ServiceAccountTokenController } from './serviceaccount-token/controller.ts';
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 import { StatefulSetController } from './statefulset/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
@@ -37,6 +42,17 @@ import { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
 export const controllerTable: readonly ControllerDescriptor[] = [
+  {
+    // First, as upstream: the others' accounts may need their tokens.
+    name: 'serviceaccount-token-controller',
+    aliases: ['serviceaccount-token'],
+    create: (context) => {
+      const { tokenGenerator } = context.settings;
+      if (tokenGenerator) return new ServiceAccountTokenController(context, tokenGenerator);
+      context.log.info('Controller is disabled because there is no private key');
+      return undefined;
+    },
+  },
   {
     name: 'serviceaccount-controller',
     aliases: ['serviceaccount'],
@@ -156,6 +172,29 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new CronJobController(context),
   },
   {
+    name: 'certificatesigningrequest-signing-controller',
+    aliases: ['csrsigning'],
+    serviceAccount: 'certificate-controller',
+    create: (context) => {
+      const { clusterSigning } = context.settings;
+      if (clusterSigning) return new CertificateSigningController(context, clusterSigning);
+      context.log.info('Skipping CSR signer controller because no csr cert/key was specified');
+      return undefined;
+    },
+  },
+  {
+    name: 'certificatesigningrequest-approving-controller',
+    aliases: ['csrapproving'],
+    serviceAccount: 'certificate-controller',
+    create: (context) => new CertificateApprovingController(context),
+  },
+  {
+    name: 'certificatesigningrequest-cleaner-controller',
+    aliases: ['csrcleaner'],
+    serviceAccount: 'certificate-controller',
+    create: (context) => new CertificateCleanerController(context),
+  },
+  {
     name: 'ttl-controller',
     aliases: ['ttl'],
     serviceAccount: 'ttl-controller',
@@ -172,6 +211,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['ttl-after-finished'],
     serviceAccount: 'ttl-after-finished-controller',
     create: (context) => new TtlAfterFinishedController(context),
+  },
+  {
+    name: 'legacy-serviceaccount-token-cleaner-controller',
+    aliases: ['legacy-service-account-token-cleaner'],
+    serviceAccount: 'legacy-service-account-token-cleaner',
+    create: (context) => new LegacyTokenCleaner(context),
   },
   {
     name: 'pod-garbage-collector-controller',
@@ -261,7 +306,9 @@ export class ControllerManager implements Runnable {
   readonly controllers: readonly Controller[];
 
   constructor(context: ControllerContext, options: ControllerManagerOptions = {}) {
-    this.controllers = enabledControllers(options.controllers).map((descriptor) => descriptor.create(context));
+    this.controllers = enabledControllers(options.controllers)
+      .map((descriptor) => descriptor.create(context))
+      .filter((controller) => controller !== undefined);
   }
 
   get names(): readonly string[] {

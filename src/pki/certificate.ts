@@ -33,6 +33,8 @@ export type ExtendedKeyUsage = 'serverAuth' | 'clientAuth';
 export interface SubjectAltNames {
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  readonly emailAddresses?: readonly string[];
+  readonly uris?: readonly string[];
 }
 
 export interface CertificateOptions extends SubjectAltNames {
@@ -42,6 +44,17 @@ export interface CertificateOptions extends SubjectAltNames {
   readonly now: number;
   /** Default one year, as kubeadm's. Never beyond the CA's own end. */
   readonly validityMs?: number;
+}
+
+/** Subject and key as DER; times in wall-clock ms. */
+export interface SigningOptions extends SubjectAltNames {
+  readonly subjectDer: Uint8Array;
+  readonly spki: Uint8Array;
+  /** KeyUsage as a DER bit string; undefined: no such extension. */
+  readonly keyUsage: Uint8Array | undefined;
+  readonly extendedKeyUsageOids: readonly string[];
+  readonly notBefore: number;
+  readonly notAfter: number;
 }
 
 const dayMs = 24 * 3600 * 1000;
@@ -116,34 +129,42 @@ export class CertificateAuthority {
   issue(options: CertificateOptions): KeyPair {
     const { privateKey, publicKey } = newKey();
     const cert = this.sign({
+      ...options,
       subjectDer: encodeName(options.subject),
       spki: publicKey.export({ type: 'spki', format: 'der' }),
-      ...options,
+      keyUsage: leafKeyUsage,
+      extendedKeyUsageOids: options.usages.map((usage) => oids[usage]),
+      notBefore: Math.max(options.now - backdateMs, this.certificate.validFromDate.getTime()),
+      notAfter: Math.min(
+        options.now + (options.validityMs ?? certificateValidityMs),
+        this.certificate.validToDate.getTime(),
+      ),
     });
     return { cert, key: exportKey(privateKey) };
   }
 
   /** A certificate for somebody else's public key (CSR signing). Returns PEM. */
-  sign(
-    options: Omit<CertificateOptions, 'subject'> & { readonly subjectDer: Uint8Array; readonly spki: Uint8Array },
-  ): string {
-    const usages = options.usages.map((usage) => der.oid(oids[usage]));
-    const extensions = [
-      extension(oids.keyUsage, true, leafKeyUsage),
-      extension(oids.extendedKeyUsage, false, der.sequence(...usages)),
+  sign(options: SigningOptions): string {
+    const extensions: Uint8Array[] = [];
+    if (options.keyUsage) extensions.push(extension(oids.keyUsage, true, options.keyUsage));
+    if (options.extendedKeyUsageOids.length > 0) {
+      const usages = options.extendedKeyUsageOids.map((id) => der.oid(id));
+      extensions.push(extension(oids.extendedKeyUsage, false, der.sequence(...usages)));
+    }
+    extensions.push(
       extension(oids.basicConstraints, true, der.sequence()),
       extension(oids.authorityKeyId, false, der.sequence(der.tlv(der.context(0, false), this.keyId))),
-    ];
-    if (options.dnsNames?.length || options.ipAddresses?.length) {
+    );
+    const { dnsNames, ipAddresses, emailAddresses, uris } = options;
+    if (dnsNames?.length || ipAddresses?.length || emailAddresses?.length || uris?.length) {
       extensions.push(extension(oids.subjectAltName, false, encodeAltNames(options)));
     }
-    const caEnd = this.certificate.validToDate.getTime();
     return signCertificate({
       issuer: this.subjectDer,
       subject: options.subjectDer,
       spki: options.spki,
-      notBefore: Math.max(options.now - backdateMs, this.certificate.validFromDate.getTime()),
-      notAfter: Math.min(options.now + (options.validityMs ?? certificateValidityMs), caEnd),
+      notBefore: options.notBefore,
+      notAfter: options.notAfter,
       extensions,
       key: this.key,
     });
@@ -206,9 +227,13 @@ export function encodeName(subject: Subject): Buffer {
 }
 
 export function encodeAltNames(names: SubjectAltNames): Buffer {
+  const text = (tag: number, values: readonly string[] = []) =>
+    values.map((value) => der.tlv(der.context(tag, false), Buffer.from(value, 'latin1')));
   return der.sequence(
-    ...(names.dnsNames ?? []).map((name) => der.tlv(der.context(2, false), Buffer.from(name, 'latin1'))),
+    ...text(2, names.dnsNames),
+    ...text(1, names.emailAddresses),
     ...(names.ipAddresses ?? []).map((address) => der.tlv(der.context(7, false), addressBytes(address))),
+    ...text(6, names.uris),
   );
 }
 

@@ -1,15 +1,6 @@
 /** PKCS #10 certificate requests: made (kubelet), parsed and verified (CSR API, signer). */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
-import {
-  type CertificateAuthority,
-  type ExtendedKeyUsage,
-  encodeAltNames,
-  encodeName,
-  exportKey,
-  extension,
-  type Subject,
-  type SubjectAltNames,
-} from './certificate.ts';
+import { encodeAltNames, encodeName, exportKey, extension, type Subject, type SubjectAltNames } from './certificate.ts';
 import * as der from './der.ts';
 import { PkiError } from './errors.ts';
 import { decodeOnePem, encodePem } from './pem.ts';
@@ -47,7 +38,8 @@ export function createCertificateRequest(options: { subject: Subject } & Subject
   key: string;
 } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const names = options.dnsNames?.length || options.ipAddresses?.length;
+  const names =
+    options.dnsNames?.length || options.ipAddresses?.length || options.emailAddresses?.length || options.uris?.length;
   const attributes = names
     ? [
         der.sequence(
@@ -89,15 +81,6 @@ export function parseCertificateRequest(pem: string): CertificateRequest {
     spki: spki.raw,
     ...readAltNames(attributes),
   };
-}
-
-/** Signs what `parseCertificateRequest` read. `validityMs` is already clamped by the signer's policy. Returns PEM. */
-export function signCertificateRequest(
-  authority: CertificateAuthority,
-  request: CertificateRequest,
-  options: { usages: readonly ExtendedKeyUsage[]; now: number; validityMs?: number },
-): string {
-  return authority.sign({ ...options, ...request });
 }
 
 function readName(element: der.Element): Subject {

@@ -18,8 +18,8 @@ export {
   type CertificateRequest,
   createCertificateRequest,
   parseCertificateRequest,
-  signCertificateRequest,
 } from './csr.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
+export { signApprovedRequest } from './key-usage.ts';
 export { decodeOnePem, decodePem, encodePem, writePrivateFile } from './pem.ts';
 export { type Claims, createServiceAccountKey, type JsonWebKey, TokenSigner, TokenVerifier } from './token.ts';

@@ -21,6 +21,7 @@ export class Lab implements AsyncDisposable {
     this.context = {
       ...deps,
       informers: new SharedInformerFactory({ ...deps, client }),
+      rootClient: client,
       clientFor: (account) => this.api.client(`system:serviceaccount:kube-system:${account}`),
       settings: { rootCA: 'PEM', ...settings },
     };

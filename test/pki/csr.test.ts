@@ -8,7 +8,7 @@ import {
   decodeOnePem,
   encodePem,
   parseCertificateRequest,
-  signCertificateRequest,
+  signApprovedRequest,
   verifyClientCertificate,
 } from '../../src/pki/index.ts';
 
@@ -27,7 +27,11 @@ test('a request is parsed, verified and signed into a certificate of its key and
   expect(request.ipAddresses).toEqual(['10.0.0.4', 'fd00::4']);
 
   const authority = CertificateAuthority.create({ commonName: 'kubernetes', now });
-  const pem = signCertificateRequest(authority, request, { usages: ['clientAuth'], now, validityMs: 3600_000 });
+  const pem = signApprovedRequest(authority, request, {
+    usages: ['client auth', 'digital signature'],
+    now,
+    ttlMs: 3600_000,
+  });
   const certificate = new X509Certificate(pem);
   expect(certificate.publicKey.export({ type: 'spki', format: 'pem' })).toBe(
     request.publicKey.export({ type: 'spki', format: 'pem' }),
@@ -72,4 +76,26 @@ test('an independent implementation reads our requests and we read its', async (
   const request = parseCertificateRequest(theirs.toString('pem'));
   expect(request.subject).toEqual({ commonName: 'jane', organizations: ['dev', 'ops'] });
   expect(request.dnsNames).toEqual(['jane.example']);
+});
+
+test('a signed request keeps all its names, has the usages asked for, and ends five minutes early when it is long', async () => {
+  const authority = CertificateAuthority.create({ commonName: 'kubernetes', now });
+  const { csr } = createCertificateRequest({
+    subject,
+    dnsNames: ['a.example'],
+    ipAddresses: ['10.0.0.4'],
+    emailAddresses: ['me@a.example'],
+    uris: ['spiffe://a/b'],
+  });
+  const request = parseCertificateRequest(csr);
+  const usages = ['key encipherment', 'server auth', 'client auth', 'decipher only'];
+  const certificate = new X509Certificate(signApprovedRequest(authority, request, { usages, now, ttlMs: 86_400_000 }));
+  expect(certificate.subjectAltName).toBe('DNS:a.example, email:me@a.example, IP Address:10.0.0.4, URI:spiffe://a/b');
+  expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
+  expect(certificate.raw.includes(Buffer.from([0x03, 0x03, 0x07, 0x20, 0x80]))).toBe(true);
+  expect(certificate.validToDate.getTime()).toBe(Math.floor((now + 86_400_000 - 300_000) / 1000) * 1000);
+  expect(certificate.validFromDate.getTime()).toBe(Math.floor((now - 300_000) / 1000) * 1000);
+  expect(() => signApprovedRequest(authority, request, { usages: ['anything'], now, ttlMs: 1 })).toThrow(
+    'unrecognized usage values: ["anything"]',
+  );
 });

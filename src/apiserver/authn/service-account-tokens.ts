@@ -33,6 +33,18 @@ export interface ServiceAccountClaims {
   };
 }
 
+/** Claims of the token in a Secret, which lives as long as that. Upstream: pkg/serviceaccount/legacy.go. */
+interface LegacyClaims {
+  readonly sub: string;
+  readonly 'kubernetes.io/serviceaccount/namespace': string;
+  readonly 'kubernetes.io/serviceaccount/secret.name': string;
+  readonly 'kubernetes.io/serviceaccount/service-account.name': string;
+  readonly 'kubernetes.io/serviceaccount/service-account.uid': string;
+}
+
+const legacyIssuer = 'kubernetes/serviceaccount';
+const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since';
+
 /** go-jose's leeway on times, and how long a deleted object still vouches for its tokens. */
 const leewaySeconds = 60;
 
@@ -48,7 +60,7 @@ export interface ServiceAccountTokensOptions {
 }
 
 /**
- * Authenticates bound service account tokens. Signatures are remembered; whether the objects a token is bound to still
+ * Authenticates service account tokens, bound ones and those of Secrets. Signatures are remembered; whether the objects a token is bound to still
  * exist is looked up on every request.
  */
 export class ServiceAccountTokenAuthenticator {
@@ -59,6 +71,7 @@ export class ServiceAccountTokenAuthenticator {
   readonly #clusterNow: () => number;
   /** Tokens whose signature is known to be good. */
   #verified = new Map<string, ServiceAccountClaims>();
+  #verifiedLegacy = new Map<string, LegacyClaims>();
   static readonly maxVerified = 4096;
 
   constructor(
@@ -80,6 +93,13 @@ export class ServiceAccountTokenAuthenticator {
     token: string,
     audiences: readonly string[] = this.#options.audiences,
   ): { user: UserInfo; audiences: string[] } | undefined {
+    const legacy = this.#legacyClaimsOf(token);
+    if (legacy !== undefined) {
+      // Such a token names no audience: it is for this server's own.
+      const matching = audiences.filter((audience) => this.#options.audiences.includes(audience));
+      if (matching.length === 0) throw new InvalidTokenError('service account token has no matching audience');
+      return { user: this.#legacyUserOf(legacy, token), audiences: matching };
+    }
     const claims = this.#claimsOf(token);
     if (claims === undefined) return undefined;
     const held = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
@@ -107,6 +127,50 @@ export class ServiceAccountTokenAuthenticator {
     if (this.#verified.size >= ServiceAccountTokenAuthenticator.maxVerified) this.#verified = new Map();
     this.#verified.set(token, claims);
     return claims;
+  }
+
+  #legacyClaimsOf(token: string): LegacyClaims | undefined {
+    const known = this.#verifiedLegacy.get(token);
+    if (known) return known;
+    if (this.#verified.has(token) || peekIssuer(token) !== legacyIssuer) return undefined;
+    let claims: LegacyClaims;
+    try {
+      claims = this.#keys.verify(token) as unknown as LegacyClaims;
+    } catch {
+      return undefined;
+    }
+    if (this.#verifiedLegacy.size >= ServiceAccountTokenAuthenticator.maxVerified) this.#verifiedLegacy = new Map();
+    this.#verifiedLegacy.set(token, claims);
+    return claims;
+  }
+
+  #legacyUserOf(claims: LegacyClaims, token: string): UserInfo {
+    const {
+      'kubernetes.io/serviceaccount/namespace': namespace,
+      'kubernetes.io/serviceaccount/secret.name': secretName,
+      'kubernetes.io/serviceaccount/service-account.name': name,
+      'kubernetes.io/serviceaccount/service-account.uid': uid,
+    } = claims;
+    if (claims.sub !== serviceAccountUsername(namespace, name)) throw new InvalidTokenError('sub claim is invalid');
+    const secret = this.#reader.get('secrets', namespace, secretName);
+    if (!secret || secret.metadata.deletionTimestamp !== undefined) {
+      throw new InvalidTokenError('service account token has been invalidated');
+    }
+    if (Buffer.from(secret['data']?.token ?? '', 'base64').toString() !== token) {
+      throw new InvalidTokenError("service account token does not match server's copy");
+    }
+    const account = this.#reader.get('serviceaccounts', namespace, name);
+    if (!account) throw new InvalidTokenError(`serviceaccount "${name}" not found`);
+    if (account.metadata.deletionTimestamp !== undefined) {
+      throw new InvalidTokenError(`service account ${namespace}/${name} has been deleted`);
+    }
+    if (account.metadata.uid !== uid) {
+      throw new InvalidTokenError(`service account UID (${account.metadata.uid}) does not match claim (${uid})`);
+    }
+    if (secret.metadata.labels?.[invalidSinceLabel]) {
+      throw new InvalidTokenError('the token in Secret is no longer valid');
+    }
+    return { name: claims.sub, uid, groups: serviceAccountGroups(namespace) };
   }
 
   #checkTimes(claims: ServiceAccountClaims): void {

@@ -13,6 +13,18 @@ import {
   type SharedInformerFactory,
   type Workqueue,
 } from '../../client/index.ts';
+import type { CertificateAuthority } from '../../pki/index.ts';
+
+/** What signs certificate requests. */
+export interface ClusterSigning {
+  /** `--cluster-signing-cert-file` and `--cluster-signing-key-file`: the cluster's CA. */
+  readonly authority: CertificateAuthority;
+  /** Certificates live by the wall clock, which TLS looks at. */
+  wallNow(): number;
+}
+
+/** Signs claims into a token (`--service-account-private-key-file`). */
+export type TokenGenerator = (claims: Readonly<Record<string, unknown>>) => string;
 
 /** Flags of kube-controller-manager that controllers read; defaults are upstream's. */
 export interface ControllerSettings {
@@ -46,6 +58,14 @@ export interface ControllerSettings {
   readonly maxEndpointsPerSlice?: number;
   /** `--endpoint-updates-batch-period` and `--endpointslice-updates-batch-period`. Default 0: by the Service's size. */
   readonly endpointUpdatesBatchPeriodMs?: number;
+  /** Absent: nothing signs certificate requests. */
+  readonly clusterSigning?: ClusterSigning;
+  /** `--cluster-signing-duration`: the longest life of a certificate. Default a year. */
+  readonly clusterSigningDurationMs?: number;
+  /** Absent: token Secrets are not filled. */
+  readonly tokenGenerator?: TokenGenerator;
+  /** `--legacy-service-account-token-clean-up-period`. Default a year. */
+  readonly legacyTokenCleanUpMs?: number;
 }
 
 export interface ControllerContext {
@@ -57,6 +77,8 @@ export interface ControllerContext {
   readonly informers: SharedInformerFactory;
   /** A client that acts as `system:serviceaccount:kube-system:<serviceAccount>`. */
   clientFor(serviceAccount: string): KubeClient;
+  /** Acts as `system:kube-controller-manager` itself. */
+  readonly rootClient: KubeClient;
   readonly settings: ControllerSettings;
 }
 
@@ -64,7 +86,7 @@ export interface ControllerContext {
 export interface Controller extends Runnable {
   /** Upstream's canonical name, e.g. `deployment-controller`. */
   readonly name: string;
-  /** User it acts as: `system:serviceaccount:kube-system:<service account>`. */
+  /** User it acts as: `system:serviceaccount:kube-system:<service account>`, or `rootIdentity`. */
   readonly identity: string;
 }
 
@@ -73,11 +95,15 @@ export interface ControllerDescriptor {
   readonly name: string;
   /** Names before 1.28, still taken by `--controllers`. */
   readonly aliases?: readonly string[];
-  /** Account in kube-system whose RBAC role it has; not always its name, as upstream. */
-  readonly serviceAccount: string;
+  /** Account in kube-system whose RBAC role it has; not always its name, as upstream. Absent: the manager itself. */
+  readonly serviceAccount?: string;
   readonly disabledByDefault?: boolean;
-  create(context: ControllerContext): Controller;
+  /** Undefined: with these settings there is nothing for it to do, as when upstream's constructor returns none. */
+  create(context: ControllerContext): Controller | undefined;
 }
+
+/** Who the controller manager itself is. */
+export const rootIdentity = 'system:kube-controller-manager';
 
 export function identityOf(serviceAccount: string): string {
   return `system:serviceaccount:kube-system:${serviceAccount}`;
