@@ -5,22 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  builtinResources,
-  loadBuiltinSchema,
-  metricsResources,
-  OpenApiDocumentBuilder,
-  type PersistentVolume,
-  type Service,
-} from '../api/index.ts';
-import { ApiServer, type BuiltParts, HttpsDoor, type NodeDialer, newServerParts } from '../apiserver/index.ts';
+import { builtinResources, type PersistentVolume, type Service } from '../api/index.ts';
+import type { ApiServer, BuiltParts, HttpsDoor, KlabRoute } from '../apiserver/index.ts';
 import {
   assert,
   isAbort,
   type Logger,
   Prng,
-  packageRoot,
-  packageVersion,
   StoppedError,
   silentLogger,
   TaskGroup,
@@ -30,29 +21,22 @@ import {
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
 import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
 import { EtcdCluster, type EtcdDoor, memoryStorage, serveEtcd } from '../etcd/index.ts';
-import { numberToIp, parseCidr } from '../net/index.ts';
-import { type ClusterPki, ensureClusterPki, TokenSigner, TokenVerifier } from '../pki/index.ts';
+import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
-import { addons } from './addons.ts';
-import {
-  apiServerOptions,
-  apiServerPartsOptions,
-  type ComponentSettings,
-  componentSettings,
-} from './component-settings.ts';
+import { ApiComponent, addressIn } from './api-component.ts';
+import { type ComponentSettings, componentSettings } from './component-settings.ts';
+import { type ComponentName, Components, LoopPart, type Part, type Task } from './components.ts';
+import { controlDispatch } from './control.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { klabRoutes } from './klab-routes.ts';
-import { clusterKubeconfig } from './kubeconfig.ts';
-import { metricsReads } from './metrics.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { listenWhereFree } from './ports.ts';
-import { endpointHost, servingHosts, servingPair } from './serving.ts';
 import type { ServerInfo } from './state.ts';
 
 /** A running cluster. `await using cluster = await createCluster()` stops it at the end of the block. */
@@ -63,13 +47,18 @@ export interface Cluster extends AsyncDisposable {
   readonly etcd: EtcdCluster;
   readonly decisions: DecisionStore;
   readonly scheduler: Scheduler | undefined;
+  /** The machines: add, stop, start, remove. */
   readonly nodes: NodeFleet;
+  /** What can be stopped while the rest lives on. */
+  readonly components: Components;
   /** A client in process, as `kubernetes-admin`. */
   readonly client: KubeClient;
   /** A transport in process, as `kubernetes-admin`. */
   readonly transport: Transport;
   readonly apiPort: number | undefined;
   readonly apiEndpoint: string | undefined;
+  /** Where `klab node` and `klab component` ask; see ClusterOptions.control. */
+  readonly controlEndpoint: string | undefined;
   readonly etcdPorts: readonly number[];
   readonly etcdAccess: ServerInfo['etcd'] | undefined;
   readonly certificates: ServerInfo['certificates'] | undefined;
@@ -98,17 +87,14 @@ class RunningCluster implements Cluster {
   readonly decisions: DecisionStore;
   readonly etcdPorts: number[] = [];
   readonly failed: Promise<never>;
-  server!: ApiServer;
   etcd!: EtcdCluster;
   nodes!: NodeFleet;
+  components!: Components;
   client!: KubeClient;
   transport!: Transport;
   scheduler: Scheduler | undefined;
-  apiPort: number | undefined;
-  apiEndpoint: string | undefined;
+  controlEndpoint: string | undefined;
   etcdAccess: ServerInfo['etcd'] | undefined;
-  certificates: ServerInfo['certificates'] | undefined;
-  kubeconfig: string | undefined;
 
   readonly #options: ClusterOptions;
   readonly #settings: ComponentSettings;
@@ -121,9 +107,10 @@ class RunningCluster implements Cluster {
   readonly #tasks = new TaskGroup();
   #fail!: (error: unknown) => void;
   #storage: SqliteStorage | undefined;
-  #pki!: ClusterPki;
-  #parts: BuiltParts | undefined;
-  #door: HttpsDoor | undefined;
+  #api!: ApiComponent;
+  #controlDoor: HttpsDoor | undefined;
+  #controllerManager: LoopPart | undefined;
+  #schedulerPart: LoopPart | undefined;
   #etcdDoors: EtcdDoor[] = [];
   #stopped: Promise<void> | undefined;
 
@@ -149,6 +136,26 @@ class RunningCluster implements Cluster {
     this.decisions = new DecisionStore(this.#storage && { sink: decisionSink(this.#storage.side) });
   }
 
+  get server(): ApiServer {
+    return this.#api?.server;
+  }
+
+  get apiPort(): number | undefined {
+    return this.#api?.port;
+  }
+
+  get apiEndpoint(): string | undefined {
+    return this.#api?.endpoint;
+  }
+
+  get kubeconfig(): string | undefined {
+    return this.#api?.kubeconfig;
+  }
+
+  get certificates(): ServerInfo['certificates'] | undefined {
+    return this.#api?.certificates;
+  }
+
   #phase(text: string, detail = true): void {
     this.#options.onPhase?.(text, detail);
   }
@@ -163,6 +170,7 @@ class RunningCluster implements Cluster {
     const etcdDoors = this.#openEtcdDoors();
     etcdDoors.catch(() => {});
     this.#startComponents();
+    await this.#openControlDoor();
     await this.#untilReady();
     await etcdDoors;
     this.#phase('the cluster is ready', false);
@@ -185,126 +193,54 @@ class RunningCluster implements Cluster {
 
   async #startApiServer(): Promise<void> {
     const settings = this.#settings.apiServer;
-    const serviceCidrs = this.#serviceCidrs();
-    this.#pki = ensureClusterPki(join(this.#dir, 'pki'), {
-      hosts: servingHosts(settings),
-      serviceIp: addressIn(serviceCidrs[0]!, 1n),
-      now: wallClock.now(),
+    this.#api = new ApiComponent({
+      name: this.name,
+      dir: this.#dir,
+      options: this.#options,
+      settings,
+      store: this.etcd.member(),
+      clock: this.clock,
+      prng: this.#prng,
+      log: this.#log,
+      nodes: () => this.nodes,
+      checks: new Map([
+        ['controller-manager', () => answers(this.#controllerManager, 10257)],
+        ['scheduler', () => answers(this.#schedulerPart, 10259)],
+      ]),
+      routes: (parts) => this.#routes(parts),
+      phase: (text) => this.#phase(text),
     });
-    const made = this.#pki.created.length;
-    this.#phase(
-      made > 0 ? `pki: made ${made} keys and certificates in ${this.#pki.dir}` : `pki: reused ${this.#pki.dir}`,
-    );
-    const schemas = loadBuiltinSchema(packageRoot());
-    const { serviceAccount } = this.#pki;
-    const signer = new TokenSigner(serviceAccount.key);
-    const verifier = new TokenVerifier([serviceAccount.pub]);
-    const members = Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
-    const nodes: NodeDialer = {
-      containerLogs: (node, pod, options, signal) => this.nodes.containerLogs(node, pod, options, signal),
-      exec: (node, pod, command) => this.nodes.exec(node, pod, command),
-      attach: (node, pod, container) => this.nodes.attach(node, pod, container),
-      portForward: (node, pod) => this.nodes.portForward(node, pod),
-      http: (target, request) => this.nodes.http(target, request),
-    };
-    this.server = await ApiServer.start(
-      {
-        kv: this.etcd.member(),
-        clock: this.clock,
-        prng: this.#prng.fork('apiserver'),
-        log: this.#log.child('apiserver'),
-        nodes,
-        parts: (core) => {
-          this.#parts = newServerParts(core, {
-            version: packageVersion(),
-            wallClock,
-            serviceCidrs,
-            ...apiServerPartsOptions(settings),
-            serviceAccountKeys: {
-              sign: (claims) => signer.sign(claims),
-              verify: (token) => verifier.verify(token),
-              jwks: () => verifier.jwks(),
-            },
-            serverAddress: () => `${endpointHost(settings)}:${this.apiPort ?? 6443}`,
-            advertise: () => ({ address: settings.advertiseAddress ?? '192.168.0.10', port: this.apiPort ?? 6443 }),
-            clientCa: this.#clientCa(),
-            addons,
-            components: new Map([
-              ['controller-manager', () => runs(this.#controllers.size > 0)],
-              ['scheduler', () => runs(this.#options.scheduler !== false)],
-            ]),
-            reads: metricsReads(
-              () => this.server.reader,
-              () => this.nodes,
-            ),
-            openApi: ({ served }) => new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas }),
-            routes: klabRoutes({
-              clock: this.clock,
-              members,
-              decisions: this.decisions,
-              scheduler: () => this.scheduler,
-              definitions: settings.definitions,
-              authorizer: () => this.#parts?.authorizer,
-            }),
-            notice: () =>
-              this.clock.speed === 0
-                ? `the cluster clock of "${this.name}" is paused; klab clock resume lets it run`
-                : undefined,
-          });
-          return this.#parts;
-        },
-      },
-      {
-        definitions: [...settings.definitions, ...metricsResources],
-        schemas,
-        ...apiServerOptions(settings),
-      },
-    );
-    this.transport = transportAs(this.server, identities.admin);
+    await this.#api.start();
+    this.transport = transportAs(this.#api.gate, identities.admin);
     this.client = new KubeClient(this.transport, { definitions: settings.definitions, userAgent: 'klab' });
-    this.#phase(`apiserver: ${settings.definitions.length} resources served, bootstrap objects written`);
-    if (this.#options.api !== false) await this.#openApiDoor();
   }
 
-  async #openApiDoor(): Promise<void> {
-    const wish = this.#options.api || {};
-    const { admin } = this.#pki;
-    const settings = this.#settings.apiServer;
-    const serving = servingPair(this.#pki, settings.serving);
-    const listening = await listenWhereFree({ door: 'API server', flag: '--secure-port', ...wish }, async (port) => {
-      const door = new HttpsDoor(
-        { dispatch: this.server.handle, wallClock, log: this.#log.child('https') },
-        {
-          port,
-          cert: serving.cert,
-          key: serving.key,
-          clientCa: this.#clientCa(),
-          ...(settings.bindAddress === undefined ? {} : { host: settings.bindAddress }),
-          ...(settings.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: settings.requestTimeoutMs }),
-        },
-      );
-      const { port: actual } = await door.listen();
-      return { door, port: actual };
+  #routes(parts: () => BuiltParts | undefined): readonly KlabRoute[] {
+    return klabRoutes({
+      clock: this.clock,
+      members: Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i)),
+      decisions: this.decisions,
+      scheduler: () => this.scheduler,
+      definitions: this.#settings.apiServer.definitions,
+      authorizer: () => parts()?.authorizer,
+      nodes: () => this.nodes.list(),
+      components: () => this.components.list(),
     });
-    this.#door = listening.door;
-    this.apiPort = listening.port;
-    this.apiEndpoint = `https://${endpointHost(settings)}:${listening.port}`;
-    this.kubeconfig = join(this.#dir, 'kubeconfig');
-    this.certificates = { ca: serving.caPath, clientCert: admin.certPath, clientKey: admin.keyPath };
-    clusterKubeconfig(this.kubeconfig, {
-      name: this.name,
-      endpoint: this.apiEndpoint,
-      ca: serving.ca,
-      cert: admin.cert,
-      key: admin.key,
-    });
-    this.#phase(`apiserver: listening at ${this.apiEndpoint}`);
+  }
+
+  async #openControlDoor(): Promise<void> {
+    if (!this.#options.control) return;
+    const { door, port } = await this.#api.openSideDoor(
+      controlDispatch({ nodes: this.nodes, components: this.components }),
+    );
+    this.#controlDoor = door;
+    this.controlEndpoint = `https://127.0.0.1:${port}`;
   }
 
   async #openEtcdDoors(): Promise<void> {
     const wish = this.#options.etcd;
     if (wish === false) return;
-    const { etcdServer, etcdCa, etcdHealthcheckClient } = this.#pki;
+    const { etcdServer, etcdCa, etcdHealthcheckClient } = this.#api.pki;
     for (let i = 0; i < this.etcd.size; i++) {
       const door = await listenWhereFree(
         {
@@ -333,27 +269,19 @@ class RunningCluster implements Cluster {
     this.#phase(`etcd: listening at ${this.etcdAccess.endpoints.join(', ')}`);
   }
 
-  /** One, or two of different families. */
-  #serviceCidrs(): readonly string[] {
-    return this.#settings.apiServer.serviceCidrs ?? [this.#options.serviceCidr ?? '10.96.0.0/16'];
-  }
-
-  /** PEM of all CAs whose client certificates count: klab's own users must always get in. */
-  #clientCa(): string {
-    const own = this.#pki.ca.cert;
-    const { clientCa } = this.#settings.apiServer;
-    return clientCa === undefined ? own : `${own.trimEnd()}\n${clientCa}`;
-  }
-
-  #informers(identity: (typeof identities)[keyof typeof identities], name: string): SharedInformerFactory {
-    const client = new KubeClient(transportAs(this.server, identity), {
+  #informers(
+    identity: (typeof identities)[keyof typeof identities],
+    name: string,
+    prng: Prng = this.#prng,
+  ): SharedInformerFactory {
+    const client = new KubeClient(transportAs(this.#api.gate, identity), {
       definitions: builtinResources,
       userAgent: identity.agent,
     });
     const factory = new SharedInformerFactory({
       client,
       clock: this.clock,
-      prng: this.#prng.fork(`informers/${name}`),
+      prng: prng.fork(`informers/${name}`),
       log: this.#log.child(name),
     });
     return factory;
@@ -373,50 +301,23 @@ class RunningCluster implements Cluster {
   }
 
   #startComponents(): void {
-    const { controllers = ['*'], scheduler = true } = this.#options;
-    const clientAs = (identity: Parameters<typeof transportAs>[1]) =>
-      new KubeClient(transportAs(this.server, identity), {
-        definitions: builtinResources,
-        userAgent: identity.agent,
-      });
-    const clientFor = (serviceAccount: string) => clientAs(controllerIdentity(serviceAccount));
-    const tokenSigner = new TokenSigner(this.#pki.serviceAccount.key);
-
-    const controllerInformers = this.#informers(identities.controllerManager, 'controllers');
-    const running = startControllers(
-      {
-        clock: this.clock,
-        prng: this.#prng.fork('controllers'),
-        log: this.#log.child('controllers'),
-        informers: controllerInformers,
-        clientFor,
-        rootClient: clientAs(identities.controllerManager),
-        settings: {
-          rootCA: this.#pki.ca.cert,
-          clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'],
-          tokenGenerator: (claims) => tokenSigner.sign(claims),
-          ...this.#settings.controllers,
-          clusterSigning: {
-            authority: this.#pki.authority(),
-            wallNow: () => wallClock.now(),
-          },
-        },
-      },
-      { controllers },
-    );
-    this.#run('controller informers', (signal) => controllerInformers.run(signal));
-    this.#run('controllers', (signal) => running.run(signal));
-    const names = running.names.map((name) => name.replace(/-controller$/, ''));
-    this.#phase(`controllers: ${names.join(', ') || 'none'}`);
-
-    if (scheduler) this.#startScheduler();
+    const { scheduler = true } = this.#options;
+    const loops = { signal: this.#tasks.signal, log: this.#log, onFailure: this.#fail };
+    if (this.#controllers.size > 0) {
+      this.#controllerManager = new LoopPart(loops, (life) => this.#controllerTasks(life));
+      this.#controllerManager.begin();
+    }
+    if (scheduler) {
+      this.#schedulerPart = new LoopPart(loops, (life) => this.#schedulerTasks(life));
+      this.#schedulerPart.begin();
+    }
 
     const networkInformers = this.#informers(identities.network, 'network');
     const network = new ServiceNetwork(networkInformers, this.#prng.fork('network'), () => this.clock.now());
     this.#run('network informers', (signal) => networkInformers.run(signal));
     this.nodes = new NodeFleet(
       {
-        server: this.server,
+        server: this.#api.gate,
         clock: this.clock,
         prng: this.#prng.fork('nodes'),
         log: this.#log,
@@ -428,7 +329,7 @@ class RunningCluster implements Cluster {
       },
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
-        clusterDns: addressIn(this.#serviceCidrs()[0]!, 10n),
+        clusterDns: addressIn(this.#api.serviceCidrs[0]!, 10n),
         ...(this.#options.instantContainers && { instantContainers: true }),
       },
       this.#tasks.signal,
@@ -436,15 +337,73 @@ class RunningCluster implements Cluster {
     this.nodes.open(this.#options.nodes);
     const nodes = this.nodes.running.length;
     if (nodes > 0) this.#phase(`kubelets: ${nodes} simulated node(s) register themselves`);
+    this.components = new Components(
+      new Map<ComponentName, Part | undefined>([
+        ['apiserver', this.#api],
+        ['controller-manager', this.#controllerManager],
+        ['scheduler', this.#schedulerPart],
+      ]),
+      new Map([
+        ['kubelet', this.nodes.kubelets],
+        ['proxy', this.nodes.proxies],
+      ]),
+    );
   }
 
-  #startScheduler(): void {
-    const informers = this.#informers(identities.scheduler, 'scheduler');
-    const client = new KubeClient(transportAs(this.server, identities.scheduler), {
+  /** A process that starts again draws from another stream than the one before it. */
+  #prngOf(life: number, name: string): Prng {
+    return life === 1 ? this.#prng : this.#prng.fork(`${name}/${life}`);
+  }
+
+  #controllerTasks(life: number): Task[] {
+    const { controllers = ['*'] } = this.#options;
+    const prng = this.#prngOf(life, 'controller-manager');
+    const clientAs = (identity: Parameters<typeof transportAs>[1]) =>
+      new KubeClient(transportAs(this.#api.gate, identity), {
+        definitions: builtinResources,
+        userAgent: identity.agent,
+      });
+    const clientFor = (serviceAccount: string) => clientAs(controllerIdentity(serviceAccount));
+    const { pki } = this.#api;
+    const tokenSigner = new TokenSigner(pki.serviceAccount.key);
+    const informers = this.#informers(identities.controllerManager, 'controllers', prng);
+    const running = startControllers(
+      {
+        clock: this.clock,
+        prng: prng.fork('controllers'),
+        log: this.#log.child('controllers'),
+        informers,
+        clientFor,
+        rootClient: clientAs(identities.controllerManager),
+        settings: {
+          rootCA: pki.ca.cert,
+          clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'],
+          tokenGenerator: (claims) => tokenSigner.sign(claims),
+          ...this.#settings.controllers,
+          clusterSigning: {
+            authority: pki.authority(),
+            wallNow: () => wallClock.now(),
+          },
+        },
+      },
+      { controllers },
+    );
+    const names = running.names.map((name) => name.replace(/-controller$/, ''));
+    this.#phase(`controllers: ${names.join(', ')}`);
+    return [
+      { name: 'controller informers', run: (signal) => informers.run(signal) },
+      { name: 'controllers', run: (signal) => running.run(signal) },
+    ];
+  }
+
+  #schedulerTasks(life: number): Task[] {
+    const own = this.#prngOf(life, 'kube-scheduler');
+    const informers = this.#informers(identities.scheduler, 'scheduler', own);
+    const client = new KubeClient(transportAs(this.#api.gate, identities.scheduler), {
       definitions: builtinResources,
       userAgent: identities.scheduler.agent,
     });
-    const prng = this.#prng.fork('scheduler');
+    const prng = own.fork('scheduler');
     const log = this.#log.child('scheduler');
     const broadcaster = new EventBroadcaster({ client, clock: this.clock, prng: prng.fork('events'), log });
     const scheduler = new Scheduler({
@@ -457,10 +416,12 @@ class RunningCluster implements Cluster {
       decisions: this.decisions,
     });
     this.scheduler = scheduler;
-    this.#run('scheduler informers', (signal) => informers.run(signal));
-    this.#run('scheduler events', (signal) => broadcaster.run(signal));
-    this.#run('scheduler', (signal) => scheduler.run(signal));
     this.#phase(`scheduler: ${scheduler.profile.plugins.length} plugins`);
+    return [
+      { name: 'scheduler informers', run: (signal) => informers.run(signal) },
+      { name: 'scheduler events', run: (signal) => broadcaster.run(signal) },
+      { name: 'scheduler', run: (signal) => scheduler.run(signal) },
+    ];
   }
 
   /** Ready: all nodes are, and namespace default can take pods. */
@@ -504,14 +465,15 @@ class RunningCluster implements Cluster {
     const paused = this.clock.speed === 0;
     // Whoever waits for time must be able to end.
     if (paused) this.clock.setSpeed(1);
-    await this.#door?.close();
+    await this.#controlDoor?.close();
+    await this.#api?.closeDoor();
     for (const door of this.#etcdDoors) await door.close();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));
     await this.nodes?.close().catch(() => {});
     await this.#tasks
       .wait()
       .catch((error: unknown) => this.#log.error('stopped with a failure', { error: String(error) }));
-    await this.server?.close();
+    await this.#api?.close();
     if (this.etcd) await this.etcd.close();
     else await this.#storage?.close();
     this.clock.pause();
@@ -534,13 +496,9 @@ function controllerNames(words: readonly string[] | undefined): ReadonlySet<stri
   }
 }
 
-/** The address at this place in a CIDR. */
-function addressIn(cidr: string, at: bigint): string {
-  const { base, family } = parseCidr(cidr)!;
-  return numberToIp(base + at, family);
-}
-
-/** What `componentstatuses` shows of a component that was not started. */
-function runs(started: boolean): void {
-  if (!started) throw new Error('it does not run');
+/** What `componentstatuses` asks: the health endpoint of a component on its port. */
+function answers(part: Part | undefined, port: number): void {
+  if (part?.running) return;
+  const url = `https://127.0.0.1:${port}/healthz`;
+  throw new Error(`Get "${url}": dial tcp 127.0.0.1:${port}: connect: connection refused`);
 }

@@ -17,6 +17,8 @@ export interface KlabRouteDeps {
   readonly scheduler: () => Scheduler | undefined;
   readonly definitions: readonly ResourceDefinition[];
   readonly authorizer: () => Authorizer | undefined;
+  readonly nodes: () => readonly object[];
+  readonly components: () => readonly object[];
 }
 
 const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
@@ -41,7 +43,16 @@ function bodyOf(context: RequestContext): Record<string, unknown> {
 }
 
 export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
-  return [...clockRoutes(deps.clock), ...etcdRoutes(deps), ...schedulerRoutes(deps)];
+  return [...clockRoutes(deps.clock), ...etcdRoutes(deps), ...schedulerRoutes(deps), ...partRoutes(deps)];
+}
+
+/** What there is; the control door (control.ts) changes it. */
+function partRoutes({ nodes, components }: KlabRouteDeps): KlabRoute[] {
+  const list = (kind: string, items: () => readonly object[]) => async () => ok({ kind, items: items() });
+  return [
+    { path: '/klab/v1/nodes', verb: 'get', handler: list('MachineList', nodes) },
+    { path: '/klab/v1/components', verb: 'get', handler: list('ComponentList', components) },
+  ];
 }
 
 /** @throws StatusError BadRequest. */

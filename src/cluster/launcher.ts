@@ -124,7 +124,8 @@ async function answeringServer(paths: ClusterPaths): Promise<ServerInfo | undefi
   const end = wallClock.monotonic() + dyingMs;
   for (;;) {
     const info = readServer(paths);
-    if (!info || (await answers(info.api.endpoint))) return info;
+    // The API server may be stopped; the process is there all the same.
+    if (!info || (await answers((info.control ?? info.api).endpoint))) return info;
     if (wallClock.monotonic() > end) return info;
     await wallClock.sleep(20);
   }

@@ -17,6 +17,19 @@ interface Found {
   readonly external: boolean;
 }
 
+/** What a node's rules are made of. */
+interface Rules {
+  byAddress(ip: string): readonly Readonly<KubeObject>[];
+  services(): readonly Readonly<KubeObject>[];
+  /** Endpoint slices of `namespace/name`. */
+  slices(service: string): readonly Readonly<KubeObject>[];
+}
+
+/** `namespace/name` of the Service that a slice belongs to. */
+function serviceOf(slice: Readonly<KubeObject>): string {
+  return `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`;
+}
+
 export class ServiceNetwork {
   readonly dns: ClusterDns;
   readonly #services: SharedInformer;
@@ -26,6 +39,8 @@ export class ServiceNetwork {
   /** Client affinity: `service port client` → endpoint address and when it ends. */
   readonly #affinity = new Map<string, { address: string; until: number }>();
   readonly #now: () => number;
+  /** Nodes whose proxy is stopped, with the rules they had then. */
+  readonly #frozen = new Map<string, Rules>();
 
   constructor(informers: SharedInformerFactory, prng: Prng, now: () => number) {
     this.#prng = prng;
@@ -35,7 +50,7 @@ export class ServiceNetwork {
     });
     this.#slices = informers.informer('endpointslices.discovery.k8s.io', {
       indexers: {
-        service: (slice) => [`${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`],
+        service: (slice) => [serviceOf(slice)],
       },
     });
     this.#nodes = informers.informer('nodes');
@@ -53,6 +68,40 @@ export class ServiceNetwork {
     return [this.#services, this.#slices, this.#nodes];
   }
 
+  hasProxy(node: string): boolean {
+    return !this.#frozen.has(node);
+  }
+
+  /** The node's rules stay as they are now: as when kube-proxy ends, which leaves them in the kernel. */
+  stopProxy(node: string): void {
+    const services = this.#services.lister.list();
+    const slices = new Map<string, Readonly<KubeObject>[]>();
+    for (const slice of this.#slices.lister.list()) {
+      const key = serviceOf(slice);
+      slices.set(key, [...(slices.get(key) ?? []), slice]);
+    }
+    this.#frozen.set(node, {
+      byAddress: (ip) => services.filter((service) => addressesOf(service).includes(ip)),
+      services: () => services,
+      slices: (service) => slices.get(service) ?? [],
+    });
+  }
+
+  /** The rules are synced: as they would be had it never stopped. */
+  startProxy(node: string): void {
+    this.#frozen.delete(node);
+  }
+
+  #rulesOf(node: string | undefined): Rules {
+    return (node !== undefined && this.#frozen.get(node)) || this.#current;
+  }
+
+  readonly #current: Rules = {
+    byAddress: (ip) => this.#services.lister.byIndex('clusterIP', ip),
+    services: () => this.#services.lister.list(),
+    slices: (service) => this.#slices.lister.byIndex('service', service),
+  };
+
   hooks(): FabricHooks {
     return {
       resolveService: (ip, port, protocol, from) => this.#resolve(ip, port, protocol, from),
@@ -60,8 +109,8 @@ export class ServiceNetwork {
     };
   }
 
-  #find(ip: string, port: number, protocol: Protocol): Found | undefined {
-    for (const service of this.#services.lister.byIndex('clusterIP', ip)) {
+  #find(rules: Rules, ip: string, port: number, protocol: Protocol): Found | undefined {
+    for (const service of rules.byAddress(ip)) {
       for (const candidate of service['spec'].ports ?? []) {
         if (candidate.port === port && (candidate.protocol ?? 'TCP') === protocol) {
           return { service, port: candidate, external: !clusterIPs(service).includes(ip) };
@@ -69,7 +118,7 @@ export class ServiceNetwork {
       }
     }
     if (!this.#isNodeAddress(ip)) return undefined;
-    for (const service of this.#services.lister.list()) {
+    for (const service of rules.services()) {
       for (const candidate of service['spec'].ports ?? []) {
         if (candidate.nodePort === port && (candidate.protocol ?? 'TCP') === protocol) {
           return { service, port: candidate, external: true };
@@ -96,10 +145,11 @@ export class ServiceNetwork {
     protocol: Protocol,
     from: Peer,
   ): ReturnType<NonNullable<FabricHooks['resolveService']>> {
-    const found = this.#find(ip, port, protocol);
+    const table = this.#rulesOf(from.node);
+    const found = this.#find(table, ip, port, protocol);
     if (!found) return undefined;
     const { metadata } = found.service;
-    const slices = this.#slices.lister.byIndex('service', `${metadata.namespace}/${metadata.name}`);
+    const slices = table.slices(`${metadata.namespace}/${metadata.name}`);
     const family = ip.includes(':') ? 'IPv6' : 'IPv4';
     const node = this.#nodeOf(from);
     const rules = servicePorts([found.service as KubeObject], slices as KubeObject[], family, node).find(

@@ -161,7 +161,13 @@ export function plannedNodes(
   defaults?: NodeSpec['capacity'],
 ): NodesFile {
   const before = remembered ?? { nextIndex: 1, nodes: [] };
-  if (wanted === undefined && remembered) return remembered;
+  if (wanted === undefined && remembered) {
+    // With its machine a kubelet starts.
+    const nodes = remembered.nodes.map((record): NodeRecord => {
+      return record.state === 'kubelet-stopped' ? { ...record, state: 'running' } : record;
+    });
+    return { ...remembered, nodes };
+  }
   const count = wanted ?? 3;
   const nodes: NodeRecord[] = before.nodes.map((record, place) => ({
     ...record,

@@ -23,6 +23,7 @@ import {
   MemoryFabric,
 } from '../kubelet/index.ts';
 import { apiForPods } from './api-for-pods.ts';
+import type { NodeParts } from './components.ts';
 import { drainNode } from './drain.ts';
 import { identities, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
@@ -147,6 +148,7 @@ export class NodeFleet implements NodeDialer {
       const member = this.#member(name);
       if (member.record.state === 'stopped') throw newConflict(nodesResource, name, 'the node is stopped already');
       await member.machine.powerOff();
+      this.#deps.network.startProxy(name);
       return this.#became(member, { state: 'stopped' });
     });
   }
@@ -174,6 +176,7 @@ export class NodeFleet implements NodeDialer {
       await this.#gone(this.#client.resource('nodes').delete(name));
       await this.#gone(this.#client.resource('leases').namespace('kube-node-lease').delete(name));
       await this.#gone(this.#client.resource('csinodes').delete(name));
+      this.#deps.network.startProxy(name);
       this.#members.delete(name);
       this.#remember();
     });
@@ -205,6 +208,52 @@ export class NodeFleet implements NodeDialer {
       member.machine.startKubelet(member.record.boots);
       return info;
     });
+  }
+
+  /** For Components. */
+  get kubelets(): NodeParts {
+    const fleet = this;
+    return {
+      get nodes() {
+        return fleet.#powered().map(({ record, machine }) => ({
+          node: record.config.name,
+          running: machine.kubelet !== undefined,
+        }));
+      },
+      start: (node) => this.startKubelet(node),
+      stop: (node) => this.stopKubelet(node),
+    };
+  }
+
+  /** For Components: without its proxy a node's rules stay as they are, whatever becomes of Services and endpoints. */
+  get proxies(): NodeParts {
+    const { network } = this.#deps;
+    const fleet = this;
+    const refuse = (node: string, running: boolean) => {
+      this.#member(node);
+      if (network.hasProxy(node) !== running) return;
+      throw newConflict(nodesResource, node, `its proxy is ${running ? 'running' : 'stopped'} already`);
+    };
+    return {
+      get nodes() {
+        return fleet.#powered().map(({ record: { config } }) => ({
+          node: config.name,
+          running: network.hasProxy(config.name),
+        }));
+      },
+      start: async (node) => {
+        refuse(node, true);
+        network.startProxy(node);
+      },
+      stop: async (node) => {
+        refuse(node, false);
+        network.stopProxy(node);
+      },
+    };
+  }
+
+  #powered(): Member[] {
+    return [...this.#members.values()].filter(({ record }) => record.state !== 'stopped');
   }
 
   #insert(record: NodeRecord): void {

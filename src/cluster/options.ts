@@ -40,6 +40,11 @@ export interface ClusterOptions {
   readonly scheduler?: boolean;
   /** The HTTPS door. Default: any free port; false: none. */
   readonly api?: ApiDoorOptions | false;
+  /**
+   * A loopback door for `klab node` and `klab component`, which answers while the API server is stopped. Only for
+   * holders of a certificate of system:masters. Default false.
+   */
+  readonly control?: boolean;
   /** The etcd door. Default: any free port; false: none. */
   readonly etcd?: EtcdDoorsOptions | false;
   /** Default `10.244.0.0/16`. */

@@ -24,6 +24,8 @@ export interface ServerInfo {
   readonly version: string;
   readonly startedAt: string;
   readonly api: { readonly endpoint: string };
+  /** Answers while the API server is stopped: `klab node`, `klab component`. */
+  readonly control: { readonly endpoint: string };
   readonly etcd: {
     readonly endpoints: readonly string[];
     readonly cacert: string;
