@@ -73,6 +73,11 @@ export interface Strategy {
   warnings?(object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[];
   /** The same for writes through `/status`. */
   statusWarnings?(object: Readonly<KubeObject>, old: Readonly<KubeObject>): string[];
+  /**
+   * What the first DELETE adds to the object (a private copy) before it is marked as being deleted, such as a finalizer.
+   * Such kinds are never deleted at once.
+   */
+  beginDeletion?(object: KubeObject, context: { readonly now: number }): void;
   /** Grace period of a graceful delete in seconds, undefined when this kind is deleted at once. Pods only, upstream. */
   gracePeriodSeconds?(object: Readonly<KubeObject>): number | undefined;
   /** PUT to a name that does not exist creates it (leases, endpoints, events, …). Default false. */
@@ -92,6 +97,20 @@ export interface Strategy {
 export interface StorageConversion {
   toStorage(object: KubeObject): void;
   fromStorage(object: KubeObject): void;
+}
+
+/** How a custom resource's objects are fitted to their schema. */
+export interface CustomForm {
+  /**
+   * Types metadata, drops unknown fields and nulls, fills defaults, in place.
+   * @returns `unknown field "spec.foo"` for all that was dropped.
+   * @throws FormatError for metadata of wrong types.
+   */
+  fromClient(object: KubeObject): string[];
+  /** A stored object as it is read in this version; itself when there is nothing to change. */
+  fromStore(object: Readonly<KubeObject>): Readonly<KubeObject>;
+  /** Schemas of all served and stored versions by apiVersion: what managers of fields in other versions are read by. */
+  readonly schemas: ReadonlyMap<string, Schema>;
 }
 
 /** JSON paths of the scale subresource, as in a CRD. */
@@ -158,6 +177,8 @@ export interface ResourceDefinition {
   /** What a fieldSelector with another field is refused with. Default: upstream's `field label not supported: <label>`. */
   unsupportedField?(label: string): string;
   readonly conversion?: StorageConversion;
+  /** Custom resources: what their schemas make of objects that come from clients and from the store. */
+  readonly custom?: CustomForm;
   /**
    * Fields that a write through a subresource ('' for the object itself) does not change, whatever it says: server-side
    * apply owns none of them there.
@@ -168,6 +189,10 @@ export interface ResourceDefinition {
   readonly returnsDeletedObject?: boolean;
   /** Sent as a Warning header with every answer about this resource. */
   readonly deprecation?: string;
+  /** Not to be found by clients: a version of a custom resource that is stored and not served. */
+  readonly unserved?: true;
+  /** Its definition is being deleted: objects go, none come. */
+  readonly terminating?: true;
   /** Not stored: only POST, answered by code (TokenReview, SubjectAccessReview, …). */
   readonly virtual?: boolean;
   /** false: served only when `--runtime-config` asks for it. Default true. */

@@ -63,13 +63,20 @@ export function storageVersionHash(definition: Pick<ResourceDefinition, 'storage
   return hash;
 }
 
+const endingVerbs: ReadonlySet<string> = new Set(['delete', 'deletecollection', 'get', 'list', 'watch']);
+
+/** Custom resources whose definition goes are shown without the verbs that make more of them. */
+function verbsOf({ verbs, terminating }: ResourceDefinition): readonly string[] {
+  return terminating ? verbs.filter((verb) => endingVerbs.has(verb)) : verbs;
+}
+
 function resourceEntry(definition: ResourceDefinition): APIResource {
   const entry: APIResource = {
     name: definition.plural,
     singularName: definition.singular,
     namespaced: definition.namespaced,
     kind: definition.kind,
-    verbs: definition.verbs,
+    verbs: verbsOf(definition),
   };
   if (definition.shortNames.length > 0) entry.shortNames = definition.shortNames;
   if (definition.categories.length > 0) entry.categories = definition.categories;
@@ -162,7 +169,7 @@ function aggregatedResource(row: ResourceDefinition): object {
     responseKind: { group: '', version: '', kind: row.kind },
     scope: row.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: row.singular,
-    verbs: row.verbs,
+    verbs: verbsOf(row),
     ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
     ...(row.categories.length > 0 ? { categories: row.categories } : {}),
     ...(subresources.length > 0

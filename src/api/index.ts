@@ -8,6 +8,8 @@ export {
   parseAddress as parseIpAddress,
   parseCidr as parseIpCidr,
 } from './addresses.ts';
+export { crdCleanupFinalizer } from './apiextensions/v1/customresourcedefinition/strategy.ts';
+export { structuralErrors } from './apiextensions/v1/customresourcedefinition/validation.ts';
 export {
   aggregateContainerLimits,
   aggregateContainerRequests,
@@ -34,8 +36,18 @@ export {
 } from './core/v1/resourcequota/usage.ts';
 export { validateServiceClusterIps } from './core/v1/service/validation.ts';
 export {
+  type CrdCondition,
+  type CrdNames,
+  type CrdVersion,
+  type CustomResourceDefinitionObject,
+  type CustomRowsOptions,
+  customRows,
+  type SchemaProps,
+} from './custom-resource/index.ts';
+export {
   apiVersionOf,
   type Column,
+  type CustomForm,
   groupResourceName,
   type PrintContext,
   type ResourceDefinition,

@@ -149,6 +149,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
       categories: 'api-extensions',
       etcdPrefix: 'apiextensions.k8s.io/customresourcedefinitions',
       subresources: ['status'],
+      acted: true,
     },
   ),
   row(

@@ -227,7 +227,7 @@ export {
   createSchemaSet,
   emptySchemaSet,
 } from './schema-set.ts';
-export { validateSchema } from './schema-validate.ts';
+export { type ValidateSchemaOptions, validateListTypes, validateSchema } from './schema-validate.ts';
 export {
   everythingSelector,
   formatLabelSelector,

@@ -15,6 +15,13 @@ interface Result {
   matches: number;
 }
 
+export interface ValidateSchemaOptions {
+  /** The value this one replaces: what is wrong with an unchanged part of it is not held against the new one. */
+  readonly old?: unknown;
+  /** false: lists that are sets or maps are not looked at; see `validateListTypes`. Default true. */
+  readonly listTypes?: boolean;
+}
+
 /** Appends what is wrong to `errors`; `path` is where `value` stands (FieldPath.root() for whole objects). */
 export function validateSchema(
   value: unknown,
@@ -22,10 +29,47 @@ export function validateSchema(
   schemas: SchemaSet,
   path: FieldPath,
   errors: FieldErrorList,
+  options: ValidateSchemaOptions = {},
 ): void {
   const result: Result = { errors: [], matches: 0 };
-  new Validator(schemas, path.toString()).validate(value, schema, path.toString(), result);
+  const validator = new Validator(schemas, path.toString(), options.listTypes ?? true);
+  const old = options.old === undefined ? undefined : { value: options.old };
+  validator.validate(value, schema, path.toString(), result, old);
   for (const error of result.errors) errors.add(error);
+}
+
+/**
+ * Duplicates in lists that are sets or maps, wherever they are.
+ * Upstream: apiextensions-apiserver/pkg/apiserver/schema/listtype/validation.go.
+ */
+export function validateListTypes(
+  value: unknown,
+  schema: Schema,
+  schemas: SchemaSet,
+  path: FieldPath,
+  errors: FieldErrorList,
+): void {
+  const result: Result = { errors: [], matches: 0 };
+  new Validator(schemas, path.toString(), true).listTypes(value, schema, path.toString(), result);
+  for (const error of result.errors) errors.add(error);
+}
+
+/** What stood at a place before; only where the places of two revisions can be told to be the same one. */
+interface Old {
+  readonly value: unknown;
+}
+
+function oldField(old: Old | undefined, schema: Schema, key: string): Old | undefined {
+  if (!old || schema.mapType === 'atomic' || !isObject(old.value) || !Object.hasOwn(old.value, key)) return undefined;
+  return { value: old.value[key] };
+}
+
+/** Entries of lists of type map are the same when their keys are. */
+function oldItem(old: Old | undefined, schema: Schema, item: unknown): Old | undefined {
+  if (!old || schema.listType !== 'map' || !Array.isArray(old.value) || !isObject(item)) return undefined;
+  const keys = schema.listMapKeys ?? [];
+  const found = old.value.find((other) => isObject(other) && keys.every((key) => deepEqual(other[key], item[key])));
+  return found === undefined ? undefined : { value: found };
 }
 
 function typeName(value: unknown): string {
@@ -54,25 +98,49 @@ function goNumber(value: number): string {
 class Validator {
   readonly #schemas: SchemaSet;
   readonly #root: string;
+  readonly #lists: boolean;
 
-  constructor(schemas: SchemaSet, root: string) {
+  constructor(schemas: SchemaSet, root: string, lists: boolean) {
     this.#schemas = schemas;
     this.#root = root === '' ? '<nil>' : root;
+    this.#lists = lists;
   }
 
-  validate(value: unknown, raw: Schema, path: string, result: Result): void {
+  validate(value: unknown, raw: Schema, path: string, result: Result, old?: Old): void {
+    const before = result.errors.length;
+    this.#node(value, this.#schemas.resolve(raw), path, result, old);
+    // Upstream: pkg/apiserver/validation/ratcheting.go.
+    if (old && result.errors.length > before && deepEqual(value, old.value)) result.errors.length = before;
+  }
+
+  listTypes(value: unknown, raw: Schema | undefined, path: string, result: Result): void {
+    if (raw === undefined || value === null || typeof value !== 'object') return;
     const schema = this.#schemas.resolve(raw);
+    if (Array.isArray(value)) {
+      this.#listType(value, schema, path, result);
+      for (const [i, item] of value.entries()) this.listTypes(item, schema.items, `${path}[${i}]`, result);
+      return;
+    }
+    const { properties, additionalProperties: additional } = schema;
+    for (const [key, field] of Object.entries(value)) {
+      if (properties && Object.hasOwn(properties, key)) {
+        this.listTypes(field, properties[key], path === '' ? key : `${path}.${key}`, result);
+      } else if (additional !== true) this.listTypes(field, additional, `${path}[${key}]`, result);
+    }
+  }
+
+  #node(value: unknown, schema: Schema, path: string, result: Result, old: Old | undefined): void {
     this.#type(value, schema, path, result);
     if (value === null || value === undefined) {
       this.#enum(value, schema, path, result);
       return;
     }
-    this.#composed(value, schema, path, result);
+    this.#composed(value, schema, path, result, old);
     if (typeof value === 'string') this.#string(value, schema, path, result);
     else if (typeof value === 'number' || typeof value === 'bigint') this.#number(value, schema, path, result);
-    else if (Array.isArray(value)) this.#array(value, schema, path, result);
+    else if (Array.isArray(value)) this.#array(value, schema, path, result, old);
     this.#enum(value, schema, path, result);
-    if (isObject(value)) this.#object(value, schema, path, result);
+    if (isObject(value)) this.#object(value, schema, path, result, old);
     result.matches++;
   }
 
@@ -176,10 +244,12 @@ class Validator {
     }
   }
 
-  #array(value: readonly unknown[], schema: Schema, path: string, result: Result): void {
+  #array(value: readonly unknown[], schema: Schema, path: string, result: Result, old: Old | undefined): void {
     if (schema.items) {
       const items = schema.items;
-      for (const [i, item] of value.entries()) this.validate(item, items, `${path}[${i}]`, result);
+      for (const [i, item] of value.entries()) {
+        this.validate(item, items, `${path}[${i}]`, result, oldItem(old, schema, item));
+      }
     }
     if (schema.minItems !== undefined && value.length < schema.minItems) {
       this.#invalid(result, path, value.length, `should have at least ${schema.minItems} items`);
@@ -195,6 +265,10 @@ class Validator {
     if (schema.uniqueItems && value.some((item, i) => value.slice(0, i).some((other) => deepEqual(item, other)))) {
       this.#invalid(result, path, '', "shouldn't contain duplicates");
     }
+    if (this.#lists) this.#listType(value, schema, path, result);
+  }
+
+  #listType(value: readonly unknown[], schema: Schema, path: string, result: Result): void {
     if (schema.listType === 'set') this.#duplicates(value, value, path, result);
     else if (schema.listType === 'map') this.#listMap(value, schema, path, result);
   }
@@ -231,7 +305,7 @@ class Validator {
     this.#duplicates(keys, keys, path, result);
   }
 
-  #object(value: Record<string, unknown>, schema: Schema, path: string, result: Result): void {
+  #object(value: Record<string, unknown>, schema: Schema, path: string, result: Result, old: Old | undefined): void {
     const keys = Object.keys(value);
     if (schema.minProperties !== undefined && keys.length < schema.minProperties) {
       this.#invalid(result, path, keys.length, `should have at least ${schema.minProperties} properties`);
@@ -248,8 +322,11 @@ class Validator {
     const additional = schema.additionalProperties;
     for (const key of keys) {
       const at = path === '' ? key : `${path}.${key}`;
-      if (properties && Object.hasOwn(properties, key)) this.validate(value[key], properties[key]!, at, result);
-      else if (additional !== undefined && additional !== true) this.validate(value[key], additional, at, result);
+      const known = properties && Object.hasOwn(properties, key) ? properties[key]! : additional;
+      if (known === undefined || known === true) continue;
+      // apiVersion and kind are those of the request whatever was stored.
+      const before = path === '' && (key === 'apiVersion' || key === 'kind') ? undefined : oldField(old, schema, key);
+      this.validate(value[key], known, at, result, before);
     }
     for (const name of schema.required ?? []) {
       if (Object.hasOwn(value, name)) continue;
@@ -263,10 +340,10 @@ class Validator {
     result.errors.push({ type: 'FieldValueInvalid', field: this.#root, badValue: '', detail: text });
   }
 
-  #composed(value: unknown, schema: Schema, path: string, result: Result): void {
+  #composed(value: unknown, schema: Schema, path: string, result: Result, old: Old | undefined): void {
     const attempt = (alternative: Schema): Result => {
       const inner: Result = { errors: [], matches: 0 };
-      this.validate(value, alternative, path, inner);
+      this.#node(value, this.#schemas.resolve(alternative), path, inner, old);
       return inner;
     };
     const quoted = JSON.stringify(path);

@@ -10,6 +10,7 @@ export interface Schema {
   /** int32, int64, double, byte, date-time, int-or-string, quantity … */
   readonly format?: string;
   readonly description?: string;
+  readonly title?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   /** Schema of map values; `true` = anything. */
   readonly additionalProperties?: Schema | true;

@@ -1,11 +1,13 @@
 import { deepCopy, type KubeObject } from '../apimachinery/index.ts';
 import { type Clock, TaskGroup } from '../base/index.ts';
 import { admissionChain } from './admission/chain.ts';
+import { customResourceTermination } from './admission/custom-resource-termination.ts';
 import { allPlugins, selectPlugins } from './admission/plugins.ts';
 import { DefaultServiceCidr } from './allocators/default-service-cidr.ts';
 import { ipAddressWriter } from './allocators/ip-address-objects.ts';
 import { repairServices } from './allocators/repair.ts';
 import { ServiceAllocator, type ServiceAllocatorOptions } from './allocators/service-allocator.ts';
+import { CustomResourceController } from './apiextensions/controller.ts';
 import { RequestAuthenticator } from './authn/authenticator.ts';
 import { ServiceAccountTokenAuthenticator, type TokenKeys } from './authn/service-account-tokens.ts';
 import { type AuthorizationMode, authorizerOf } from './authz/modes.ts';
@@ -124,6 +126,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     enable: options.enableAdmissionPlugins ?? [],
     disable: options.disableAdmissionPlugins ?? [],
   });
+  const customResources = new CustomResourceController(core);
   const services = new ServiceAllocator({ reader, writer: ipAddressWriter(core), prng, log }, options);
 
   const health = new HealthChecks();
@@ -153,12 +156,15 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     'rbac/bootstrap-roles',
     'scheduling/bootstrap-system-priority-classes',
     'start-kubernetes-service-cidr-controller',
+    'start-apiextensions-informers',
+    'start-apiextensions-controllers',
+    'crd-informer-synced',
   ]) {
     health.add(`poststarthook/${hook}`, () => requireTrue(bootstrapped));
   }
 
   return {
-    admission: admissionChain([escalationCheck({ rbac, authorizer }), ...selected]),
+    admission: admissionChain([escalationCheck({ rbac, authorizer }), customResourceTermination, ...selected]),
     hooks: new Map([['services', services]]),
     virtual,
     reads: new Map([['componentstatuses', componentStatuses(components)], ...(options.reads ?? [])]),
@@ -200,6 +206,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
         signal,
       );
       services.booted();
+      await customResources.restore();
       bootstrapped = true;
     },
     async run(signal) {
@@ -207,6 +214,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
       const cidr = new DefaultServiceCidr(core, services.serviceCidrs);
       group.spawn('default ServiceCIDR', (inner) => cidr.run(inner));
       group.spawn('service repair', (inner) => repairServices(core, services, inner));
+      group.spawn('custom resource definitions', (inner) => customResources.run(inner));
       await group.wait();
     },
   };

@@ -7,6 +7,7 @@ import { CacheHub } from './cache/hub.ts';
 import { CacheReader } from './cache/reader.ts';
 import type { FieldIndex } from './cache/resource-cache.ts';
 import { handleResource } from './handlers/resource-handler.ts';
+import { deleteCollection } from './registry/delete.ts';
 import { type RegistryDeps, ResourceRegistry } from './registry/registry.ts';
 import { type CompactorOptions, runCompactor } from './storage/compactor.ts';
 import type { StorageMediaType } from './storage/entry.ts';
@@ -15,6 +16,7 @@ import { metered, StoreMetrics } from './storage/metered-kv.ts';
 import { ObjectStore } from './storage/store.ts';
 import type {
   Dispatch,
+  DynamicResources,
   Handler,
   NodeDialer,
   ObjectReader,
@@ -130,15 +132,23 @@ export class ApiServer implements ServedResources {
 
   /** Serves one more resource from now on (a custom resource's version). Replaces an equal group, version and plural. */
   async installResource(definition: ResourceDefinition): Promise<void> {
+    this.#hub.cache(definition.etcdPrefix);
+    // Served when what the store holds of it can be read, not before.
+    await this.#hub.load(definition.etcdPrefix);
     this.#install(definition);
     this.#definitionsChanged();
-    await this.#hub.loadAdded();
   }
 
   /** Stops serving a resource; its objects stay in the store. */
   removeResource(definition: Pick<ResourceDefinition, 'group' | 'version' | 'plural'>): void {
     const registry = this.#registries.get(registryKey(definition.group, definition.version, definition.plural));
     if (!registry) return;
+    this.#uninstall(registry);
+    this.#definitionsChanged();
+  }
+
+  #uninstall(registry: ResourceRegistry): void {
+    const { definition } = registry;
     this.#registries.delete(registryKey(definition.group, definition.version, definition.plural));
     const others = (this.#byResource.get(registry.key) ?? []).filter((other) => other !== registry);
     if (others.length > 0) this.#byResource.set(registry.key, others);
@@ -146,8 +156,36 @@ export class ApiServer implements ServedResources {
       this.#byResource.delete(registry.key);
       this.#hub.drop(registry.definition.etcdPrefix);
     }
-    this.#definitionsChanged();
   }
+
+  readonly #dynamic: DynamicResources = {
+    serve: async (rows, { endWatches }) => {
+      const [first] = rows;
+      if (!first) return;
+      const cache = this.#hub.cache(first.etcdPrefix);
+      await this.#hub.load(first.etcdPrefix);
+      for (const row of rows) this.#install(row);
+      for (const old of this.#byResource.get(groupResourceName(first)) ?? []) {
+        if (!rows.some(({ version }) => version === old.definition.version)) this.#uninstall(old);
+      }
+      this.#definitionsChanged();
+      if (endWatches) cache.stopWatchers();
+    },
+    withdraw: (resource) => {
+      for (const registry of this.#byResource.get(resource) ?? []) this.#uninstall(registry);
+      this.#definitionsChanged();
+    },
+    deleteAll: async (resource, { user, provenance }) => {
+      const registry = this.#byResource.get(resource)?.[0];
+      if (!registry) return;
+      const objects = registry.cache
+        .objects('')
+        .map(({ metadata: { namespace = '', name = '' } }) => ({ namespace, name }));
+      const request = { user, provenance, warnings: [], namespace: '', name: '', subresource: '', dryRun: false };
+      await deleteCollection(registry, objects, {}, { ...request, manager: '', fieldValidation: 'Ignore' });
+    },
+    count: (resource) => this.#byResource.get(resource)?.[0]?.cache.size ?? 0,
+  };
 
   /** Ends watches and background work. Requests under way may fail. */
   async close(): Promise<void> {
@@ -172,6 +210,7 @@ export class ApiServer implements ServedResources {
       prng,
       log,
       synced: this.#hub.synced,
+      dynamic: this.#dynamic,
       stats: () => this.#stats(),
       storeMetrics: () => this.#storeMetrics.render((prefix) => this.#resourceUnder(prefix)),
       waitForCache: async () => {
@@ -203,8 +242,10 @@ export class ApiServer implements ServedResources {
 
   #resources(): Handler {
     const deps = {
-      find: (group: string, version: string, resource: string) =>
-        this.#registries.get(registryKey(group, version, resource)),
+      find: (group: string, version: string, resource: string) => {
+        const registry = this.#registries.get(registryKey(group, version, resource));
+        return registry?.definition.unserved ? undefined : registry;
+      },
       virtual: this.#parts.virtual,
       reads: this.#parts.reads,
       nodes: this.#deps.nodes,
@@ -244,7 +285,9 @@ export class ApiServer implements ServedResources {
   }
 
   #definitionsChanged(): void {
-    this.#definitions = [...this.#registries.values()].map((registry) => registry.definition);
+    this.#definitions = [...this.#registries.values()]
+      .map((registry) => registry.definition)
+      .filter(({ unserved }) => !unserved);
     this.#version++;
   }
 }

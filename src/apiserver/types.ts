@@ -163,6 +163,8 @@ export interface ServerCore {
   readonly log: Logger;
   /** The caches hold the store's state. */
   readonly synced: Promise<void>;
+  /** Resources that come and go while the server runs. */
+  readonly dynamic: DynamicResources;
   /** What the caches hold and who watches them, for metrics. */
   stats?(): readonly ResourceStats[];
   /** What the store was asked, in the exposition format. */
@@ -194,6 +196,24 @@ export interface ServerParts {
   poststart?(signal: AbortSignal): Promise<void>;
   /** Work while the server serves, from the end of poststart on: repair loops. Ends when aborted. */
   run?(signal: AbortSignal): Promise<void>;
+}
+
+/** Custom resources, as the server holds them. */
+export interface DynamicResources {
+  /**
+   * Serves a resource in exactly these versions from the moment this resolves; `rows` are of one resource.
+   * `endWatches`: watches under way show what is served no more.
+   */
+  serve(rows: readonly ResourceDefinition[], options: { readonly endWatches: boolean }): Promise<void>;
+  /** Serves it no more; its objects stay in the store. */
+  withdraw(resource: ResourceKey): void;
+  /** Deletes every object, with all that a deletion is. @throws StatusError */
+  deleteAll(
+    resource: ResourceKey,
+    request: { readonly user: UserInfo; readonly provenance: Provenance },
+  ): Promise<void>;
+  /** Objects that are there. */
+  count(resource: ResourceKey): number;
 }
 
 /** Of one resource, in its preferred version. */

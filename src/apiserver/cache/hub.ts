@@ -67,14 +67,14 @@ export class CacheHub {
     return cache;
   }
 
-  /** Loads caches that were added after the start (custom resources). */
-  async loadAdded(): Promise<void> {
-    for (const cache of [...this.#loading]) {
-      const entries: StoredEntry[] = [];
-      const revision = await this.#read(cache.prefix, (entry) => entries.push(entry));
-      if (this.#loading.delete(cache)) cache.load(entries, revision);
-      await this.waitFor(revision);
-    }
+  /** Loads a cache that was added after the start (a custom resource). */
+  async load(etcdPrefix: string): Promise<void> {
+    const cache = this.#caches.get(etcdPrefix);
+    if (!cache || !this.#loading.has(cache)) return;
+    const entries: StoredEntry[] = [];
+    const revision = await this.#read(cache.prefix, (entry) => entries.push(entry));
+    if (this.#loading.delete(cache)) cache.load(entries, revision);
+    await this.waitFor(revision);
   }
 
   drop(etcdPrefix: string): void {

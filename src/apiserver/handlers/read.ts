@@ -21,7 +21,7 @@ import { includeObject, negotiateForm, partialBody, partialMetadata, tableBody, 
 export async function waitForVersion(registry: ResourceRegistry, version: number | undefined): Promise<void> {
   const { hub } = registry.deps;
   if (!registry.cache.loaded) await hub.synced;
-  if (!registry.cache.loaded) await hub.loadAdded();
+  if (!registry.cache.loaded) await hub.load(registry.definition.etcdPrefix);
   if (version === 0) return;
   if (version === undefined) {
     await hub.freshRevision();

@@ -1,5 +1,5 @@
 /** From a body to an object of the expected kind. Upstream: endpoints/handlers/{create,update}.go, serializer/json. */
-import { apiVersionOf, type ResourceDefinition } from '../../api/index.ts';
+import { apiVersionOf, type CustomForm, type ResourceDefinition } from '../../api/index.ts';
 import {
   applySchemaDefaults,
   decodeTyped,
@@ -25,6 +25,7 @@ export interface ExpectedKind {
   readonly group: string;
   /** A name in the schema set for built-in kinds; a schema of its own for custom resources. */
   readonly schema: string | Schema;
+  readonly custom?: CustomForm | undefined;
 }
 
 export function expectedKind(definition: ResourceDefinition): ExpectedKind {
@@ -33,6 +34,7 @@ export function expectedKind(definition: ResourceDefinition): ExpectedKind {
     kind: definition.kind,
     group: definition.group,
     schema: definition.schema,
+    custom: definition.custom,
   };
 }
 
@@ -146,10 +148,7 @@ export function decodeObject(
   let unknown: readonly string[] = [];
   if (schema) {
     try {
-      unknown =
-        typeof expected.schema === 'string'
-          ? decodeTyped(object, schema, schemas, { kind: expected.kind })
-          : pruneUnknownFields(object, schema, schemas, { isResourceRoot: true });
+      unknown = fitToSchema(object, expected, schema, schemas);
     } catch (error) {
       if (error instanceof FormatError) {
         throw options.malformed?.(error.message) ?? cannotBeHandled(expected, error.message);
@@ -161,7 +160,7 @@ export function decodeObject(
       object['spec'] = {};
     }
     if (typeof expected.schema === 'string') omitEmpty(object);
-    else applySchemaDefaults(object, schema, schemas);
+    else omitEmpty({ ...partialKind, metadata: object.metadata });
   }
   if (options.validation !== 'Ignore') {
     const problems = [...(options.duplicates ?? []), ...unknown];
@@ -175,11 +174,23 @@ export function decodeObject(
   return object;
 }
 
+/** The metadata of objects that have no message of their own. */
+const partialKind = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata' };
+
+/** What is unknown to the schema, dropped. @throws FormatError for values of wrong types. */
+function fitToSchema(object: KubeObject, expected: ExpectedKind, schema: Schema, schemas: SchemaSet): string[] {
+  if (expected.custom) return expected.custom.fromClient(object);
+  if (typeof expected.schema === 'string') return decodeTyped(object, schema, schemas, { kind: expected.kind });
+  const unknown = pruneUnknownFields(object, schema, schemas, { isResourceRoot: true });
+  applySchemaDefaults(object, schema, schemas);
+  return unknown;
+}
+
 export function strictText(problems: readonly string[]): string {
   return `strict decoding error: ${problems.join(', ')}`;
 }
 
-/** Custom resources, and built-in kinds whose strategy has no rules, are validated against their schema on every write. */
+/** Kinds whose strategy has no rules are validated against their schema on every write. */
 export function validateAgainstSchema(
   object: Readonly<KubeObject>,
   expected: ExpectedKind,
@@ -187,7 +198,7 @@ export function validateAgainstSchema(
   errors: FieldErrorList,
   hasOwnRules: boolean,
 ): void {
-  if (typeof expected.schema === 'string' && hasOwnRules) return;
+  if (hasOwnRules) return;
   const schema = schemaOf(expected, schemas);
   if (schema) validateSchema(object, schema, schemas, FieldPath.root(), errors);
 }

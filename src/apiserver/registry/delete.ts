@@ -145,6 +145,12 @@ function planDeletion(
   const now = registry.deps.clock.now();
   const { metadata } = object;
   if (registry.key === 'namespaces') return planNamespaceDeletion(registry, object, current, options, now);
+  const { beginDeletion } = registry.definition.strategy;
+  if (beginDeletion && metadata.deletionTimestamp === undefined) {
+    beginDeletion(object, { now });
+    metadata.deletionTimestamp = rfc3339(now);
+    return { write: true, deleteNow: false };
+  }
 
   const grace = gracefulPeriod(registry, object, options);
   if (grace !== undefined && metadata.deletionTimestamp !== undefined) {

@@ -50,6 +50,15 @@ export interface ResourceRegistryOptions {
   readonly ttlSeconds?: number;
 }
 
+function viewOf(
+  { custom, storageVersion }: ResourceDefinition,
+  apiVersion: string,
+  fromStorage: NonNullable<View['convert']>,
+): Pick<View, 'convert'> {
+  if (custom) return { convert: (object) => custom.fromStore(object) };
+  return apiVersion === storageVersion ? {} : { convert: fromStorage };
+}
+
 export class ResourceRegistry {
   readonly definition: ResourceDefinition;
   readonly deps: RegistryDeps;
@@ -78,10 +87,20 @@ export class ResourceRegistry {
     this.view = {
       apiVersion,
       kind: definition.kind,
-      ...(apiVersion === definition.storageVersion ? {} : { convert: (object) => this.#fromStorage(object) }),
+      ...viewOf(definition, apiVersion, (object) => this.#fromStorage(object)),
     };
     const schema = schemaOf(this.expected, deps.schemas);
-    this.fields = new FieldManager({ schemas: deps.schemas, schemaOf: () => schema });
+    const { custom } = definition;
+    this.fields = new FieldManager(
+      custom
+        ? {
+            schemas: deps.schemas,
+            schemaOf: (version) => custom.schemas.get(version),
+            convert: (object, version) =>
+              custom.schemas.has(version) ? ({ ...object, apiVersion: version } as KubeObject) : undefined,
+          }
+        : { schemas: deps.schemas, schemaOf: () => schema },
+    );
     const hasStatus = definition.subresources.some((subresource) => subresource.name === 'status');
     const resets = definition.resetFields;
     this.#mainOptions = hasStatus ? { resetFields: resets?.[''] ?? [['status']] } : {};
@@ -122,7 +141,7 @@ export class ResourceRegistry {
   /** The object as it is stored; takes it over. */
   toStorage(object: KubeObject): KubeObject {
     const { definition } = this;
-    if (this.view.convert === undefined) return object;
+    if (this.view.apiVersion === definition.storageVersion) return object;
     if (definition.conversion) {
       const stored = deepCopy(object);
       definition.conversion.toStorage(stored);

@@ -20,8 +20,8 @@ export interface Served {
 export interface View {
   readonly apiVersion: string;
   readonly kind: string;
-  /** Absent: the stored form is the served one. */
-  readonly convert?: (object: Readonly<KubeObject>) => KubeObject;
+  /** Absent: the stored form is the served one. Hands back what it is given when there is nothing to change. */
+  readonly convert?: (object: Readonly<KubeObject>) => Readonly<KubeObject>;
 }
 
 /** A value in the store is not an object klab can read. */
@@ -95,17 +95,26 @@ function spliced(value: Uint8Array, revision: number): Uint8Array | undefined {
   return out;
 }
 
+/** An entry in another form, worked out when first looked at: lists make one for each of their items. */
 class Converted implements Served {
-  readonly object: Readonly<KubeObject>;
+  readonly #entry: StoredEntry;
+  readonly #convert: NonNullable<View['convert']>;
+  #object: Readonly<KubeObject> | undefined;
   #encoded: Uint8Array | undefined;
   #protobuf: Uint8Array | undefined;
 
-  constructor(object: Readonly<KubeObject>) {
-    this.object = deepFreeze(object);
+  constructor(entry: StoredEntry, convert: NonNullable<View['convert']>) {
+    this.#entry = entry;
+    this.#convert = convert;
+  }
+
+  get object(): Readonly<KubeObject> {
+    this.#object ??= deepFreeze(this.#convert(this.#entry.object));
+    return this.#object;
   }
 
   encoded(): Uint8Array {
-    this.#encoded ??= toJson(this.object);
+    this.#encoded ??= this.object === this.#entry.object ? this.#entry.encoded() : toJson(this.object);
     return this.#encoded;
   }
 
@@ -162,7 +171,7 @@ export class StoredEntry implements Served {
     if (!view.convert) return this;
     let served = this.#views?.get(view);
     if (!served) {
-      served = new Converted(view.convert(this.object));
+      served = new Converted(this, view.convert);
       this.#views ??= new Map();
       this.#views.set(view, served);
     }

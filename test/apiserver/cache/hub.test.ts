@@ -207,7 +207,7 @@ describe('watch cache', () => {
     await setup.store.create(widgetKey, pod('w'), { provenance });
     const widgets = setup.hub.cache('example.com/widgets');
     await Promise.all([
-      setup.hub.loadAdded(),
+      setup.hub.load('example.com/widgets'),
       setup.store.create('/registry/example.com/widgets/default/x', pod('x'), { provenance }),
     ]);
     await setup.hub.freshRevision();

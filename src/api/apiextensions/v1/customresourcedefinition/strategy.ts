@@ -1,5 +1,6 @@
 /** Upstream: apiextensions-apiserver/pkg/{registry/customresourcedefinition,apis/apiextensions/v1/defaults.go} (1.36). */
 import type { KubeObject } from '../../../../apimachinery/index.ts';
+import { rfc3339 } from '../../../../base/index.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
 import { rules } from '../../../place.ts';
@@ -31,7 +32,28 @@ function keepStoredVersion(object: KubeObject): void {
   object['status'] = { ...object['status'], storedVersions: [...stored, current] };
 }
 
+export const crdCleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
+
+/** A definition waits for its objects: the server's own controller takes the finalizer off again. */
+function beginDeletion(object: KubeObject, { now }: { readonly now: number }): void {
+  const { metadata } = object;
+  const finalizers = metadata.finalizers ?? [];
+  if (!finalizers.includes(crdCleanupFinalizer)) metadata.finalizers = [...finalizers, crdCleanupFinalizer];
+  const conditions: { type: string }[] = object['status']?.conditions ?? [];
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: rfc3339(now),
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+  const others = conditions.filter(({ type }) => type !== terminating.type);
+  object['status'] = { ...object['status'], conditions: [...others, terminating] };
+}
+
 export const customResourceDefinitionStrategy: Strategy = {
+  allowUnconditionalUpdate: false,
+  beginDeletion,
   generation: 'spec',
   applyDefaults,
   prepareForCreate: keepStoredVersion,

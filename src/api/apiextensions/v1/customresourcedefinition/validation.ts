@@ -2,9 +2,16 @@
  * Upstream: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go (1.36). What all versions have alike
  * upstream's internal type holds once: its paths say `spec.validation` then, not `spec.versions[0].schema`.
  */
-import { deepEqual, isDns1035Label, isDns1123Subdomain } from '../../../../apimachinery/index.ts';
+import {
+  deepEqual,
+  type FieldError,
+  FieldErrorList,
+  isDns1035Label,
+  isDns1123Subdomain,
+  type KubeObject,
+} from '../../../../apimachinery/index.ts';
 import { validateVersionList } from '../../../admissionregistration/v1/validation-match.ts';
-import type { Place } from '../../../place.ts';
+import { Place } from '../../../place.ts';
 import { validateWebhookClient } from '../../../webhook-client.ts';
 import { validateSchemaKeywords, validateStructural } from './validation-schema.ts';
 
@@ -317,6 +324,18 @@ export function validateDefinitionUpdate(object: Place, old: Fields): void {
   validateNames(object.child('status', 'acceptedNames'));
   validateStoredVersions(object);
   validateApproval(object, old);
+}
+
+/** What keeps the schemas of a definition from being structural. */
+export function structuralErrors(object: Readonly<KubeObject>): readonly FieldError[] {
+  const errors = new FieldErrorList();
+  const spec = Place.of(object, errors).child('spec');
+  if (spec.value?.preserveUnknownFields === true) spec.child('preserveUnknownFields').invalid('must be false');
+  for (const version of spec.items('versions')) {
+    const schema = version.child('schema', 'openAPIV3Schema');
+    if (schema.isSet) validateStructural(schema);
+  }
+  return errors.errors;
 }
 
 export const validateDefinitionStatus = (object: Place): void => validateNames(object.child('status', 'acceptedNames'));
