@@ -71,6 +71,7 @@ export {
   storageVersionHash,
 } from './discovery.ts';
 export { FeatureGateError, featureEnabled, parseFeatureGates, parseGoBool } from './feature-gates.ts';
+export { mandatoryFlowSchemas, mandatoryPriorityLevels } from './flowcontrol/v1/mandatory.ts';
 export { metricsResources } from './metrics/v1beta1/resources.ts';
 export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
 export { defaultPrinter } from './printing.ts';

@@ -16,9 +16,12 @@ import type { AdvertisedAddress } from './bootstrap/objects.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { json, NonResourceRouter } from './discovery/router.ts';
 import { installVersion } from './discovery/version.ts';
-import { buildChain, type FlowControlHook } from './filters/chain.ts';
+import { buildChain } from './filters/chain.ts';
 import type { ImpersonationOptions } from './filters/impersonation.ts';
-import { MaxInFlight, type MaxInFlightOptions } from './filters/max-in-flight.ts';
+import type { MaxInFlightOptions } from './filters/max-in-flight.ts';
+import { FlowClassifier } from './flowcontrol/classifier.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
+import { FlowConfigMaintainer } from './flowcontrol/maintain.ts';
 import { type ComponentCheck, componentStatuses } from './health/component-status.ts';
 import { HealthChecks } from './health/health.ts';
 import { RequestMetrics } from './health/metrics.ts';
@@ -145,7 +148,8 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   metrics.install(router);
   for (const route of options.routes ?? []) router.route(route);
 
-  const flowControl: FlowControlHook | undefined = options.maxInFlight && new MaxInFlight(options.maxInFlight);
+  const flowControl = new FlowControl(new FlowClassifier(reader), options.maxInFlight);
+  const flowConfig = new FlowConfigMaintainer(core);
   let bootstrapped = false;
   health.add('log', () => {});
   const etcd = async () => void (await core.kv.status());
@@ -155,6 +159,9 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   for (const hook of [
     'rbac/bootstrap-roles',
     'scheduling/bootstrap-system-priority-classes',
+    'priority-and-fairness-config-producer',
+    'priority-and-fairness-config-consumer',
+    'priority-and-fairness-filter',
     'start-kubernetes-service-cidr-controller',
     'start-apiextensions-informers',
     'start-apiextensions-controllers',
@@ -183,7 +190,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
           wallClock: options.wallClock,
           log,
           audit: metrics,
-          ...(flowControl ? { flowControl } : {}),
+          flowControl,
           ...(options.notice ? { notice: options.notice } : {}),
         },
         {
@@ -213,6 +220,7 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
       const group = new TaskGroup(signal);
       const cidr = new DefaultServiceCidr(core, services.serviceCidrs);
       group.spawn('default ServiceCIDR', (inner) => cidr.run(inner));
+      group.spawn('flow control configuration', (inner) => flowConfig.run(inner));
       group.spawn('service repair', (inner) => repairServices(core, services, inner));
       group.spawn('custom resource definitions', (inner) => customResources.run(inner));
       await group.wait();

@@ -72,6 +72,8 @@ export interface ServerRequest {
   readonly provenance?: Provenance;
   /** The door's own array: the chain hands it on as `RequestContext.warnings`, so that warnings of failed requests are sent too. */
   readonly warnings?: string[];
+  /** The door's own: headers of the answer, whatever comes of the request. In process there are none. */
+  readonly responseHeaders?: Record<string, string>;
   /** Aborts `signal`; set by doors with sockets, used by the request timeout. */
   cancel?(reason: unknown): void;
 }

@@ -2,6 +2,8 @@ import { apiVersionOf, groupResourceName } from '../../api/index.ts';
 import { deepEqual, isAlreadyExists, type KubeObject } from '../../apimachinery/index.ts';
 import type { Logger } from '../../base/index.ts';
 import { mastersGroup } from '../authn/user.ts';
+import { bootstrapConfigurations, configProducer } from '../flowcontrol/objects.ts';
+import { revise } from '../flowcontrol/revise.ts';
 import {
   aggregateRules,
   autoupdateAnnotation,
@@ -62,6 +64,7 @@ export async function ensureBootstrap(
   await Promise.all([
     ...ensureRbac(deps.reader, writer),
     ...systemPriorityClasses().map((each) => writer.create('priorityclasses.scheduling.k8s.io', each)),
+    ...ensureFlowControl(deps.reader, writer),
     ...ensureKubernetesService(writer, options),
     ...(options.addons ?? []).map((object) => writer.createObject(object)),
     writer.create('servicecidrs.networking.k8s.io', defaultServiceCidr(options.serviceCidrs)),
@@ -117,6 +120,17 @@ function ensureBinding(reader: ObjectReader, writer: Writer, resource: string, w
   return writer.update(resource, { ...current, subjects: [...subjects, ...missing] });
 }
 
+/** Upstream: pkg/registry/flowcontrol/rest/storage_flowcontrol.go. */
+function ensureFlowControl(reader: ObjectReader, writer: Writer): Promise<void>[] {
+  return bootstrapConfigurations.map((configuration) => {
+    const { resource, object } = configuration;
+    const current = reader.get(resource, '', object.metadata.name!);
+    if (!current) return writer.create(resource, object, configProducer);
+    const revised = revise(current, configuration);
+    return revised ? writer.update(resource, revised, configProducer) : Promise.resolve();
+  });
+}
+
 function ensureKubernetesService(writer: Writer, options: BootstrapOptions): Promise<void>[] {
   const { advertise, kubernetesServiceIp } = options;
   if (!advertise) return [];
@@ -155,21 +169,21 @@ class Writer {
   }
 
   /** Creates what is missing; resources that are not served are passed over. */
-  async create(resource: string, object: KubeObject): Promise<void> {
+  async create(resource: string, object: KubeObject, fieldManager?: string): Promise<void> {
     const { name = '', namespace = '' } = object.metadata;
     const path = this.#pathOf(resource, namespace);
     if (path === undefined || this.#deps.reader.get(resource, namespace, name)) return;
     try {
-      await this.#send('POST', path, object);
+      await this.#send('POST', path, object, fieldManager);
     } catch (error) {
       // Another server of the same store was faster.
       if (!isAlreadyExists(error)) throw error;
     }
   }
 
-  async update(resource: string, object: KubeObject): Promise<void> {
+  async update(resource: string, object: KubeObject, fieldManager?: string): Promise<void> {
     const path = this.#pathOf(resource, object.metadata.namespace ?? '');
-    if (path !== undefined) await this.#send('PUT', `${path}/${object.metadata.name}`, object);
+    if (path !== undefined) await this.#send('PUT', `${path}/${object.metadata.name}`, object, fieldManager);
   }
 
   /** Creates it, or brings the named fields up to date. */
@@ -188,11 +202,11 @@ class Writer {
     return `${found.prefix}${found.namespaced ? `/namespaces/${namespace}` : ''}/${found.plural}`;
   }
 
-  async #send(method: 'POST' | 'PUT', path: string, object: KubeObject): Promise<void> {
+  async #send(method: 'POST' | 'PUT', path: string, object: KubeObject, fieldManager?: string): Promise<void> {
     await this.#deps.handle({
       method,
       path,
-      query: new URLSearchParams(),
+      query: new URLSearchParams(fieldManager === undefined ? {} : { fieldManager }),
       headers: { 'user-agent': 'klab-apiserver' },
       body: { object: structuredClone(object) },
       signal: this.#signal,

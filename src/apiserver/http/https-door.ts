@@ -243,6 +243,7 @@ export class HttpsDoor {
   ): Promise<ServerResponse | undefined> {
     const { headers, repeatedHeaders } = readHeaders(incoming);
     const warnings: string[] = [];
+    const responseHeaders: Record<string, string> = {};
     outgoing.setHeader('Audit-Id', headers['audit-id']?.slice(0, 64) || this.#prng.uuid());
     outgoing.setHeader('Cache-Control', 'no-cache, private');
     let query = new URLSearchParams();
@@ -268,12 +269,14 @@ export class HttpsDoor {
         signal: controller.signal,
         remoteAddress: incoming.socket?.remoteAddress ?? '',
         warnings,
+        responseHeaders,
         cancel: (reason) => controller.abort(reason),
       });
     } catch (error) {
       if (controller.signal.aborted && !(error instanceof StatusError)) return undefined;
       response = this.#failure(error, outgoing);
     }
+    for (const name in responseHeaders) outgoing.setHeader(name, responseHeaders[name]!);
     const aborted = controller.signal.aborted && response.code < 400;
     if (aborted) return undefined;
     if (response.body.kind === 'upgrade') return response;
