@@ -26,6 +26,8 @@ it('without nodes, scheduler and controllers only the API server acts', async ()
         template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'nginx' }] } },
       },
     });
+  // The first moments are the server's own: statuses of FlowSchemas.
+  await cluster.clock.advance(1000);
   const { revision } = cluster.server;
   await cluster.clock.advance(600_000);
   expect(cluster.server.reader.list('replicasets.apps')).toEqual([]);
