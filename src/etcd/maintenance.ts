@@ -1,5 +1,6 @@
 import { Slicer, yieldToEventLoop } from '../base/index.ts';
-import { asBuffer, type PrunePolicy, type Row, type Store } from '../mvcc/index.ts';
+import type { PrunePolicy, Row, Store } from '../mvcc/index.ts';
+import { crc32c } from './bolt/crc32c.ts';
 import type { ClusterStorage } from './storage.ts';
 
 export interface HistoryBounds {
@@ -54,7 +55,7 @@ export async function compactIndex(store: Store, lowest: () => number, signal: A
  */
 export async function hashHistory(store: Store, compactRevision: number, revision: number): Promise<number> {
   const slicer = new Slicer();
-  let crc = 0xffffffff;
+  let crc = 0;
   const add = (row: Row) => {
     const head = Buffer.alloc(48);
     head.writeDoubleBE(row.main, 0);
@@ -63,7 +64,7 @@ export async function hashHistory(store: Store, compactRevision: number, revisio
     head.writeDoubleBE(row.version, 24);
     head.writeDoubleBE(row.lease, 32);
     head.writeDoubleBE(row.key.length, 40);
-    crc = crc32c(crc32c(crc32c(crc, head), asBuffer(row.key)), asBuffer(row.value));
+    crc = crc32c(row.value, crc32c(row.key, crc32c(head, crc)));
   };
   let start: Uint8Array = new Uint8Array(0);
   for (;;) {
@@ -80,17 +81,5 @@ export async function hashHistory(store: Store, compactRevision: number, revisio
     from = rows.at(-1)!.main;
     if (slicer.due) await slicer.pause();
   }
-  return ~crc >>> 0;
-}
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, i) => {
-  let c = i;
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1;
-  return c >>> 0;
-});
-
-function crc32c(crc: number, bytes: Uint8Array): number {
-  let c = crc;
-  for (let i = 0; i < bytes.length; i++) c = crcTable[(c ^ bytes[i]!) & 0xff]! ^ (c >>> 8);
-  return c >>> 0;
+  return crc;
 }
