@@ -74,7 +74,7 @@ export { FeatureGateError, featureEnabled, parseFeatureGates, parseGoBool } from
 export { mandatoryFlowSchemas, mandatoryPriorityLevels } from './flowcontrol/v1/mandatory.ts';
 export { metricsResources } from './metrics/v1beta1/resources.ts';
 export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
-export { defaultPrinter } from './printing.ts';
+export { defaultPrinter, scalePrinter } from './printing.ts';
 export {
   type ProtobufField,
   type ProtobufScalar,

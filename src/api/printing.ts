@@ -98,3 +98,11 @@ export function boolText(value: boolean | undefined): string {
   if (value === undefined) return '<unset>';
   return value ? 'True' : 'False';
 }
+
+/** What a Scale shows, whatever it is of. */
+export const scalePrinter: TablePrinter = printer('Name, Desired:integer, Available:integer, Age', (scale, context) => [
+  nameOfRow(scale),
+  scale['spec']?.replicas ?? 0,
+  scale['status']?.replicas ?? 0,
+  ageOf(scale, context),
+]);

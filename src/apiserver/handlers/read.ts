@@ -1,5 +1,7 @@
 /** get and list. Upstream: endpoints/handlers/get.go, storage/cacher (list delegation), storage/etcd3/store.go (GetList). */
+import { type ResourceDefinition, scalePrinter } from '../../api/index.ts';
 import {
+  type KubeObject,
   type ListMeta,
   newBadRequest,
   newResourceExpired,
@@ -15,7 +17,15 @@ import { isCompacted, isFutureRevision } from '../storage/errors.ts';
 import type { RequestContext, ServerResponse } from '../types.ts';
 import { type ListOptions, listOptions, parseResourceVersion } from './options.ts';
 import { selectionOf } from './selection.ts';
-import { includeObject, negotiateForm, partialBody, partialMetadata, tableBody, tableOf } from './transform.ts';
+import {
+  type Form,
+  includeObject,
+  negotiateForm,
+  partialBody,
+  partialMetadata,
+  tableBody,
+  tableOf,
+} from './transform.ts';
 
 /** Waits until the cache shows what the resourceVersion of a read asks for. @throws StatusError 504 for the future. */
 export async function waitForVersion(registry: ResourceRegistry, version: number | undefined): Promise<void> {
@@ -59,18 +69,32 @@ export function respondWith(
   const served = entry.as(registry.view);
   const form = negotiateForm(context, registry.definition, 'one');
   if (form === 'object') return objectResponse(code, served);
-  if (form === 'partial') return { code, body: { kind: 'object', object: partialMetadata(served.object) } };
-  const { resourceVersion = '' } = served.object.metadata;
-  const table = tableOf(
-    registry.definition,
-    [served.object],
-    { resourceVersion },
-    {
-      include: includeObject(context.request.query),
-      now: registry.deps.clock.now(),
-    },
-  );
-  return { code, body: { kind: 'object', object: table } };
+  return transformed(context, registry, code, form, served.object, registry.definition);
+}
+
+/** A Scale, which is made for the answer, in the form the client accepts. */
+export function respondWithScale(
+  context: RequestContext,
+  registry: ResourceRegistry,
+  scale: Readonly<KubeObject>,
+): ServerResponse {
+  const form = negotiateForm(context, registry.definition, 'one');
+  if (form === 'object') return { code: 200, body: { kind: 'object', object: scale } };
+  return transformed(context, registry, 200, form, scale, { printer: scalePrinter });
+}
+
+function transformed(
+  context: RequestContext,
+  { deps }: ResourceRegistry,
+  code: number,
+  form: Exclude<Form, 'object'>,
+  object: Readonly<KubeObject>,
+  definition: Pick<ResourceDefinition, 'printer'>,
+): ServerResponse {
+  if (form === 'partial') return { code, body: { kind: 'object', object: partialMetadata(object) } };
+  const { resourceVersion = '' } = object.metadata;
+  const options = { include: includeObject(context.request.query), now: deps.clock.now() };
+  return { code, body: { kind: 'object', object: tableOf(definition, [object], { resourceVersion }, options) } };
 }
 
 export async function readEntry(registry: ResourceRegistry, context: RequestContext): Promise<StoredEntry> {

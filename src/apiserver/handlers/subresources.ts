@@ -24,7 +24,7 @@ import { evictionHandler } from './eviction.ts';
 import { podLogHandler } from './logs.ts';
 import { writeRequest } from './options.ts';
 import { readPatch } from './patch-body.ts';
-import { getHandler, readEntry, respondWith } from './read.ts';
+import { getHandler, readEntry, respondWith, respondWithScale } from './read.ts';
 import { subresourceKind } from './subresource-kind.ts';
 import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
 
@@ -92,7 +92,7 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
   const { verb, name } = context.info;
   if (verb === 'get') {
     const entry = await readEntry(registry, context);
-    return plain(200, scaleOf(registry.served(entry), scale));
+    return respondWithScale(context, registry, scaleOf(registry.served(entry), scale));
   }
   const next = verb === 'update' ? replacedScale(registry, context) : patchedScale(registry, context);
   const request = writeRequest(context, verb === 'update' ? 'UpdateOptions' : 'PatchOptions');
@@ -110,7 +110,7 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
     },
     request,
   );
-  return plain(200, scaleOf(registry.served(result.entry), scale));
+  return respondWithScale(context, registry, scaleOf(registry.served(result.entry), scale));
 }
 
 function replacedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {

@@ -75,7 +75,7 @@ export interface TableOptions {
 }
 
 export function tableOf(
-  definition: ResourceDefinition,
+  definition: Pick<ResourceDefinition, 'printer'>,
   objects: readonly Readonly<KubeObject>[],
   metadata: ListMeta,
   options: TableOptions,
@@ -86,7 +86,7 @@ export function tableOf(
   };
 }
 
-function tableHead(definition: ResourceDefinition, metadata: ListMeta, options: TableOptions) {
+function tableHead(definition: Pick<ResourceDefinition, 'printer'>, metadata: ListMeta, options: TableOptions) {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
