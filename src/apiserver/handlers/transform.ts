@@ -95,7 +95,11 @@ function tableHead(definition: Pick<ResourceDefinition, 'printer'>, metadata: Li
   };
 }
 
-function rowOf({ printer }: ResourceDefinition, object: Readonly<KubeObject>, { include, now }: TableOptions): object {
+function rowOf(
+  { printer }: Pick<ResourceDefinition, 'printer'>,
+  object: Readonly<KubeObject>,
+  { include, now }: TableOptions,
+): object {
   return {
     cells: printer.cells(object, { now }),
     object: include === 'None' ? null : include === 'Object' ? object : partialMetadata(object),
