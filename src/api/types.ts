@@ -260,6 +260,7 @@ export type {
   IPodAntiAffinity as PodAntiAffinity,
   IPodCondition as PodCondition,
   IPodIP as PodIP,
+  IPodResourceClaim as PodResourceClaim,
   IPodSecurityContext as PodSecurityContext,
   IPodSpec as PodSpec,
   IPodStatus as PodStatus,

@@ -288,7 +288,7 @@ describe('updates', () => {
     expect(message).toMatch(
       /^spec: Forbidden: pod updates may not change fields other than `spec\.containers\[\*\]\.image`,/,
     );
-    expect(message).toContain('+ containers[0].command: ["sh"]');
+    expect(message).toContain('-   "Command": null,\n+   "Command": [\n+    "sh"\n+   ],\n');
   });
 
   test('containers may not be added', () => {

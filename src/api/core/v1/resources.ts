@@ -1,4 +1,5 @@
 /** Rows of the core group, in the order discovery shows them. */
+import type { KubeObject } from '../../../apimachinery/index.ts';
 import { rfc3339 } from '../../../base/index.ts';
 import type { ResourceDefinition, Strategy, Verb } from '../../definition.ts';
 import { type GroupVersionRows, type RowInput, row, storedVerbs } from '../../row.ts';
@@ -37,8 +38,18 @@ import { serviceStrategy } from './service/strategy.ts';
 
 const place: GroupVersionRows = { group: '', version: 'v1', schemaPrefix: 'io.k8s.api.core.v1' };
 
+const mountableSecrets = 'kubernetes.io/enforce-mountable-secrets';
+
 /** Nothing but metadata to validate. */
-const hasNoRules: Strategy = { validate: () => {} };
+const serviceAccountStrategy: Strategy = {
+  validate: () => {},
+  warnings(object, old) {
+    const annotated = (account: Readonly<KubeObject>) => account.metadata.annotations?.[mountableSecrets] !== undefined;
+    if (!annotated(object) || (old !== undefined && annotated(old))) return [];
+    const advice = 'deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets';
+    return [`metadata.annotations[${mountableSecrets}]: ${advice}`];
+  },
+};
 
 const proxyVerbs = 'create delete get patch update';
 const withoutCollection = storedVerbs.filter((verb): verb is Verb => verb !== 'deletecollection');
@@ -237,7 +248,7 @@ const inputs: readonly RowInput[] = [
     kind: 'ServiceAccount',
     plural: 'serviceaccounts',
     returnsDeletedObject: true,
-    strategy: hasNoRules,
+    strategy: serviceAccountStrategy,
     shortNames: 'sa',
     subresources: [
       {

@@ -95,5 +95,5 @@ export const daemonSetStrategy: Strategy = {
     validateImmutable(spec.selector, before, specPath.child('selector'), errors);
     validateSpec(spec, errors);
   },
-  warnings: templateWarnings,
+  warnings: templateWarnings(),
 };

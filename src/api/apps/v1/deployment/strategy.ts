@@ -121,5 +121,5 @@ export const deploymentStrategy: Strategy = {
     validateImmutable(spec.selector, before, specPath.child('selector'), errors);
   },
   validateStatusUpdate: (object, _old, errors) => validateStatus((object as Readonly<Deployment>).status ?? {}, errors),
-  warnings: templateWarnings,
+  warnings: templateWarnings({ namesPods: true }),
 };

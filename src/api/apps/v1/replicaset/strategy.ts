@@ -60,5 +60,5 @@ export const replicaSetStrategy: Strategy = {
       errors.invalid(path.child('availableReplicas'), available, 'cannot be greater than readyReplicas');
     }
   },
-  warnings: templateWarnings,
+  warnings: templateWarnings({ namesPods: true }),
 };

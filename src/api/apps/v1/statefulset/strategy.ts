@@ -3,7 +3,7 @@ import { deepEqual, type FieldErrorList, FieldPath, isDns1123Label } from '../..
 import { validateClaimSpec } from '../../../core/v1/persistentvolumeclaim/validation.ts';
 import { defaultClaimSpec, defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
 import { validatePodTemplate } from '../../../core/v1/pod/validation.ts';
-import { templateWarnings } from '../../../core/v1/pod/warnings.ts';
+import { claimSpecWarnings, templateWarnings } from '../../../core/v1/pod/warnings.ts';
 import { validateLongRunning, validateSelectorMatches } from '../../../core/v1/podtemplate/validation.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
@@ -136,6 +136,10 @@ function fixedPart(spec: Readonly<StatefulSetSpec>): Record<string, unknown> {
   return rest;
 }
 
+const ofTemplate = templateWarnings();
+const negativeHistory =
+  'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended';
+
 export const statefulSetStrategy: Strategy = {
   generation: 'spec',
   applyDefaults: (object) => applyDefaults(object as StatefulSet),
@@ -146,5 +150,15 @@ export const statefulSetStrategy: Strategy = {
     const before = (old as Readonly<StatefulSet>).spec ?? emptySpec;
     if (!deepEqual(fixedPart(spec), fixedPart(before))) errors.forbidden(specPath, onlyChangeable);
   },
-  warnings: templateWarnings,
+  warnings(object, old) {
+    const { volumeClaimTemplates = [], revisionHistoryLimit = 0 } = (object as Readonly<StatefulSet>).spec ?? emptySpec;
+    const warnings = ofTemplate(object, old);
+    for (const [index, claim] of volumeClaimTemplates.entries()) {
+      // Upstream says `Spec` at updates and leaves it out at creation.
+      const at = `spec.volumeClaimTemplates[${index}]${old === undefined ? '' : '.Spec'}`;
+      warnings.push(...claimSpecWarnings(claim.spec, at));
+    }
+    if (revisionHistoryLimit < 0) warnings.push(negativeHistory);
+    return warnings;
+  },
 };

@@ -6,6 +6,7 @@ import { type Place, rules } from '../../../place.ts';
 import type { CronJob, CronJobSpec, JobSpec } from '../../../types.ts';
 import { defaultPodFailurePolicy } from '../job/strategy.ts';
 import { validateJobTemplateSpec } from '../job/validation.ts';
+import { jobWarnings } from '../job/warnings.ts';
 import { cronProblem } from './schedule.ts';
 
 /** Jobs are named after the cron job and eleven more characters. */
@@ -60,6 +61,11 @@ function validateSpec(spec: Place, old?: Readonly<Record<string, any>>): void {
   spec.child('failedJobsHistoryLimit').nonNegative();
 }
 
+const ofJob = jobWarnings(['spec', 'jobTemplate', 'spec']);
+/** The path is upstream's. */
+const zoneInSchedule =
+  'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details';
+
 export const cronJobStrategy: Strategy = {
   generation: 'spec',
   applyDefaults(object) {
@@ -85,4 +91,9 @@ export const cronJobStrategy: Strategy = {
     },
     (object, old) => validateSpec(object.child('spec'), old['spec'] ?? {}),
   ),
+  warnings(object, old) {
+    const warnings = ofJob(object, old);
+    const hasZone = (object as Readonly<CronJob>).spec?.schedule?.includes('TZ') === true;
+    return old !== undefined && hasZone ? [...warnings, zoneInSchedule] : warnings;
+  },
 };

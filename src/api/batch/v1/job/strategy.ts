@@ -1,12 +1,12 @@
 /** Upstream: pkg/registry/batch/job/strategy.go, pkg/apis/batch/{v1/defaults,validation/validation}.go (1.36). */
 import { defaultPodTemplate } from '../../../core/v1/pod/defaults.ts';
-import { templateWarnings } from '../../../core/v1/pod/warnings.ts';
 import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
 import { rules } from '../../../place.ts';
 import type { Job, JobSpec } from '../../../types.ts';
 import { validateJob, validateJobUpdate } from './validation.ts';
 import { validateJobStatusUpdate } from './validation-status.ts';
+import { jobWarnings } from './warnings.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 
@@ -56,15 +56,5 @@ export const jobStrategy: Strategy = {
   },
   prepareForCreate: (object) => generateSelector(object as Job),
   ...rules(validateJob, validateJobUpdate, validateJobStatusUpdate),
-  warnings(object, old) {
-    const { completionMode, completions = 0, parallelism = 0 } = (object as Readonly<Job>).spec ?? ({} as JobSpec);
-    const warnings = templateWarnings(object, old);
-    if (old !== undefined || completionMode !== 'Indexed' || completions <= 100_000 || parallelism <= 10_000) {
-      return warnings;
-    }
-    return [
-      ...warnings,
-      'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes and failedIndexes',
-    ];
-  },
+  warnings: jobWarnings(['spec']),
 };

@@ -8,6 +8,7 @@ import {
   isQualifiedName,
   nameIsDnsSubdomain,
 } from '../../../../apimachinery/index.ts';
+import { ipWarning } from '../../../addresses.ts';
 import { setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
 import type { EndpointAddress, EndpointPort, Endpoints } from '../../../types.ts';
@@ -56,5 +57,14 @@ export const endpointsStrategy: Strategy = {
   validate: (object, errors) => validateEndpoints(object as Readonly<Endpoints>, errors),
   validateUpdate(object, old, errors) {
     if (!deepEqual(object['subsets'], old['subsets'])) validateEndpoints(object as Readonly<Endpoints>, errors);
+  },
+  warnings(object) {
+    // The controller puts right what it copies.
+    if (object.metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return [];
+    return ((object as Readonly<Endpoints>).subsets ?? []).flatMap((subset, index) =>
+      (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+        (subset[list] ?? []).flatMap(({ ip }, i) => ipWarning(`subsets[${index}].${list}[${i}].ip`, ip ?? '')),
+      ),
+    );
   },
 };

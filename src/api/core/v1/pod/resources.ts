@@ -15,7 +15,8 @@ export const isHugePages = (name: string): boolean => name.startsWith('hugepages
 /** Resources that `spec.resources` may name. */
 export const isPodLevelResource = (name: string): boolean => name === 'cpu' || name === 'memory' || isHugePages(name);
 
-function amountsOf(list: Readonly<Record<string, string | number>> | undefined): Amounts {
+/** What cannot be read is left out: validation names it. */
+export function amountsOf(list: Readonly<Record<string, string | number>> | undefined): Amounts {
   const amounts: Amounts = new Map();
   for (const [name, text] of Object.entries(list ?? {})) {
     try {

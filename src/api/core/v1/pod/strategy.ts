@@ -1,12 +1,15 @@
 /** Upstream: pkg/registry/core/pod/strategy.go (1.36). */
 import type { KubeObject } from '../../../../apimachinery/index.ts';
+import { ipWarning } from '../../../addresses.ts';
 import type { Strategy, StrategyContext } from '../../../definition.ts';
-import type { Container, Pod, PodAffinityTerm, PodSpec } from '../../../types.ts';
+import { restore } from '../../../row.ts';
+import type { Container, Pod, PodAffinityTerm, PodSpec, PodStatus } from '../../../types.ts';
 import { defaultPod } from './defaults.ts';
 import { podQosClass } from './resources.ts';
 import { validatePodCreate } from './validation.ts';
-import { validatePodStatusUpdate, validatePodUpdate } from './validation-update.ts';
-import { podWarnings } from './warnings.ts';
+import { validatePodStatusUpdate } from './validation-status.ts';
+import { validatePodUpdate } from './validation-update.ts';
+import { nameWarnings, podWarnings } from './warnings.ts';
 
 /** Puts the values of `matchLabelKeys` into selectors, once, at creation. */
 function mergeLabelKeys(
@@ -52,17 +55,43 @@ function prepareForCreate(object: KubeObject): void {
   if (pod.spec) mergeAllLabelKeys(pod.spec, pod.metadata.labels ?? {});
 }
 
-/** Only resources and resize policies may change through `/resize`. */
-function resizedContainers(
-  containers: readonly Container[] | undefined,
-  old: readonly Container[] | undefined,
-): Container[] | undefined {
-  return old?.map((container, index) => {
-    const { resources, resizePolicy } = containers?.[index] ?? {};
-    const changed: Container = { ...container, ...(resources ? { resources } : {}) };
-    if (resizePolicy) changed.resizePolicy = resizePolicy;
-    return changed;
+/** Only resources and resize policies may change through `/resize`; another order or name is left to validation. */
+function resizedContainers(containers: readonly Container[], old: readonly Container[]): Container[] {
+  if (containers.some(({ name }, index) => name !== old[index]!.name)) return [...containers];
+  return old.map((before, index) => {
+    const { resizePolicy: _, resources: __, ...container } = before;
+    const { resources, resizePolicy } = containers[index]!;
+    return { ...container, ...(resources ? { resources } : {}), ...(resizePolicy ? { resizePolicy } : {}) };
   });
+}
+
+/** Upstream: dropNonResizeUpdates. */
+function keepAllButResources(pod: Pod, old: Readonly<Pod>): void {
+  const spec: PodSpec = pod.spec ?? { containers: [] };
+  const oldSpec: PodSpec = old.spec ?? { containers: [] };
+  const count = (list: readonly Container[] | undefined) => (list ?? []).length;
+  if (count(spec.containers) !== count(oldSpec.containers)) return;
+  if (count(spec.initContainers) !== count(oldSpec.initContainers)) return;
+  const { resources: _, ...kept } = oldSpec;
+  pod.spec = { ...kept, containers: resizedContainers(spec.containers ?? [], oldSpec.containers ?? []) };
+  if (oldSpec.initContainers) {
+    pod.spec.initContainers = resizedContainers(spec.initContainers ?? [], oldSpec.initContainers);
+  }
+  if (spec.resources) pod.spec.resources = spec.resources;
+  restore(pod, old, 'status');
+}
+
+/** A status that names no generation keeps what it had observed, condition by condition. */
+function keepObservedGenerations(status: PodStatus, old: Readonly<PodStatus> | undefined): void {
+  if (!status.observedGeneration && old?.observedGeneration) status.observedGeneration = old.observedGeneration;
+  const before = [...(old?.conditions ?? [])];
+  for (const condition of status.conditions ?? []) {
+    const index = before.findIndex(({ type }) => type === condition.type);
+    const [known] = index < 0 ? [] : before.splice(index, 1);
+    if (!condition.observedGeneration && known?.observedGeneration) {
+      condition.observedGeneration = known.observedGeneration;
+    }
+  }
 }
 
 function prepareForUpdate(object: KubeObject, old: Readonly<KubeObject>, context: StrategyContext): void {
@@ -73,18 +102,15 @@ function prepareForUpdate(object: KubeObject, old: Readonly<KubeObject>, context
       if (oldPod.metadata.ownerReferences) pod.metadata.ownerReferences = oldPod.metadata.ownerReferences;
       else delete pod.metadata.ownerReferences;
       if (pod.status && !pod.status.qosClass && oldPod.status?.qosClass) pod.status.qosClass = oldPod.status.qosClass;
+      if (pod.status) keepObservedGenerations(pod.status, oldPod.status);
       break;
     case 'ephemeralcontainers':
       pod.spec = { ...oldPod.spec!, ephemeralContainers: pod.spec?.ephemeralContainers ?? [] };
-      pod.status = oldPod.status!;
+      restore(pod, old, 'status');
       break;
-    case 'resize': {
-      const containers = resizedContainers(pod.spec?.containers, oldPod.spec?.containers) ?? [];
-      const initContainers = resizedContainers(pod.spec?.initContainers, oldPod.spec?.initContainers);
-      pod.spec = { ...oldPod.spec!, containers, ...(initContainers ? { initContainers } : {}) };
-      pod.status = oldPod.status!;
+    case 'resize':
+      keepAllButResources(pod, oldPod);
       break;
-    }
   }
 }
 
@@ -108,5 +134,13 @@ export const podStrategy: Strategy = {
   validateStatusUpdate: (object, old, errors) =>
     validatePodStatusUpdate(object as Readonly<Pod>, old as Readonly<Pod>, errors),
   gracePeriodSeconds,
-  warnings: (object) => podWarnings(object as Readonly<Pod>),
+  warnings: (object, old) =>
+    old === undefined ? [...nameWarnings(object, "the Pod's hostname"), ...podWarnings(object as Readonly<Pod>)] : [],
+  statusWarnings(object) {
+    const { podIPs = [], hostIPs = [] } = (object as Readonly<Pod>).status ?? {};
+    return [
+      ...podIPs.flatMap(({ ip }, index) => ipWarning(`status.podIPs[${index}].ip`, ip ?? '')),
+      ...hostIPs.flatMap(({ ip }, index) => ipWarning(`status.hostIPs[${index}].ip`, ip ?? '')),
+    ];
+  },
 };

@@ -1,21 +1,23 @@
 /** Containers of a pod spec. Upstream: pkg/apis/core/validation/validation.go (1.36). */
 import { type FieldErrorList, type FieldPath, isDns1123Label } from '../../../../apimachinery/index.ts';
-import type { Container, EphemeralContainer, PodSpec, SecurityContext, Volume } from '../../../types.ts';
+import type { Container, EphemeralContainer, PodSpec, SecurityContext, Volume, VolumeMount } from '../../../types.ts';
 import { inclusiveRange, invalidEach, validateEnum, validateOptionalEnum } from '../../../validation.ts';
+import type { AnyContainer } from './containers.ts';
 import { isRestartableInitContainer } from './status.ts';
 import { validateEnv, validateEnvFrom } from './validation-env.ts';
+import { validateDescendingPath } from './validation-files.ts';
 import { validateContainerPorts, validateHostPortConflicts, validateRunningContainer } from './validation-probe.ts';
-import { validateResourceRequirements } from './validation-resources.ts';
-import { validateDescendingPath } from './validation-volumes.ts';
+import { validateAppArmorProfile, validateSeccompProfile, validateWindowsOptions } from './validation-profiles.ts';
+import { validateContainerResources } from './validation-resources.ts';
 
 /** What the containers of one spec share. */
 export interface ContainerContext {
   readonly volumes: ReadonlyMap<string, Volume>;
   readonly claimNames: ReadonlySet<string>;
   readonly spec: Readonly<PodSpec>;
+  /** Before an update. */
+  readonly old?: Readonly<PodSpec> | undefined;
 }
-
-type AnyContainer = Container | EphemeralContainer;
 
 const maxId = 2 ** 31 - 1;
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
@@ -60,6 +62,21 @@ function validateVolumeMounts(
       const detail = 'Bidirectional mount propagation is available only to privileged containers';
       errors.forbidden(path.child('mountPropagation'), detail);
     }
+    validateRecursiveReadOnly(mount, path.child('recursiveReadOnly'), errors);
+  }
+}
+
+function validateRecursiveReadOnly(mount: VolumeMount, path: FieldPath, errors: FieldErrorList): void {
+  const mode = mount.recursiveReadOnly;
+  if (mode === undefined || mode === 'Disabled') return;
+  const modes = ['Disabled', 'Enabled', 'IfPossible'];
+  if (!modes.includes(mode)) {
+    errors.notSupported(path, mode, modes);
+    return;
+  }
+  if (!mount.readOnly) errors.forbidden(path, 'may only be specified when readOnly is true');
+  if (mount.mountPropagation !== undefined && mount.mountPropagation !== 'None') {
+    errors.forbidden(path, 'may only be specified when mountPropagation is None or not specified');
   }
 }
 
@@ -98,39 +115,30 @@ function validateVolumeDevices(
   }
 }
 
-function validateSecurityContext(context: SecurityContext | undefined, path: FieldPath, errors: FieldErrorList): void {
+function validateSecurityContext(
+  context: SecurityContext | undefined,
+  hostUsers: boolean,
+  path: FieldPath,
+  errors: FieldErrorList,
+): void {
   if (!context) return;
   validateId(context.runAsUser, path.child('runAsUser'), errors);
   validateId(context.runAsGroup, path.child('runAsGroup'), errors);
   validateOptionalEnum(context.procMount, ['Default', 'Unmasked'], path.child('procMount'), errors);
+  if (hostUsers && context.procMount === 'Unmasked') {
+    errors.invalid(path.child('procMount'), context.procMount, '`hostUsers` must be false to use `Unmasked`');
+  }
   validateSeccompProfile(context.seccompProfile, path.child('seccompProfile'), errors);
-  if (context.allowPrivilegeEscalation !== false) return;
-  if (context.privileged === true) {
-    errors.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
-  }
-  if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
-    const detail = 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN';
-    errors.invalid(path, context, detail);
-  }
-}
-
-export function validateSeccompProfile(
-  profile: { type?: string; localhostProfile?: string } | undefined,
-  path: FieldPath,
-  errors: FieldErrorList,
-): void {
-  if (!profile) return;
-  validateEnum(profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined'], path.child('type'), errors);
-  if (profile.type === 'Localhost') {
-    if (profile.localhostProfile === undefined) {
-      errors.required(path.child('localhostProfile'), 'must be set when seccomp type is Localhost');
-    } else {
-      validateDescendingPath(profile.localhostProfile, path.child('localhostProfile'), errors);
+  if (context.allowPrivilegeEscalation === false) {
+    const clash = (what: string) =>
+      errors.invalid(path, context, `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
+    if (context.privileged === true) clash('`privileged` to true');
+    for (const name of context.capabilities?.add ?? []) {
+      if (name === 'CAP_SYS_ADMIN') clash('`capabilities.Add` CAP_SYS_ADMIN');
     }
-  } else if (profile.localhostProfile !== undefined) {
-    const detail = 'can only be set when seccomp type is Localhost';
-    errors.invalid(path.child('localhostProfile'), profile.localhostProfile, detail);
   }
+  validateWindowsOptions(context.windowsOptions, path.child('windowsOptions'), errors);
+  validateAppArmorProfile(context.appArmorProfile, path.child('appArmorProfile'), errors);
 }
 
 function validateResizePolicy(
@@ -169,9 +177,10 @@ function validateCommon(
   validateVolumeMounts(container, context, path.child('volumeMounts'), errors);
   validateVolumeDevices(container, context, path.child('volumeDevices'), errors);
   validateEnum(container.imagePullPolicy, pullPolicies, path.child('imagePullPolicy'), errors);
-  validateResourceRequirements(container.resources, context.claimNames, path.child('resources'), errors);
+  validateContainerResources(container.resources, context, path.child('resources'), errors);
   validateResizePolicy(container, context, path.child('resizePolicy'), errors);
-  validateSecurityContext(container.securityContext, path.child('securityContext'), errors);
+  const hostUsers = context.spec.hostUsers !== false;
+  validateSecurityContext(container.securityContext, hostUsers, path.child('securityContext'), errors);
 }
 
 function validateRestartPolicy(container: AnyContainer, path: FieldPath, errors: FieldErrorList): void {
@@ -187,12 +196,14 @@ function validateRestartPolicy(container: AnyContainer, path: FieldPath, errors:
   if (rules.length > 20) errors.tooMany(path.child('restartPolicyRules'), rules.length, 20);
   for (const [index, rule] of rules.entries()) {
     const at = path.child('restartPolicyRules').index(index);
-    validateOptionalEnum(rule.action ?? '', ['Restart'], at.child('action'), errors);
+    validateOptionalEnum(rule.action ?? '', ['Restart', 'RestartAllContainers'], at.child('action'), errors);
     if (!rule.exitCodes) {
       errors.required(at.child('exitCodes'), 'must be specified');
       continue;
     }
     validateOptionalEnum(rule.exitCodes.operator ?? '', ['In', 'NotIn'], at.child('exitCodes', 'operator'), errors);
+    const { values = [] } = rule.exitCodes;
+    if (values.length > 255) errors.tooMany(at.child('exitCodes', 'values'), values.length, 255);
   }
 }
 
@@ -213,7 +224,7 @@ export function validateContainers(
     validateCommon(container, context, at, errors);
     if (names.has(container.name)) errors.duplicate(at.child('name'), container.name);
     names.add(container.name);
-    validateRunningContainer(container, context.spec.terminationGracePeriodSeconds, at, errors);
+    validateRunningContainer(container, context.spec, at, errors);
     validateRestartPolicy(container, at, errors);
   }
   validateHostPortConflicts(list, path, errors);
@@ -234,24 +245,55 @@ export function validateInitContainers(
     else if (container.name) names.add(container.name);
     validateHostPortConflicts([container], path, errors);
     if (isRestartableInitContainer(container)) {
-      validateRunningContainer(container, context.spec.terminationGracePeriodSeconds, at, errors);
+      validateRunningContainer(container, context.spec, at, errors);
     } else {
       for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
         if (container[field]) errors.forbidden(at.child(field), onlySidecars);
       }
+      validateInitResizePolicy(container, context, at, errors);
     }
   }
 }
 
+/** What ran once cannot be restarted; pods from before 1.36 may keep it. */
+function validateInitResizePolicy(
+  container: Container,
+  { old }: ContainerContext,
+  path: FieldPath,
+  errors: FieldErrorList,
+): void {
+  const restarts = ({ restartPolicy }: { restartPolicy?: string }) => restartPolicy === 'RestartContainer';
+  const tolerated = (old?.initContainers ?? []).some(
+    (before) => !isRestartableInitContainer(before) && before.resizePolicy?.some(restarts),
+  );
+  if (tolerated) return;
+  const detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+  for (const [index, policy] of (container.resizePolicy ?? []).entries()) {
+    if (!restarts(policy)) continue;
+    errors.invalid(path.child('resizePolicy').index(index).child('restartPolicy'), policy.restartPolicy, detail);
+  }
+}
+
+/** In the order of upstream's struct. */
 const ephemeralForbidden = [
   'ports',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
   'livenessProbe',
   'readinessProbe',
   'startupProbe',
   'lifecycle',
-  'resizePolicy',
-  'restartPolicy',
 ] as const;
+
+export const untrimmedImage = 'must not have leading or trailing whitespace';
+
+/** In pods, not in templates. */
+export function validateImageTrimmed(container: AnyContainer, path: FieldPath, errors: FieldErrorList): void {
+  const image = container.image ?? '';
+  if (image !== image.trim()) errors.invalid(path.child('image'), image, untrimmedImage);
+}
 
 export function validateEphemeralContainers(
   containers: readonly EphemeralContainer[] | undefined,
@@ -265,18 +307,21 @@ export function validateEphemeralContainers(
   for (const [index, container] of (containers ?? []).entries()) {
     const at = path.index(index);
     validateCommon(container, context, at, errors);
+    validateImageTrimmed(container, at, errors);
     if (names.has(container.name)) errors.duplicate(at.child('name'), container.name);
     names.add(container.name);
     const target = container.targetContainerName;
     if (target && !otherNames.has(target)) errors.notFound(at.child('targetContainerName'), target);
+    const detail = 'cannot be set for an Ephemeral Container';
     for (const field of ephemeralForbidden) {
       const value: unknown = container[field];
-      if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-      errors.forbidden(at.child(field), 'cannot be set for an Ephemeral Container');
+      const isEmpty = value === undefined || (typeof value === 'object' && Object.keys(value as object).length === 0);
+      if (!isEmpty) errors.forbidden(at.child(field), detail);
     }
-    const resources = container.resources;
-    if (resources && Object.keys(resources).length > 0) {
-      errors.forbidden(at.child('resources'), 'cannot be set for an Ephemeral Container');
+    for (const [mountIndex, mount] of (container.volumeMounts ?? []).entries()) {
+      const place = at.child('volumeMounts').index(mountIndex);
+      if (mount.subPath) errors.forbidden(place.child('subPath'), detail);
+      if (mount.subPathExpr) errors.forbidden(place.child('subPathExpr'), detail);
     }
   }
 }

@@ -6,7 +6,7 @@ import {
   isPortName,
   isPortNumber,
 } from '../../../../apimachinery/index.ts';
-import type { Container, ContainerPort, LifecycleHandler, Probe } from '../../../types.ts';
+import type { Container, ContainerPort, LifecycleHandler, PodSpec, Probe } from '../../../types.ts';
 import {
   invalidEach,
   supportedProtocols,
@@ -14,6 +14,7 @@ import {
   validateNonNegative,
   validatePortNumberOrName,
 } from '../../../validation.ts';
+import { validateStopSignal } from './validation-host.ts';
 
 type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'> & Pick<LifecycleHandler, 'sleep'>;
 
@@ -75,15 +76,17 @@ function validateProbe(
 /** Lifecycle and the three probes of a container that keeps running. */
 export function validateRunningContainer(
   container: Container,
-  gracePeriodSeconds: number | undefined,
+  spec: Readonly<PodSpec>,
   path: FieldPath,
   errors: FieldErrorList,
 ): void {
+  const gracePeriodSeconds = spec.terminationGracePeriodSeconds;
   const { lifecycle, livenessProbe, readinessProbe, startupProbe } = container;
   for (const hook of ['postStart', 'preStop'] as const) {
     const handler = lifecycle?.[hook];
     if (handler) validateHandler(handler, gracePeriodSeconds, path.child('lifecycle', hook), errors);
   }
+  validateStopSignal(lifecycle?.stopSignal, spec.os, path.child('lifecycle', 'stopSignal'), errors);
   const once = (probe: Probe | undefined, name: string) => {
     if (!probe) return;
     validateProbe(probe, gracePeriodSeconds, path.child(name), errors);

@@ -165,10 +165,31 @@ function validateLabelKeys(
     for (const [index, key] of list.entries())
       invalidEach(isQualifiedName(key), key, path.child(name).index(index), errors);
   }
+  validateKeysOutsideSelector(keys.match ?? [], selector, path, errors);
   for (const [index, key] of (keys.match ?? []).entries()) {
     if (!keys.mismatch?.includes(key)) continue;
     const at = path.child('matchLabelKeys').index(index);
     errors.invalid(at, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+  }
+}
+
+/**
+ * A key stands in the selector once: as the expression that creation put there. Upstream names the place without the
+ * field, as here.
+ */
+function validateKeysOutsideSelector(
+  keys: readonly string[],
+  selector: LabelSelectorObject | undefined,
+  path: FieldPath,
+  errors: FieldErrorList,
+): void {
+  const seen = new Set(Object.keys(selector?.matchLabels ?? {}));
+  for (const { key } of selector?.matchExpressions ?? []) {
+    const index = keys.lastIndexOf(key);
+    if (index >= 0 && seen.has(key)) {
+      errors.invalid(path.index(index), key, 'exists in both matchLabelKeys and labelSelector');
+    }
+    seen.add(key);
   }
 }
 

@@ -1,15 +1,10 @@
 /** What may change in a pod. Upstream: pkg/apis/core/validation/validation.go (1.36). */
-import {
-  deepEqual,
-  type FieldErrorList,
-  FieldPath,
-  isObject,
-  isQualifiedName,
-  nameIsDnsSubdomain,
-} from '../../../../apimachinery/index.ts';
-import type { Container, ContainerStatus, Pod, PodSpec, Toleration } from '../../../types.ts';
-import { inclusiveRange, invalidEach, validateImmutable } from '../../../validation.ts';
-import { validatePod } from './validation.ts';
+import { deepEqual, type FieldErrorList, FieldPath } from '../../../../apimachinery/index.ts';
+import type { Container, NodeAffinity, Pod, PodSpec, Toleration } from '../../../types.ts';
+import { inclusiveRange } from '../../../validation.ts';
+import { ephemeralContainerDiff, podSpecDiff } from './go-layout.ts';
+import { isMirrorPod, validateAnnotationUpdate, validatePod } from './validation.ts';
+import { validatePodResize } from './validation-resize.ts';
 import { validateTolerations } from './validation-scheduling.ts';
 
 const specPath = FieldPath.root('spec');
@@ -72,7 +67,11 @@ function withOldImages(containers: readonly Container[] | undefined, old: readon
 }
 
 /** The new spec with everything that may change put back: whatever still differs is forbidden. */
-function withUpdatableRestored(spec: Readonly<PodSpec>, old: Readonly<PodSpec>): Record<string, unknown> {
+function withUpdatableRestored(
+  spec: Readonly<PodSpec>,
+  old: Readonly<PodSpec>,
+  errors: FieldErrorList,
+): Record<string, unknown> {
   const restored: Record<string, unknown> = {
     ...spec,
     containers: withOldImages(spec.containers, old.containers),
@@ -84,48 +83,77 @@ function withUpdatableRestored(spec: Readonly<PodSpec>, old: Readonly<PodSpec>):
   if ((old.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1) {
     restored['terminationGracePeriodSeconds'] = old.terminationGracePeriodSeconds;
   }
-  if ((old.schedulingGates ?? []).length > 0) restoreNarrowed(restored, spec, old);
+  if ((old.schedulingGates ?? []).length > 0) restoreNarrowed(restored, spec, old, errors);
   for (const key of Object.keys(restored)) if (restored[key] === undefined) delete restored[key];
   return restored;
 }
 
 /** A gated pod may narrow where it can go. */
-function restoreNarrowed(restored: Record<string, unknown>, spec: Readonly<PodSpec>, old: Readonly<PodSpec>): void {
+function restoreNarrowed(
+  restored: Record<string, unknown>,
+  spec: Readonly<PodSpec>,
+  old: Readonly<PodSpec>,
+  errors: FieldErrorList,
+): void {
   const selector = spec.nodeSelector ?? {};
-  const onlyAdded = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => selector[key] === value);
-  if (onlyAdded) restored['nodeSelector'] = old.nodeSelector;
+  if (Object.entries(old.nodeSelector ?? {}).some(([key, value]) => selector[key] !== value)) {
+    const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)';
+    errors.invalid(specPath.child('nodeSelector'), selector, detail);
+  }
+  restored['nodeSelector'] = old.nodeSelector;
   const before = old.affinity?.nodeAffinity;
-  if (before?.requiredDuringSchedulingIgnoredDuringExecution === undefined && spec.affinity) {
-    const affinity: Record<string, unknown> = { ...spec.affinity, nodeAffinity: before };
-    if (before === undefined) delete affinity['nodeAffinity'];
-    restored['affinity'] = Object.keys(affinity).length === 0 ? old.affinity : affinity;
+  const now = spec.affinity?.nodeAffinity;
+  if (deepEqual(before, now)) return;
+  validateNodeTermsNarrowed(now, before, errors);
+  const { nodeAffinity: _, ...others } = spec.affinity ?? {};
+  const affinity = before === undefined ? others : { ...others, nodeAffinity: before };
+  const vanishes = old.affinity === undefined && Object.keys(affinity).length === 0;
+  restored['affinity'] = vanishes ? undefined : affinity;
+}
+
+const required = 'requiredDuringSchedulingIgnoredDuringExecution';
+
+/** As many terms as before, each with expressions added at its end at most. */
+function validateNodeTermsNarrowed(
+  now: NodeAffinity | undefined,
+  before: NodeAffinity | undefined,
+  errors: FieldErrorList,
+): void {
+  const oldTerms = before?.[required]?.nodeSelectorTerms ?? [];
+  const terms = now?.[required]?.nodeSelectorTerms ?? [];
+  const path = specPath.child('affinity', 'nodeAffinity', required, 'nodeSelectorTerms');
+  if (oldTerms.length > 0 && oldTerms.length !== terms.length) {
+    errors.invalid(path, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
+    return;
+  }
+  for (const [index, old] of oldTerms.entries()) {
+    const term = terms[index]!;
+    const lists = ['matchExpressions', 'matchFields'] as const;
+    const wasEmpty = lists.every((list) => (old[list] ?? []).length === 0);
+    const onlyAdded = lists.every((list) =>
+      deepEqual((term[list] ?? []).slice(0, old[list]?.length ?? 0), old[list] ?? []),
+    );
+    const filled = wasEmpty && lists.some((list) => (term[list] ?? []).length > 0);
+    if (onlyAdded && !filled) continue;
+    errors.invalid(path.index(index), term, 'only additions are allowed (no mutations or deletions)');
   }
 }
 
-/** Paths that differ, one line each. Upstream prints a Go diff here. */
-function differences(before: unknown, now: unknown, path: string, lines: string[]): string[] {
-  if (deepEqual(before, now)) return lines;
-  if (isObject(before) && isObject(now)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-      differences((before as any)[key], (now as any)[key], path === '' ? key : `${path}.${key}`, lines);
-    }
-  } else if (Array.isArray(before) && Array.isArray(now) && before.length === now.length) {
-    for (const [index, item] of before.entries()) differences(item, now[index], `${path}[${index}]`, lines);
-  } else {
-    if (before !== undefined) lines.push(`- ${path}: ${JSON.stringify(before)}`);
-    if (now !== undefined) lines.push(`+ ${path}: ${JSON.stringify(now)}`);
-  }
-  return lines;
-}
-
-/** Through `/ephemeralcontainers` and `/resize` prepareForUpdate has already restored everything else. */
+/** A write to the pod itself, or through one of its subresources. */
 export function validatePodUpdate(
   pod: Readonly<Pod>,
   old: Readonly<Pod>,
   subresource: string,
   errors: FieldErrorList,
 ): void {
-  validatePod(pod, errors);
+  if (subresource === 'resize') validatePodResize(pod, old, errors);
+  else if (subresource === 'ephemeralcontainers') validateEphemeralContainersUpdate(pod, old, errors);
+  else validateOwnUpdate(pod, old, errors);
+}
+
+function validateOwnUpdate(pod: Readonly<Pod>, old: Readonly<Pod>, errors: FieldErrorList): void {
+  validatePod(pod, errors, old);
+  validateAnnotationUpdate(pod, old, errors);
   const spec: PodSpec = pod.spec ?? { containers: [] };
   const oldSpec: PodSpec = old.spec ?? { containers: [] };
   for (const list of ['containers', 'initContainers'] as const) {
@@ -139,67 +167,29 @@ export function validatePodUpdate(
     const detail = `only deletion is allowed, but found new scheduling gate '${gate.name}'`;
     errors.forbidden(specPath.child('schedulingGates').index(index).child('name'), detail);
   }
-  if (subresource === 'ephemeralcontainers') validateEphemeralContainersKept(spec, oldSpec, errors);
-  const restored = withUpdatableRestored(spec, oldSpec);
-  if (subresource !== '' || deepEqual(restored, oldSpec)) return;
-  const lines = differences(oldSpec, restored, '', []);
-  errors.forbidden(specPath, `pod updates may not change fields other than ${updatableFields}\n${lines.join('\n')}\n`);
+  if (deepEqual(spec, oldSpec)) return;
+  const restored = withUpdatableRestored(spec, oldSpec, errors);
+  if (deepEqual(restored, oldSpec)) return;
+  const difference = podSpecDiff(oldSpec, restored as unknown as PodSpec);
+  if (difference === '') return;
+  errors.forbidden(specPath, `pod updates may not change fields other than ${updatableFields}\n${difference}`);
 }
 
 /** They may be added, and that is all. Upstream: ValidatePodEphemeralContainersUpdate. */
-function validateEphemeralContainersKept(spec: PodSpec, oldSpec: PodSpec, errors: FieldErrorList): void {
+function validateEphemeralContainersUpdate(pod: Readonly<Pod>, old: Readonly<Pod>, errors: FieldErrorList): void {
+  if (isMirrorPod(old)) {
+    errors.forbidden(FieldPath.root(''), 'static pods do not support ephemeral containers');
+    return;
+  }
+  validatePod(pod, errors, old);
+  validateAnnotationUpdate(pod, old, errors);
   const path = specPath.child('ephemeralContainers');
-  for (const before of oldSpec.ephemeralContainers ?? []) {
-    const now = spec.ephemeralContainers?.find(({ name }) => name === before.name);
+  for (const before of old.spec?.ephemeralContainers ?? []) {
+    const now = pod.spec?.ephemeralContainers?.find(({ name }) => name === before.name);
     const which = `existing ephemeral containers ${JSON.stringify(before.name)} may not be`;
     if (!now) errors.forbidden(path, `${which} removed\n`);
     else if (!deepEqual(now, before)) {
-      errors.forbidden(path, `${which} changed\n${differences(before, now, '', []).join('\n')}\n`);
+      errors.forbidden(path, `${which} changed\n${ephemeralContainerDiff(before, now)}`);
     }
   }
-}
-
-function mayRestart(pod: Readonly<Pod>, name: string, exitCode: number): boolean {
-  const policy = pod.spec?.containers.find((container) => container.name === name)?.restartPolicy;
-  const effective = policy ?? pod.spec?.restartPolicy;
-  return effective === 'Always' || (effective === 'OnFailure' && exitCode !== 0);
-}
-
-function validateStateTransitions(
-  statuses: readonly ContainerStatus[],
-  old: readonly ContainerStatus[],
-  pod: Readonly<Pod>,
-  path: FieldPath,
-  errors: FieldErrorList,
-): void {
-  for (const [index, before] of old.entries()) {
-    const ended = before.state?.terminated;
-    if (!ended || mayRestart(pod, before.name, ended.exitCode)) continue;
-    const now = statuses.find((status) => status.name === before.name);
-    if (now === undefined || now.state?.terminated) continue;
-    errors.forbidden(path.index(index).child('state'), 'may not be transitioned to non-terminated state');
-  }
-}
-
-const systemConditions = new Set(['PodScheduled', 'Ready', 'Initialized']);
-
-export function validatePodStatusUpdate(pod: Readonly<Pod>, old: Readonly<Pod>, errors: FieldErrorList): void {
-  const path = FieldPath.root('status');
-  for (const [index, condition] of (pod.status?.conditions ?? []).entries()) {
-    if (systemConditions.has(condition.type)) continue;
-    const at = path.child('conditions').index(index).child('Type');
-    invalidEach(isQualifiedName(condition.type), condition.type, at, errors);
-  }
-  const nominated = pod.status?.nominatedNodeName;
-  if (nominated && nominated !== old.status?.nominatedNodeName) {
-    invalidEach(nameIsDnsSubdomain(nominated, false), nominated, path.child('nominatedNodeName'), errors);
-  }
-  validateImmutable(pod.status?.qosClass, old.status?.qosClass, path.child('qosClass'), errors);
-  validateStateTransitions(
-    pod.status?.containerStatuses ?? [],
-    old.status?.containerStatuses ?? [],
-    old,
-    path.child('containerStatuses'),
-    errors,
-  );
 }

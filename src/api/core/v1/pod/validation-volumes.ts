@@ -12,99 +12,8 @@ import type { Volume } from '../../../types.ts';
 import { invalidEach, quantityAt } from '../../../validation.ts';
 import { validateClaimSpec } from '../persistentvolumeclaim/validation.ts';
 import { localDescending, type SourceCheck, validateOneSource, volumeSourceChecks } from '../volumes/sources.ts';
-import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './validation-env.ts';
-
-const fileModeMessage = 'must be a number between 0 and 0777 (octal), both inclusive';
-type Item = { key?: string; path?: string; mode?: number };
-type DownwardItem = { path?: string; mode?: number; fieldRef?: any; resourceFieldRef?: any };
-
-export function validateNoBacksteps(path: string, at: FieldPath, errors: FieldErrorList): void {
-  if (path.split('/').includes('..')) errors.invalid(at, path, "must not contain '..'");
-}
-
-/** Relative and without `..`. */
-export function validateDescendingPath(path: string, at: FieldPath, errors: FieldErrorList): void {
-  if (path.startsWith('/')) errors.invalid(at, path, 'must be a relative path');
-  validateNoBacksteps(path, at, errors);
-}
-
-function validateNonReservedPath(path: string, at: FieldPath, errors: FieldErrorList): void {
-  validateDescendingPath(path, at, errors);
-  if (path.startsWith('..') && !path.startsWith('../')) errors.invalid(at, path, "must not start with '..'");
-}
-
-function validateMode(mode: number | undefined, at: FieldPath, errors: FieldErrorList): void {
-  if (mode !== undefined && (mode > 0o777 || mode < 0)) errors.invalid(at, mode, fileModeMessage);
-}
-
-function validateItems(items: readonly Item[] | undefined, path: FieldPath, errors: FieldErrorList): void {
-  for (const [index, item] of (items ?? []).entries()) {
-    const at = path.index(index);
-    if (!item.key) errors.required(at.child('key'));
-    if (!item.path) errors.required(at.child('path'));
-    validateNonReservedPath(item.path ?? '', at.child('path'), errors);
-    validateMode(item.mode, at.child('mode'), errors);
-  }
-}
-
-function validateDownwardItems(
-  items: readonly DownwardItem[] | undefined,
-  path: FieldPath,
-  errors: FieldErrorList,
-): void {
-  for (const item of items ?? []) {
-    if (!item.path) errors.required(path.child('path'));
-    validateNonReservedPath(item.path ?? '', path.child('path'), errors);
-    if (item.fieldRef) {
-      validateFieldRef(item.fieldRef, volumeFieldPaths, path.child('fieldRef'), errors);
-      if (item.resourceFieldRef) {
-        errors.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
-      }
-    } else if (item.resourceFieldRef) {
-      validateResourceFieldRef(item.resourceFieldRef, true, path.child('resourceFieldRef'), errors);
-    } else {
-      errors.required(path, 'one of fieldRef and resourceFieldRef is required');
-    }
-    validateMode(item.mode, path.child('mode'), errors);
-  }
-}
-
-function validateProjected(source: NonNullable<Volume['projected']>, path: FieldPath, errors: FieldErrorList): void {
-  validateMode(source.defaultMode, path.child('defaultMode'), errors);
-  const paths = new Set<string>();
-  const claimPath = (file: string | undefined, badValue: unknown) => {
-    if (!file) return;
-    if (paths.has(file)) errors.invalid(path, badValue, 'conflicting duplicate paths');
-    paths.add(file);
-  };
-  for (const [index, projection] of (source.sources ?? []).entries()) {
-    const at = path.child('sources').index(index);
-    for (const kind of ['secret', 'configMap'] as const) {
-      const named = projection[kind];
-      if (!named) continue;
-      if (!named.name) errors.required(at.child(kind, 'name'));
-      validateItems(named.items, at.child(kind, 'items'), errors);
-      for (const item of named.items ?? []) claimPath(item.path, named.name);
-    }
-    if (projection.downwardAPI) {
-      validateDownwardItems(projection.downwardAPI.items, at.child('downwardAPI'), errors);
-      for (const item of projection.downwardAPI.items ?? []) claimPath(item.path, item.path);
-    }
-    const token = projection.serviceAccountToken;
-    if (token) {
-      const seconds = token.expirationSeconds ?? 0;
-      const secondsPath = at.child('serviceAccountToken', 'expirationSeconds');
-      if (seconds < 600) errors.invalid(secondsPath, seconds, 'may not specify a duration less than 10 minutes');
-      if (seconds > 2 ** 32)
-        errors.invalid(secondsPath, seconds, 'may not specify a duration larger than 2^32 seconds');
-      if (!token.path) errors.required(path.child('path'));
-      else validateNonReservedPath(token.path, path.child('path'), errors);
-    }
-    if (Object.keys(projection).length > 1) {
-      errors.forbidden(at, 'may not specify more than 1 volume type per source');
-    }
-  }
-}
+import { validateDownwardItems, validateItems, validateMode } from './validation-files.ts';
+import { validateProjected } from './validation-projected.ts';
 
 /** Adapts a check that takes value, path and errors. */
 const plain =
@@ -189,6 +98,8 @@ export function validateVolumes(
   errors: FieldErrorList,
 ): ReadonlyMap<string, Volume> {
   const known = new Map<string, Volume>();
+  const ephemeral = owner.podName ? (volumes ?? []).filter((volume) => volume.ephemeral) : [];
+  const created = new Set(ephemeral.map((volume) => `${owner.podName}-${volume.name}`));
   for (const [index, volume] of (volumes ?? []).entries()) {
     const at = path.index(index);
     const before = errors.length;
@@ -197,6 +108,11 @@ export function validateVolumes(
     else invalidEach(isDns1123Label(volume.name), volume.name, at.child('name'), errors);
     if (known.has(volume.name)) errors.duplicate(at.child('name'), volume.name);
     if (errors.length === before) known.set(volume.name, volume);
+    const claim = volume.persistentVolumeClaim?.claimName;
+    if (claim !== undefined && created.has(claim)) {
+      const detail = 'must not reference a PVC that gets created for an ephemeral volume';
+      errors.invalid(at.child('persistentVolumeClaim', 'claimName'), claim, detail);
+    }
   }
   return known;
 }

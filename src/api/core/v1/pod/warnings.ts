@@ -1,8 +1,24 @@
 /** Warning headers of pods and of kinds with a pod template. Upstream: pkg/api/pod/warnings.go (1.36). */
-import { deepEqual, isLabelValue, type KubeObject, parseQuantity } from '../../../../apimachinery/index.ts';
+import {
+  deepEqual,
+  isDns1123Label,
+  isLabelValue,
+  type KubeObject,
+  parseQuantity,
+} from '../../../../apimachinery/index.ts';
 import { ipWarning } from '../../../addresses.ts';
 import { deprecatedNodeLabel } from '../../../node-labels.ts';
-import type { Container, ContainerPort, NodeSelectorTerm, PodAffinityTerm, PodSpec, Volume } from '../../../types.ts';
+import type {
+  Container,
+  ContainerPort,
+  NodeSelectorTerm,
+  PersistentVolumeClaimSpec,
+  PodAffinityTerm,
+  PodSpec,
+  Volume,
+} from '../../../types.ts';
+import { appArmorPrefix, seccompContainerPrefix, seccompPodKey } from './validation-profiles.ts';
+import { overlappingPathWarnings } from './warnings-paths.ts';
 
 interface Template {
   readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
@@ -11,11 +27,6 @@ interface Template {
 
 type Placed = readonly [Container, string];
 
-const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod';
-const seccompContainer = 'container.seccomp.security.alpha.kubernetes.io/';
-const appArmorContainer = 'container.apparmor.security.beta.kubernetes.io/';
-
-/** Key, or prefix of keys when it ends in `/`. */
 const deprecatedAnnotations: readonly (readonly [string, string])[] = [
   ['scheduler.alpha.kubernetes.io/critical-pod', 'non-functional in v1.16+; use the "priorityClassName" field instead'],
   ['security.alpha.kubernetes.io/sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
@@ -36,7 +47,12 @@ const goneVolumes: Readonly<Record<string, string>> = {
 /** How the path calls a volume where that is not its field. */
 const volumePaths: Readonly<Record<string, string>> = { storageos: 'storageOS' };
 
-function* nodeTermWarnings(term: NodeSelectorTerm | undefined, place: string, values: boolean): Generator<string> {
+/** `values`: whether they are looked at too. */
+export function* nodeTermWarnings(
+  term: NodeSelectorTerm | undefined,
+  place: string,
+  values: boolean,
+): Generator<string> {
   for (const [i, expression] of (term?.matchExpressions ?? []).entries()) {
     const at = `${place}.matchExpressions[${i}]`;
     const message = deprecatedNodeLabel(expression.key);
@@ -48,10 +64,8 @@ function* nodeTermWarnings(term: NodeSelectorTerm | undefined, place: string, va
 }
 
 function* podTermWarnings(term: PodAffinityTerm | undefined, place: string): Generator<string> {
-  if (term === undefined) return;
-  const message = deprecatedNodeLabel(term.topologyKey);
-  if (message !== undefined) yield `${place}.topologyKey: ${term.topologyKey} is ${message}`;
-  if (!term.labelSelector) yield `${place}.labelSelector: a null labelSelector results in matching no pod`;
+  if (term !== undefined && !term.labelSelector)
+    yield `${place}.labelSelector: a null labelSelector results in matching no pod`;
 }
 
 function* schedulingWarnings(spec: Readonly<PodSpec>, at: string): Generator<string> {
@@ -71,7 +85,10 @@ function* schedulingWarnings(spec: Readonly<PodSpec>, at: string): Generator<str
     yield* nodeTermWarnings(term.preference, `${at}.affinity.nodeAffinity.${preferred}[${i}].preference`, true);
   }
   for (const [i, constraint] of (spec.topologySpreadConstraints ?? []).entries()) {
-    yield* podTermWarnings(constraint as PodAffinityTerm, `${at}.topologySpreadConstraints[${i}]`);
+    const place = `${at}.topologySpreadConstraints[${i}]`;
+    const message = deprecatedNodeLabel(constraint.topologyKey);
+    if (message !== undefined) yield `${place}.topologyKey: ${constraint.topologyKey} is ${message}`;
+    yield* podTermWarnings(constraint as PodAffinityTerm, place);
   }
 }
 
@@ -97,6 +114,8 @@ function* volumeWarnings(volumes: readonly Volume[] | undefined, at: string): Ge
       if (volume[field as keyof Volume] === undefined) continue;
       yield `${at}.volumes[${i}].${volumePaths[field] ?? field}: ${message}`;
     }
+    const claim = volume.ephemeral?.volumeClaimTemplate;
+    if (claim) yield* claimSpecWarnings(claim.spec, `${at}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`);
   }
 }
 
@@ -108,8 +127,12 @@ function* repeated(items: readonly string[], place: (index: number) => string, w
   }
 }
 
-function* fractionalBytes(amounts: Readonly<Record<string, any>> | undefined, place: string): Generator<string> {
-  for (const name of ['memory', 'ephemeral-storage']) {
+function* fractionalBytes(
+  amounts: Readonly<Record<string, any>> | undefined,
+  place: string,
+  names: readonly string[] = ['memory', 'ephemeral-storage'],
+): Generator<string> {
+  for (const name of names) {
     if (amounts?.[name] === undefined) continue;
     const quantity = parseQuantity(amounts[name]);
     if (quantity.nano % 1_000_000_000n === 0n) continue;
@@ -117,9 +140,20 @@ function* fractionalBytes(amounts: Readonly<Record<string, any>> | undefined, pl
   }
 }
 
+/** Of a claim, alone or in a template. Upstream: GetWarningsForPersistentVolumeClaimSpec. */
+export function* claimSpecWarnings(
+  spec: Readonly<PersistentVolumeClaimSpec> | undefined,
+  at: string,
+): Generator<string> {
+  yield* fractionalBytes(spec?.resources?.requests, `${at}.resources.requests`, ['storage']);
+  yield* fractionalBytes(spec?.resources?.limits, `${at}.resources.limits`, ['storage']);
+}
+
 function* containerWarnings([container, at]: Placed): Generator<string> {
-  yield* fractionalBytes(container.resources?.limits, `${at}.resources.limits`);
-  yield* fractionalBytes(container.resources?.requests, `${at}.resources.requests`);
+  for (const name of ['memory', 'ephemeral-storage']) {
+    yield* fractionalBytes(container.resources?.limits, `${at}.resources.limits`, [name]);
+    yield* fractionalBytes(container.resources?.requests, `${at}.resources.requests`, [name]);
+  }
   const seen = new Set<string>();
   for (const [i, variable] of (container.env ?? []).entries()) {
     const reference = `$(${variable.name})`;
@@ -131,11 +165,16 @@ function* containerWarnings([container, at]: Placed): Generator<string> {
   }
 }
 
+/** As Go prints the struct. */
+const goPort = ({ name = '', hostPort = 0, containerPort, protocol, hostIP = '' }: ContainerPort): string =>
+  `{Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol ?? ''} HostIP:${hostIP}}`;
+
 function* portWarnings(containers: readonly Placed[]): Generator<string> {
   const known = new Map<string, { readonly place: string; readonly port: ContainerPort }[]>();
   for (const [container, at] of containers) {
     for (const [i, port] of (container.ports ?? []).entries()) {
       const place = `${at}.ports[${i}]`;
+      if (port.hostIP && !port.hostPort) yield `${place}: hostIP set without hostPort: ${goPort(port)}`;
       const key = `${port.containerPort}/${port.protocol ?? ''}`;
       const others = known.get(key) ?? [];
       for (const { place: other, port: before } of others) {
@@ -164,21 +203,33 @@ function* portWarnings(containers: readonly Placed[]): Generator<string> {
   }
 }
 
-function* annotationWarnings(template: Template, at: string, containers: readonly Placed[]): Generator<string> {
-  const annotations = template.metadata?.annotations ?? {};
-  const place = (key: string): string => `${at}metadata.annotations[${key}]`;
-  for (const [key, message] of deprecatedAnnotations) if (key in annotations) yield `${place(key)}: ${message}`;
-  const seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead';
-  if (seccompPod in annotations && !template.spec?.securityContext?.seccompProfile)
-    yield `${place(seccompPod)}: ${seccomp}`;
-  for (const [container] of containers) {
-    const key = seccompContainer + container.name;
-    if (key in annotations && !container.securityContext?.seccompProfile) yield `${place(key)}: ${seccomp}`;
-    const armor = appArmorContainer + container.name;
-    if (at !== '' && armor in annotations && !container.securityContext?.appArmorProfile) {
-      yield `${place(armor)}: deprecated since v1.30; use the "appArmorProfile" field instead`;
-    }
+function* deprecatedAnnotationWarnings({ metadata }: Template, at: string): Generator<string> {
+  for (const [key, message] of deprecatedAnnotations) {
+    if (metadata?.annotations && key in metadata.annotations) yield `${at}metadata.annotations[${key}]: ${message}`;
   }
+}
+
+const goneSeccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead';
+
+/** The profile that an annotation stood for. Upstream: ApparmorFieldForAnnotation. */
+function appArmorProfile(annotation: string): Record<string, string> | undefined {
+  if (annotation === 'unconfined') return { type: 'Unconfined' };
+  if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
+  const [, name] = /^localhost\/(.+)$/.exec(annotation) ?? [];
+  return name === undefined ? undefined : { type: 'Localhost', localhostProfile: name };
+}
+
+/** Of a container; `at` is empty for pods, where profiles are taken over from annotations. */
+function* profileWarnings({ metadata, spec }: Template, container: Container, at: string): Generator<string> {
+  const annotations = metadata?.annotations ?? {};
+  const place = (key: string): string => `${at}metadata.annotations[${key}]`;
+  const key = seccompContainerPrefix + container.name;
+  if (key in annotations && !container.securityContext?.seccompProfile) yield `${place(key)}: ${goneSeccomp}`;
+  const armor = annotations[appArmorPrefix + container.name];
+  if (at === '' || armor === undefined || container.securityContext?.appArmorProfile) return;
+  const ofPod = spec?.securityContext?.appArmorProfile;
+  if (ofPod && deepEqual(ofPod, appArmorProfile(armor))) return;
+  yield `${place(appArmorPrefix + container.name)}: deprecated since v1.30; use the "appArmorProfile" field instead`;
 }
 
 function* allWarnings(template: Template, prefix: string): Generator<string> {
@@ -186,12 +237,13 @@ function* allWarnings(template: Template, prefix: string): Generator<string> {
   if (!spec) return;
   const start = prefix === '' ? '' : `${prefix}.`;
   const at = `${start}spec`;
-  const placed = (list: 'initContainers' | 'containers'): Placed[] =>
-    (spec[list] ?? []).map((container, i) => [container, `${at}.${list}[${i}]`]);
-  const containers = [...placed('initContainers'), ...placed('containers')];
+  const placed = (list: 'initContainers' | 'containers' | 'ephemeralContainers'): Placed[] =>
+    ((spec[list] ?? []) as Container[]).map((container, i) => [container, `${at}.${list}[${i}]`]);
+  const containers = [...placed('initContainers'), ...placed('containers'), ...placed('ephemeralContainers')];
   yield* schedulingWarnings(spec, at);
-  yield* annotationWarnings(template, start, containers);
+  yield* deprecatedAnnotationWarnings(template, start);
   yield* volumeWarnings(spec.volumes, at);
+  yield* overlappingPathWarnings(spec.volumes);
   const addresses = (spec.hostAliases ?? []).map((alias) => alias.ip ?? '');
   yield* repeated(addresses, (i) => `${at}.hostAliases[${i}].ip`, 'ip');
   const secrets = (spec.imagePullSecrets ?? []).map((secret) => secret.name ?? '');
@@ -200,7 +252,13 @@ function* allWarnings(template: Template, prefix: string): Generator<string> {
     if (name === '') yield `${at}.imagePullSecrets[${i}].name: invalid empty name ""`;
   }
   yield* fractionalBytes(spec.overhead as Record<string, unknown> | undefined, `${at}.overhead`);
-  for (const container of containers) yield* containerWarnings(container);
+  if (template.metadata?.annotations?.[seccompPodKey] !== undefined && !spec.securityContext?.seccompProfile) {
+    yield `${start}metadata.annotations[${seccompPodKey}]: ${goneSeccomp}`;
+  }
+  for (const container of containers) {
+    yield* profileWarnings(template, container[0], start);
+    yield* containerWarnings(container);
+  }
   yield* portWarnings(containers);
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     yield `${at}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
@@ -217,8 +275,30 @@ export function podWarnings(template: Template | undefined, prefix = ''): string
   return template === undefined ? [] : [...allWarnings(template, prefix)];
 }
 
-/** Of kinds with `spec.template`: said again only when the template changed. */
-export function templateWarnings(object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[] {
-  const template: Template | undefined = object['spec']?.template;
-  return old !== undefined && deepEqual(template, old['spec']?.template) ? [] : podWarnings(template, 'spec.template');
+/** A name that ends up in host names should be fit for one. `where`: what upstream says it is used in. */
+export function nameWarnings(object: Readonly<KubeObject>, where: string): string[] {
+  const problems = isDns1123Label(object.metadata.name ?? '');
+  if (problems.length === 0) return [];
+  const effect = 'which can result in surprising behavior; a DNS label is recommended';
+  return [`metadata.name: this is used in ${where}, ${effect}: [${problems.join(' ')}]`];
+}
+
+const inPodNames = 'Pod names and hostnames';
+
+export interface TemplateWarningOptions {
+  /** Fields that lead to the template. Default: `spec`, `template`. */
+  readonly path?: readonly string[];
+  /** Its pods are named after the object: daemon sets, stateful sets and templates alone are not looked at. */
+  readonly namesPods?: boolean;
+}
+
+/** Of kinds with a template: said again only when the template changed. */
+export function templateWarnings(options: TemplateWarningOptions = {}) {
+  const { path = ['spec', 'template'], namesPods = false } = options;
+  return (object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[] => {
+    const at = (root: Readonly<KubeObject>): Template | undefined =>
+      path.reduce((value: any, name) => value?.[name], root);
+    if (old !== undefined) return deepEqual(at(object), at(old)) ? [] : podWarnings(at(object), path.join('.'));
+    return [...(namesPods ? nameWarnings(object, inPodNames) : []), ...podWarnings(at(object), path.join('.'))];
+  };
 }

@@ -5,6 +5,7 @@ import type { Strategy } from '../../../definition.ts';
 import type { PodTemplate } from '../../../types.ts';
 import { defaultPodTemplate } from '../pod/defaults.ts';
 import { validatePodTemplate } from '../pod/validation.ts';
+import { templateWarnings } from '../pod/warnings.ts';
 
 export const podTemplateStrategy: Strategy = {
   generation: 'spec',
@@ -15,4 +16,5 @@ export const podTemplateStrategy: Strategy = {
   validate(object, errors) {
     validatePodTemplate((object as Readonly<PodTemplate>).template ?? {}, FieldPath.root('template'), errors);
   },
+  warnings: templateWarnings({ path: ['template'] }),
 };

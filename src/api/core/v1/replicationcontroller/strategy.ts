@@ -32,5 +32,5 @@ export const replicationControllerStrategy: Strategy = {
     const options = { kind: 'ReplicationController', selector: selectorFromSet(spec.selector) };
     validateReplicatedTemplate(spec.template, options, path.child('template'), errors);
   },
-  warnings: templateWarnings,
+  warnings: templateWarnings({ namesPods: true }),
 };

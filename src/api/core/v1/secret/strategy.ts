@@ -10,6 +10,7 @@ import { setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
 import type { Secret } from '../../../types.ts';
 import { invalidEach, validateImmutable } from '../../../validation.ts';
+import { secretWarnings } from './warnings.ts';
 
 /** Bytes all values may have together: 1 MiB. */
 export const maxSecretSize = 1024 * 1024;
@@ -93,4 +94,5 @@ export const secretStrategy: Strategy = {
     }
     validateSecret(secret, errors);
   },
+  warnings: (object) => secretWarnings(object as Readonly<Secret>),
 };

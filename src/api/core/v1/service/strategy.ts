@@ -1,5 +1,6 @@
 /** Upstream: pkg/registry/core/service/strategy.go (1.36). */
 import { deepEqual, isDns1123Label, type KubeObject } from '../../../../apimachinery/index.ts';
+import { ipWarning } from '../../../addresses.ts';
 import type { Strategy, StrategyContext } from '../../../definition.ts';
 import type { Service, ServiceSpec } from '../../../types.ts';
 import { defaultService, isExternallyAccessible, needsHealthCheck } from './defaults.ts';
@@ -95,4 +96,8 @@ export const serviceStrategy: Strategy = {
   validateUpdate: (object, old, errors) =>
     validateServiceUpdate(object as Readonly<Service>, old as Readonly<Service>, errors),
   warnings: (object) => serviceWarnings(object as Readonly<Service>),
+  statusWarnings: (object) =>
+    ((object as Readonly<Service>).status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
+      ip ? ipWarning(`status.loadBalancer.ingress[${index}]`, ip) : [],
+    ),
 };

@@ -28,7 +28,12 @@ function validateRuntimeClass(object: Place): void {
   object.child('handler').named(nameRule(nameIsDnsLabel));
   const overhead = object.child('overhead');
   if (overhead.isSet) {
-    validateResourceRequirements({ limits: overhead.value.podFixed ?? {} }, noClaims, overhead.path, overhead.errors);
+    validateResourceRequirements(
+      { limits: overhead.value.podFixed ?? {} },
+      { claimNames: noClaims },
+      overhead.path,
+      overhead.errors,
+    );
   }
   if (object.child('scheduling').isSet) validateScheduling(object.child('scheduling'));
 }
