@@ -125,6 +125,7 @@ export {
   withIn,
 } from './json-value.ts';
 export { keepManagedFieldsTimes } from './managed-fields.ts';
+export { managedFieldsOfParent, managedFieldsOfScale, type ReplicasPathOf } from './managed-fields-scale.ts';
 export { upgradeManagedFields } from './managed-fields-upgrade.ts';
 export {
   applyMergePatch,

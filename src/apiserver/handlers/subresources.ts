@@ -2,6 +2,7 @@
 import type { SubresourceDefinition } from '../../api/index.ts';
 import {
   deepCopy,
+  type FieldManager,
   type KubeObject,
   newBadRequest,
   newMethodNotAllowed,
@@ -14,16 +15,17 @@ import { finalizeNamespace } from '../registry/finalize.ts';
 import { patchFunction } from '../registry/patch.ts';
 import { bindingKind, bindPod } from '../registry/pod-binding.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
-import { scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
+import type { WriteRequest } from '../registry/request.ts';
+import { type NextScale, scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
 import { streamingHandler } from '../streaming/connect.ts';
 import { proxyHandler } from '../streaming/proxy.ts';
 import { streamOverWebSocket } from '../streaming/websocket-response.ts';
 import type { HandlerKey, NodeDialer, ObjectReader, RequestContext, ServerResponse, VirtualCreate } from '../types.ts';
-import { requireObject } from './body.ts';
+import { type Body, requireObject } from './body.ts';
 import { evictionHandler } from './eviction.ts';
 import { podLogHandler } from './logs.ts';
-import { writeRequest } from './options.ts';
-import { readPatch } from './patch-body.ts';
+import { boolParameter, writeRequest } from './options.ts';
+import { checkApplied, readPatch } from './patch-body.ts';
 import { getHandler, readEntry, respondWith, respondWithScale } from './read.ts';
 import { subresourceKind } from './subresource-kind.ts';
 import { patchHandler, patchTypeOf, updateHandler } from './write.ts';
@@ -94,13 +96,12 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
     const entry = await readEntry(registry, context);
     return respondWithScale(context, registry, scaleOf(registry.served(entry), scale));
   }
-  const next = verb === 'update' ? replacedScale(registry, context) : patchedScale(registry, context);
-  const request = writeRequest(context, verb === 'update' ? 'UpdateOptions' : 'PatchOptions');
+  const { next, request } = verb === 'update' ? replacedScale(registry, context) : patchedScale(registry, context);
   const result = await updateScale(
     registry,
     scale,
-    (current) => {
-      const wanted = next(current);
+    (current, fields) => {
+      const wanted = next(current, fields);
       if ((wanted.metadata.name ?? name) !== name) {
         throw newBadRequest(
           `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${name})`,
@@ -113,23 +114,59 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
   return respondWithScale(context, registry, scaleOf(registry.served(result.entry), scale));
 }
 
-function replacedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
-  const body = requireObject(context.request, scaleKind);
-  const wanted = decodeObject(body.value, scaleKind, registry.deps.schemas, { validation: 'Ignore', warnings: [] });
-  return () => wanted;
+interface ScaleWrite {
+  readonly next: NextScale;
+  readonly request: WriteRequest;
 }
 
-function patchedScale(registry: ResourceRegistry, context: RequestContext): (current: KubeObject) => KubeObject {
+function decodeScale(registry: ResourceRegistry, body: Body, request: WriteRequest): KubeObject {
+  return decodeObject(body.value, scaleKind, registry.deps.schemas, {
+    validation: request.fieldValidation,
+    warnings: request.warnings,
+    duplicates: body.duplicates,
+  });
+}
+
+/** The scale with managedFields that say what the request changed. */
+function trackScale(current: KubeObject, object: KubeObject, fields: FieldManager, at: TrackedAt): KubeObject {
+  return fields.update({ live: current, object, ...at, options: { subresource: 'scale' } });
+}
+
+interface TrackedAt {
+  readonly manager: string;
+  readonly now: number;
+}
+
+function replacedScale(registry: ResourceRegistry, context: RequestContext): ScaleWrite {
+  const request = writeRequest(context, 'UpdateOptions');
+  const wanted = decodeScale(registry, requireObject(context.request, scaleKind), request);
+  const at = { manager: request.manager, now: registry.deps.clock.now() };
+  return { request, next: (current, fields) => trackScale(current, wanted, fields, at) };
+}
+
+function patchedScale(registry: ResourceRegistry, context: RequestContext): ScaleWrite {
   if (context.info.verb !== 'patch') throw newMethodNotAllowed();
-  const asked = patchTypeOf(registry, context);
-  const body = readPatch(context.request, asked);
-  // An applied Scale says all it wants of it, so it merges like a merge patch.
-  const type = asked === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : asked;
-  const apply = patchFunction(registry, type, body.value, scaleKind);
-  return (current) => {
-    const patched = deepCopy(apply(current)) as KubeObject;
-    return decodeObject(patched, scaleKind, registry.deps.schemas, { validation: 'Ignore', warnings: [] });
+  const type = patchTypeOf(registry, context);
+  const applied = type === 'application/apply-patch+yaml';
+  const request = writeRequest(context, 'PatchOptions', { apply: applied });
+  const body = readPatch(context.request, type);
+  const at = { manager: request.manager, now: registry.deps.clock.now() };
+  if (!applied) {
+    const apply = patchFunction(registry, type, body.value, scaleKind);
+    const next: NextScale = (current, fields) => {
+      const value = deepCopy(apply(current)) as KubeObject;
+      return trackScale(current, decodeScale(registry, { value, duplicates: body.duplicates }, request), fields, at);
+    };
+    return { request, next };
+  }
+  const configuration = checkApplied(body.value, scaleKind);
+  const force = boolParameter(context.request.query, 'force') ?? false;
+  const options = { subresource: 'scale' };
+  const next: NextScale = (current, fields) => {
+    const value = deepCopy(fields.apply({ live: current, applied: configuration, force, ...at, options }));
+    return decodeScale(registry, { value, duplicates: body.duplicates }, request);
   };
+  return { request, next };
 }
 
 /** `pods/<name>/binding`, and POST to `bindings` with the name in the body. */

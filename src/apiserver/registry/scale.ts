@@ -2,17 +2,21 @@
 
 import type { ScaleSubresource } from '../../api/index.ts';
 import {
+  FieldManager,
   getIn,
   isObject,
   type KubeObject,
+  managedFieldsOfParent,
+  managedFieldsOfScale,
   newConflict,
   newInvalid,
   optimisticLockMessage,
+  parseGroupVersion,
   selectorFromLabelSelector,
   selectorFromSet,
   withIn,
 } from '../../apimachinery/index.ts';
-import type { ExpectedKind } from './decode.ts';
+import { type ExpectedKind, schemaOf } from './decode.ts';
 import type { ResourceRegistry } from './registry.ts';
 import { groupResource, type WriteRequest } from './request.ts';
 import { type UpdateResult, updateObject } from './update.ts';
@@ -55,6 +59,9 @@ export function scaleOf(object: Readonly<KubeObject>, scale: ScaleSubresource): 
   };
 }
 
+/** What a request makes of the present scale. Its managedFields say who owns the replicas before and after. */
+export type NextScale = (current: KubeObject, fields: FieldManager) => KubeObject;
+
 /**
  * Sets the replicas of the object as `next` makes them of its present scale.
  * @throws StatusError
@@ -62,16 +69,28 @@ export function scaleOf(object: Readonly<KubeObject>, scale: ScaleSubresource): 
 export async function updateScale(
   registry: ResourceRegistry,
   scale: ScaleSubresource,
-  next: (current: KubeObject) => KubeObject,
+  next: NextScale,
   request: WriteRequest,
 ): Promise<UpdateResult> {
+  const replicasPath = pathOf(scale.specReplicasPath);
+  const fields = new FieldManager({
+    schemas: registry.deps.schemas,
+    schemaOf: () => schemaOf(scaleKind, registry.deps.schemas),
+  });
+  // A manager of a version of another group has nothing to do with this kind.
+  const replicasPathOf = (apiVersion: string) =>
+    parseGroupVersion(apiVersion).group === registry.definition.group ? replicasPath : undefined;
   return updateObject(
     registry,
     {
       unconditional: true,
       next(current) {
         if (!current) throw registry.notFound(request.name);
-        const wanted = next(scaleOf(current, scale));
+        const owners = current.metadata.managedFields;
+        const wanted = next(
+          withManagedFields(scaleOf(current, scale), managedFieldsOfScale(owners, replicasPathOf)),
+          fields,
+        );
         validateScale(registry, wanted, request.name);
         const { resourceVersion, uid } = wanted.metadata;
         const stale =
@@ -82,12 +101,21 @@ export async function updateScale(
           throw newConflict(groupResource(registry.definition), request.name, optimisticLockMessage);
         }
         const replicas = wanted['spec']?.replicas ?? 0;
-        const object = withIn(current, pathOf(scale.specReplicasPath), replicas) as KubeObject;
-        return registry.trackFields(current, { ...object, metadata: { ...object.metadata } }, request);
+        const object = withIn(current, replicasPath, replicas) as KubeObject;
+        const { apiVersion } = registry.view;
+        return withManagedFields(
+          object,
+          managedFieldsOfParent(owners, wanted.metadata.managedFields, apiVersion, replicasPathOf),
+        );
       },
     },
     request,
   );
+}
+
+function withManagedFields(object: KubeObject, managedFields: KubeObject['metadata']['managedFields']): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
 }
 
 function validateScale(_registry: ResourceRegistry, scale: KubeObject, name: string): void {
