@@ -1,4 +1,12 @@
-import { BaseCommand, clusterStatus, Flags, humanBytes, printData } from '../src/cli/index.ts';
+import {
+  BaseCommand,
+  clusterStatus,
+  componentStates,
+  componentSummary,
+  Flags,
+  humanBytes,
+  printData,
+} from '../src/cli/index.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'Show whether a cluster runs, where its doors and files are, and how large it is.';
@@ -10,8 +18,9 @@ export default class Status extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
     const status = await clusterStatus(flags.name);
+    const components = status.running ? await componentStates(flags.name) : undefined;
     if (flags.output) {
-      this.print(printData(status, flags.output as 'json' | 'yaml'));
+      this.print(printData({ ...status, ...(components && { components }) }, flags.output as 'json' | 'yaml'));
       return;
     }
     const rows: [string, string][] = [
@@ -27,6 +36,7 @@ export default class Status extends BaseCommand {
             ['kubeconfig', status.kubeconfig!],
           ] as [string, string][])
         : []),
+      ...(components ? ([['components', componentSummary(components)]] as [string, string][]) : []),
       ['nodes', String(status.nodes ?? '-')],
       ['store', `${status.store ?? 'sqlite'}, ${humanBytes(status.sizes.databaseBytes + status.sizes.walBytes)}`],
       ['clock', status.clock ?? 'real'],

@@ -25,6 +25,25 @@ export {
   type StartRequest,
   takeDown,
 } from './cluster.ts';
+export {
+  addNodes,
+  type ComponentInfo,
+  type ControlTarget,
+  componentStates,
+  componentSummary,
+  listComponents,
+  listNodes,
+  type NodeInfo,
+  nodeNames,
+  readPairs,
+  readTaints,
+  removeNode,
+  showComponents,
+  showNodes,
+  switchComponent,
+  switchNode,
+} from './control.ts';
+export { ControlCommand } from './control-command.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';

@@ -3,6 +3,7 @@
  * background server. Whoever only starts, stops or asks loads nothing of the control plane.
  */
 export { type ComponentFlag, componentFlags, parseComponentFlags, repeatableFlags } from './component-flags.ts';
+export { type ComponentInfo, componentNames } from './components.ts';
 export { ClusterError, type ClusterErrorCode } from './errors.ts';
 export {
   type ServerMessage,
@@ -13,6 +14,8 @@ export {
   stopServer,
   versionSkew,
 } from './launcher.ts';
+export type { NodeSpec } from './node-record.ts';
+export type { NodeInfo } from './nodes.ts';
 export {
   type ClusterPaths,
   type ClusterSettings,

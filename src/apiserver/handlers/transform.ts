@@ -32,7 +32,7 @@ export function negotiateForm(
   const negotiated: Negotiated = negotiate(accept, {
     stream: what === 'watch',
     allowConvert: ({ kind, group, version }) =>
-      definition.virtual !== true &&
+      (definition.virtual !== true || definition.verbs.includes('get')) &&
       group === 'meta.k8s.io' &&
       metaVersions.has(version) &&
       (kind === 'Table' || kind === partial),
