@@ -18,8 +18,11 @@ export default class ProxyRules extends ApiCommand {
     }),
     node: Flags.string({ summary: 'the node; the first by name' }),
     service: Flags.string({ summary: 'only this Service: NAMESPACE/NAME' }),
-    family: Flags.string({ summary: 'IP family', options: ['ipv4', 'ipv6'] as const, default: 'ipv4' }),
-    'cluster-cidr': Flags.string({ summary: "range of all pods, as kube-proxy's flag" }),
+    family: Flags.string({
+      summary: 'only this IP family; all that Services have',
+      options: ['ipv4', 'ipv6'] as const,
+    }),
+    'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
   };
 
   async run(): Promise<void> {
@@ -30,7 +33,7 @@ export default class ProxyRules extends ApiCommand {
         mode: mode as 'iptables',
         node,
         service,
-        family: family as 'ipv4',
+        ...(family === undefined ? {} : { family: family as 'ipv4' }),
         clusterCidr: flags['cluster-cidr'],
       }),
     );

@@ -10,13 +10,14 @@ export interface ProxyRulesRequest {
   readonly node?: string;
   /** `namespace/name`, or a name in the session's namespace. */
   readonly service?: string;
-  readonly family: 'ipv4' | 'ipv6';
+  /** Default: those that the chosen Services have addresses in, one after the other. */
+  readonly family?: 'ipv4' | 'ipv6';
   /** Range of all pods. Default: klab's own on a klab cluster, unknown elsewhere. */
   readonly clusterCidr?: string;
 }
 
-/** Pod range of every klab cluster. */
-const klabPodCidr = { ipv4: '10.244.0.0/16', ipv6: undefined };
+/** Pod ranges of klab clusters that were not told others. */
+const klabPodCidr = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
 
 export async function proxyRules(session: Session, request: ProxyRulesRequest): Promise<string> {
   const listAll = async (word: string): Promise<KubeObject[]> => {
@@ -36,12 +37,23 @@ export async function proxyRules(session: Session, request: ProxyRulesRequest): 
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
   const chosen = selectService(session.namespace, request.service, services!, endpointSlices!);
   const { nodeView, proxyScript } = await import('../proxy/index.ts');
-  const family = request.family === 'ipv6' ? 'IPv6' : 'IPv4';
-  const serviceCIDRs = ranges!
-    .flatMap((range) => (range['spec']?.cidrs ?? []) as string[])
-    .filter((cidr) => cidr.includes(':') === (family === 'IPv6'));
-  const clusterCIDR = request.clusterCidr ?? (session.server ? klabPodCidr[request.family] : undefined);
-  return proxyScript(request.mode, chosen, { node: nodeView(node), family, clusterCIDR, serviceCIDRs });
+  const scripts = familiesOf(chosen.services, request.family).map((family) => {
+    const ofFamily = (cidr: string) => cidr.includes(':') === (family === 'IPv6');
+    const serviceCIDRs = ranges!.flatMap((range) => (range['spec']?.cidrs ?? []) as string[]).filter(ofFamily);
+    const clusterCIDR =
+      request.clusterCidr?.split(',').find(ofFamily) ?? (session.server ? klabPodCidr[family] : undefined);
+    return proxyScript(request.mode, chosen, { node: nodeView(node), family, clusterCIDR, serviceCIDRs });
+  });
+  return scripts.join('\n');
+}
+
+/** A node's kube-proxy makes each family's rules by themselves, the first being that of most nodes. */
+function familiesOf(services: readonly KubeObject[], wanted: ProxyRulesRequest['family']): ('IPv4' | 'IPv6')[] {
+  if (wanted !== undefined) return [wanted === 'ipv6' ? 'IPv6' : 'IPv4'];
+  const ips = services.flatMap((service) => (service['spec']?.clusterIPs ?? []) as string[]);
+  const six = ips.some((ip) => ip.includes(':'));
+  if (!six) return ['IPv4'];
+  return ips.some((ip) => ip.includes('.')) ? ['IPv4', 'IPv6'] : ['IPv6'];
 }
 
 const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name! < b.metadata.name! ? -1 : 1);

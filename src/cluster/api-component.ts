@@ -12,13 +12,14 @@ import {
 } from '../apiserver/index.ts';
 import { type Logger, type Prng, packageRoot, packageVersion, type VirtualClock, wallClock } from '../base/index.ts';
 import type { EtcdServerApi } from '../etcd/index.ts';
-import { numberToIp, parseCidr } from '../net/index.ts';
+import { familyOfCidr, numberToIp, parseCidr } from '../net/index.ts';
 import { type ClusterPki, ensureClusterPki, TokenSigner, TokenVerifier } from '../pki/index.ts';
 import { addons } from './addons.ts';
 import { ApiGate } from './api-gate.ts';
 import { apiServerOptions, apiServerPartsOptions, type ComponentSettings } from './component-settings.ts';
 import { clusterKubeconfig } from './kubeconfig.ts';
 import { metricsReads } from './metrics.ts';
+import { controlPlaneAddress } from './node-record.ts';
 import type { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { listenWhereFree } from './ports.ts';
@@ -98,6 +99,12 @@ export class ApiComponent {
   get serviceCidrs(): readonly string[] {
     const { settings, options } = this.#deps;
     return settings.serviceCidrs ?? [options.serviceCidr ?? '10.96.0.0/16'];
+  }
+
+  /** Of the family that the `kubernetes` service has. Upstream takes the address of the host's default route. */
+  get advertised(): string {
+    const family = familyOfCidr(this.serviceCidrs[0]!) ?? 'IPv4';
+    return this.#deps.settings.advertiseAddress ?? controlPlaneAddress(family);
   }
 
   /** Serves what the store holds, on the port it had before. @throws ClusterError PortInUse */
@@ -186,7 +193,7 @@ export class ApiComponent {
         jwks: () => verifier.jwks(),
       },
       serverAddress: () => `${endpointHost(settings)}:${this.#port ?? 6443}`,
-      advertise: () => ({ address: settings.advertiseAddress ?? '192.168.0.10', port: this.#port ?? 6443 }),
+      advertise: () => ({ address: this.advertised, port: this.#port ?? 6443 }),
       clientCa: this.#clientCa(),
       addons,
       components: checks,

@@ -118,7 +118,7 @@ function apiServerSettings(read: FlagReader): ApiServerSettings {
 
 function controllerSettings(read: FlagReader): Partial<ControllerSettings> {
   return defined({
-    clusterCidrs: read.list('cluster-cidr'),
+    clusterCidrs: read.check(() => clusterCidrs(read.list('cluster-cidr'))),
     clusterSigningDurationMs: read.duration('cluster-signing-duration'),
     legacyTokenCleanUpMs: read.duration('legacy-service-account-token-clean-up-period'),
     largeClusterSizeThreshold: read.integer('large-cluster-size-threshold'),
@@ -318,6 +318,26 @@ function serviceCidrs(cidrs: readonly string[] | undefined): readonly string[] |
   if (cidrs.length === 2 && families[0] === families[1]) {
     throw new ValueError(
       '--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family',
+    );
+  }
+  return cidrs;
+}
+
+/** Upstream: cmd/kube-controller-manager/app/core.go (startNodeIpamController). */
+function clusterCidrs(cidrs: readonly string[] | undefined): readonly string[] | undefined {
+  if (cidrs === undefined) return undefined;
+  const families = cidrs.map((cidr) => {
+    const [address = '', bits = ''] = cidr.split('/');
+    const family = isIP(address);
+    if (family === 0 || !/^\d+$/.test(bits) || Number(bits) > (family === 6 ? 128 : 32)) {
+      throw new ValueError(`invalid CIDR address: ${cidr}`);
+    }
+    return family;
+  });
+  if (cidrs.length > 2) throw new ValueError(`length of clusterCIDRs is:${cidrs.length} more than max allowed of 2`);
+  if (cidrs.length === 2 && families[0] === families[1]) {
+    throw new ValueError(
+      `len of ClusterCIDRs==${cidrs.length} and they are not configured as dual stack (at least one from each IPFamily`,
     );
   }
   return cidrs;

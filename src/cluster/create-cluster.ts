@@ -21,6 +21,7 @@ import {
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
 import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
 import { EtcdCluster, type EtcdDoor, memoryStorage, serveEtcd } from '../etcd/index.ts';
+import { familyOfCidr } from '../net/index.ts';
 import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
@@ -269,6 +270,14 @@ class RunningCluster implements Cluster {
     this.#phase(`etcd: listening at ${this.etcdAccess.endpoints.join(', ')}`);
   }
 
+  /** As kind's: pods have the families that services have, unless `--cluster-cidr` says which. */
+  #clusterCidrs(): readonly string[] {
+    const given = this.#settings.controllers.clusterCidrs;
+    if (given !== undefined) return given;
+    if (this.#options.podCidr !== undefined) return [this.#options.podCidr];
+    return this.#api.serviceCidrs.map((cidr) => defaultPodCidrs[familyOfCidr(cidr) ?? 'IPv4']);
+  }
+
   #informers(
     identity: (typeof identities)[keyof typeof identities],
     name: string,
@@ -330,6 +339,8 @@ class RunningCluster implements Cluster {
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
         clusterDns: addressIn(this.#api.serviceCidrs[0]!, 10n),
+        ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
+        apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
       },
       this.#tasks.signal,
@@ -377,7 +388,7 @@ class RunningCluster implements Cluster {
         rootClient: clientAs(identities.controllerManager),
         settings: {
           rootCA: pki.ca.cert,
-          clusterCidrs: [this.#options.podCidr ?? '10.244.0.0/16'],
+          clusterCidrs: this.#clusterCidrs(),
           tokenGenerator: (claims) => tokenSigner.sign(claims),
           ...this.#settings.controllers,
           clusterSigning: {
@@ -485,6 +496,8 @@ class RunningCluster implements Cluster {
     return this.stop();
   }
 }
+
+const defaultPodCidrs = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
 
 /** @throws ClusterError `InvalidOption` */
 function controllerNames(words: readonly string[] | undefined): ReadonlySet<string> {

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDns1123Subdomain, newAlreadyExists, newBadRequest, parseQuantity } from '../apimachinery/index.ts';
 import type { NodeConfig } from '../kubelet/index.ts';
+import type { IpFamily } from '../net/index.ts';
 import { ClusterError } from './errors.ts';
 import { writeFileAtomically } from './state.ts';
 
@@ -66,6 +67,27 @@ export function nodeConfig(index: number, spec: NodeSpec = {}, defaults?: NodeSp
     ...(spec.labels && { labels: spec.labels }),
     ...(spec.taints && { taints: spec.taints }),
   };
+}
+
+/** A machine's address in the families a cluster has: `192.168.0.12` is `fd00:192:168::c` too. */
+export function machineAddress(ip: string, family: IpFamily): string {
+  if (family === 'IPv4') return ip;
+  const [, , third = 0, fourth = 0] = ip.split('.').map(Number);
+  return `fd00:192:168::${(third * 256 + fourth).toString(16)}`;
+}
+
+/** Where the API server is, and its own connections into the pod network come from. */
+const controlPlaneIp = '192.168.0.10';
+
+/** The control plane's address of a family. */
+export function controlPlaneAddress(family: IpFamily): string {
+  return machineAddress(controlPlaneIp, family);
+}
+
+/** What is remembered has IPv4; which families a node really has is said at each start. */
+export function withFamilies(config: NodeConfig, families: readonly IpFamily[]): NodeConfig {
+  const [ip, secondIp] = families.map((family) => machineAddress(config.ip, family));
+  return { ...config, ip: ip!, ...(secondIp === undefined ? {} : { secondIp }) };
 }
 
 /** Records of new nodes behind those that are there. @throws StatusError BadRequest, AlreadyExists */

@@ -21,13 +21,17 @@ import {
   type Kubelet,
   kubeletHttp,
   MemoryFabric,
+  type Peer,
 } from '../kubelet/index.ts';
+import type { IpFamily } from '../net/index.ts';
 import { apiForPods } from './api-for-pods.ts';
 import type { NodeParts } from './components.ts';
 import { drainNode } from './drain.ts';
 import { identities, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
 import {
+  controlPlaneAddress,
+  machineAddress,
   type NodeRecord,
   type NodeRecords,
   type NodeSpec,
@@ -35,6 +39,7 @@ import {
   newRecords,
   nodesResource,
   plannedNodes,
+  withFamilies,
 } from './node-record.ts';
 import { SimNode } from './sim-node.ts';
 
@@ -53,6 +58,10 @@ export interface NodeFleetDeps {
 export interface NodeFleetOptions {
   readonly capacity?: Readonly<Record<string, string>>;
   readonly clusterDns: string;
+  /** Families of nodes and pods, the primary one first. Default IPv4. */
+  readonly ipFamilies?: readonly IpFamily[];
+  /** What the API server advertises: where pods reach it. Default: the control plane's primary address. */
+  readonly apiAddress?: string;
   readonly instantContainers?: boolean;
 }
 
@@ -66,8 +75,6 @@ export interface NodeInfo {
   readonly boots: number;
 }
 
-/** Where the API server's own connections into the pod network come from. */
-const controlPlane = { ip: '192.168.0.10' };
 const proxyTimeoutMs = 30_000;
 
 interface Member {
@@ -85,6 +92,8 @@ export class NodeFleet implements NodeDialer {
   readonly #options: NodeFleetOptions;
   readonly #members = new Map<string, Member>();
   readonly #signal: AbortSignal;
+  readonly #families: readonly IpFamily[];
+  readonly #controlPlane: Peer;
   readonly #client: KubeClient;
   /** What volumes hold, whichever node mounts them; a volume that is deleted takes its data along. */
   readonly #disks: Disks = new Map();
@@ -101,7 +110,12 @@ export class NodeFleet implements NodeDialer {
       userAgent: identities.admin.agent,
     });
     deps.volumes.addHandler({ onDelete: (volume) => void this.#disks.delete(volume.metadata.uid!) });
-    const external = apiForPods(deps.server, controlPlane.ip);
+    this.#families = options.ipFamilies ?? ['IPv4'];
+    this.#controlPlane = {
+      ip: controlPlaneAddress(this.#families[0]!),
+      ips: this.#families.map(controlPlaneAddress),
+    };
+    const external = apiForPods(deps.server, options.apiAddress ?? this.#controlPlane.ip);
     this.fabric = new MemoryFabric({ clock: deps.clock }, { ...deps.network.hooks(), external });
   }
 
@@ -124,7 +138,7 @@ export class NodeFleet implements NodeDialer {
   }
 
   list(): NodeInfo[] {
-    return [...this.#members.values()].map(({ record }) => infoOf(record));
+    return [...this.#members.values()].map(({ record }) => infoOf(record, this.#families[0]!));
   }
 
   /** Machines that join the cluster by themselves. The answer does not wait until they are Ready. */
@@ -138,7 +152,7 @@ export class NodeFleet implements NodeDialer {
         this.#nextIndex = record.index + 1;
       }
       this.#remember();
-      return made.map(infoOf);
+      return made.map((record) => infoOf(record, this.#families[0]!));
     });
   }
 
@@ -272,7 +286,7 @@ export class NodeFleet implements NodeDialer {
         instantContainers: this.#options.instantContainers ?? false,
         onFailure,
       },
-      config,
+      withFamilies(config, this.#families),
       this.#signal,
     );
     this.#members.set(config.name, { record, machine });
@@ -282,7 +296,7 @@ export class NodeFleet implements NodeDialer {
   #became(member: Member, change: Pick<NodeRecord, 'state'> & Partial<NodeRecord>): NodeInfo {
     member.record = { ...member.record, ...change };
     this.#remember();
-    return infoOf(member.record);
+    return infoOf(member.record, this.#families[0]!);
   }
 
   #remember(): void {
@@ -359,7 +373,7 @@ export class NodeFleet implements NodeDialer {
       target.ip,
       target.port,
       { method, path, headers, ...(body ? { body: decodeBytes(body) } : {}) },
-      controlPlane,
+      this.#controlPlane,
       proxyTimeoutMs,
     );
     return { code: response.status, headers: response.headers, body: encodeText(response.body) };
@@ -378,7 +392,8 @@ export class NodeFleet implements NodeDialer {
   }
 }
 
-function infoOf({ config, state, boots }: NodeRecord): NodeInfo {
-  const { name, zone = '', ip, capacity = {} } = config;
+function infoOf({ config, state, boots }: NodeRecord, family: IpFamily): NodeInfo {
+  const { name, zone = '', capacity = {} } = config;
+  const ip = machineAddress(config.ip, family);
   return { name, state, zone, ip, capacity, boots };
 }

@@ -49,6 +49,7 @@ export { ReplicaSetController } from './replicaset/controller.ts';
 export { ReplicationController } from './replicationcontroller/controller.ts';
 export { ResourceQuotaController } from './resourcequota/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
+export { ServiceCidrsController } from './service-cidrs/controller.ts';
 export { ServiceLoadBalancerController } from './service-lb/controller.ts';
 export { ServiceAccountController } from './serviceaccount/controller.ts';
 export { ServiceAccountTokenController } from './serviceaccount-token/controller.ts';

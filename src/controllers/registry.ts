@@ -31,6 +31,7 @@ import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
 import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
+import { ServiceCidrsController } from './service-cidrs/controller.ts';
 import { ServiceLoadBalancerController } from './service-lb/controller.ts';
 import { ServiceAccountController } from './serviceaccount/controller.ts';
 import { ServiceAccountTokenController } from './serviceaccount-token/controller.ts';
@@ -240,6 +241,11 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     name: 'ingress-address-controller',
     serviceAccount: 'ingress-address-controller',
     create: (context) => new IngressAddressController(context),
+  },
+  {
+    name: 'service-cidr-controller',
+    serviceAccount: 'service-cidrs-controller',
+    create: (context) => new ServiceCidrsController(context),
   },
   {
     name: 'resourcequota-controller',

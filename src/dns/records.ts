@@ -86,15 +86,15 @@ export class ClusterDns {
 
   /** Addresses of a name, following ExternalName to other names of the cluster; for simulated resolvers. */
   addresses(name: string): readonly string[] | undefined {
+    const all: string[] = [];
     for (const type of ['A', 'AAAA'] as const) {
       const { code, records } = this.query(name, type);
       if (code === 'NXDOMAIN') return undefined;
       const alias = records.find((record) => record.type === 'CNAME');
       if (alias && 'target' in alias && this.owns(alias.target)) return this.addresses(alias.target);
-      const found = records.flatMap((record) => ('address' in record ? [record.address] : []));
-      if (found.length > 0) return found;
+      for (const record of records) if ('address' in record) all.push(record.address);
     }
-    return [];
+    return all;
   }
 
   #service(name: string, labels: readonly string[], service: Readonly<KubeObject>, type: DnsType): DnsAnswer {

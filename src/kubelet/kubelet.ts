@@ -25,7 +25,7 @@ import type { ContainerRuntime, ContainerStats, ExecResult, ExecStreams } from '
 import { sandboxConfig } from './sandbox-config.ts';
 import { serviceEnvironment } from './service-env.ts';
 import { StatusManager } from './status-manager.ts';
-import type { EventSink, KubeletDeps, KubeletOptions, NodeConfig } from './types.ts';
+import { type EventSink, hostIps, type KubeletDeps, type KubeletOptions, type NodeConfig } from './types.ts';
 
 const defaults = {
   kubeletVersion: 'v1.36.0',
@@ -221,7 +221,7 @@ export class Kubelet implements Runnable {
     const context = (pod: Pod, podIPs: readonly string[]): DownwardContext => ({
       pod,
       podIPs: podIPs.length > 0 ? podIPs : (this.#statuses.get(pod.metadata.uid!)?.podIPs ?? []).map(({ ip }) => ip),
-      hostIPs: [this.config.ip],
+      hostIPs: hostIps(this.config),
       nodeName: this.config.name,
       allocatable: allocatableOf(this.config),
     });
@@ -246,7 +246,8 @@ export class Kubelet implements Runnable {
         probe: (type, id) => this.#probes.result(type, `${this.#runtimeName}://${id}`),
         podEvent: this.#podEvent,
         containerEvent: this.#containerEvent,
-        sandboxConfig: (pod, attempt) => sandboxConfig(pod, attempt, this.config, this.#agent?.podCIDR, this.#options),
+        sandboxConfig: (pod, attempt) =>
+          sandboxConfig(pod, attempt, this.config, this.#agent?.podCIDRs ?? [], this.#options),
         context,
         terminationRequested: (uid) => this.#workers.get(uid)?.terminationRequested ?? true,
       },
@@ -293,7 +294,7 @@ export class Kubelet implements Runnable {
           runtime: this.#runtime,
           runtimeName: this.#runtimeName,
           probes: this.#probes,
-          hostIPs: [this.config.ip],
+          hostIPs: hostIps(this.config),
         },
         networkError: () => this.#agent?.networkError,
         podEvent: this.#podEvent,

@@ -72,7 +72,15 @@ export class NodeAgent {
   }
 
   get podCIDR(): string | undefined {
-    return this.#config.podCIDR ?? this.#node?.['spec']?.podCIDR;
+    return this.podCIDRs[0];
+  }
+
+  /** One of each family of the cluster. */
+  get podCIDRs(): readonly string[] {
+    const own = this.#config.podCIDR;
+    if (own !== undefined) return [own];
+    const { podCIDR, podCIDRs } = this.#node?.['spec'] ?? {};
+    return podCIDRs ?? (podCIDR ? [podCIDR] : []);
   }
 
   get reference() {

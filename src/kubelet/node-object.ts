@@ -2,7 +2,7 @@
 import { deepEqual, type KubeObject, parseQuantity, subtractQuantity } from '../apimachinery/index.ts';
 import { type Prng, rfc3339 } from '../base/index.ts';
 import type { RuntimeCondition, RuntimeImage } from './runtime/types.ts';
-import type { NodeConfig } from './types.ts';
+import { hostIps, type NodeConfig } from './types.ts';
 
 export const defaultCapacity: Readonly<Record<string, string>> = {
   cpu: '4',
@@ -106,7 +106,7 @@ export function nodeStatus(input: NodeStatusInput): Record<string, any> {
     allocatable: allocatableOf(config),
     conditions: conditions(input),
     addresses: [
-      { type: 'InternalIP', address: config.ip },
+      ...hostIps(config).map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: config.name },
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: config.kubeletPort ?? 10250 } },
@@ -169,11 +169,15 @@ export function sameNodeStatus(a: any, b: any): boolean {
   return deepEqual(strip(a), strip(b));
 }
 
-/** Fields that differ, as a strategic merge patch: conditions and addresses merge by type. */
+/**
+ * Fields that differ, as a strategic merge patch. Conditions merge by type; so would addresses, of which a dual-stack node
+ * has two of one type: they are replaced. Upstream: component-helpers/node/util (fixupPatchForNodeStatusAddresses).
+ */
 export function nodeStatusPatch(old: any, next: any): Record<string, unknown> {
   const patch: Record<string, unknown> = { conditions: next.conditions };
   for (const key of Object.keys(next)) {
-    if (key !== 'conditions' && !deepEqual(old[key], next[key])) patch[key] = next[key];
+    if (key === 'conditions' || deepEqual(old[key], next[key])) continue;
+    patch[key] = key === 'addresses' ? [...next[key], { $patch: 'replace' }] : next[key];
   }
   return patch;
 }

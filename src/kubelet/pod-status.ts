@@ -85,6 +85,6 @@ export function generatePodStatus(
 function podIPs(pod: Pod, runtime: RuntimePodStatus, old: PodStatus, hostIPs: readonly string[]): readonly string[] {
   const sandbox = runtime.sandboxes.find((s) => s.state === 'ready') ?? runtime.sandboxes[0];
   if (sandbox && sandbox.ips.length > 0) return sandbox.ips;
-  if (pod.spec.hostNetwork) return hostIPs.slice(0, 1);
+  if (pod.spec.hostNetwork) return hostIPs;
   return (old.podIPs ?? []).map(({ ip }) => ip);
 }

@@ -1,7 +1,7 @@
 /** A pod's sandbox: name, DNS, host aliases. Upstream: kuberuntime_sandbox.go, network/dns/dns.go. */
 import type { Pod } from './pod-types.ts';
 import type { PodSandboxConfig } from './runtime/types.ts';
-import type { NodeConfig } from './types.ts';
+import { hostIps, type NodeConfig } from './types.ts';
 
 const maxHostname = 63;
 
@@ -9,21 +9,21 @@ export function sandboxConfig(
   pod: Pod,
   attempt: number,
   node: NodeConfig,
-  podCIDR: string | undefined,
+  podCIDRs: readonly string[],
   options: { readonly clusterDomain: string; readonly clusterDNS: readonly string[] },
 ): PodSandboxConfig {
   const { metadata, spec } = pod;
-  if (podCIDR === undefined && !spec.hostNetwork) throw new Error('node has no pod CIDR');
+  if (podCIDRs.length === 0 && !spec.hostNetwork) throw new Error('node has no pod CIDR');
   return {
     metadata: { name: metadata.name ?? '', namespace: metadata.namespace ?? '', uid: metadata.uid ?? '', attempt },
     hostname: hostnameOf(pod, node, options.clusterDomain),
     hostNetwork: spec.hostNetwork === true,
-    hostIPs: [node.ip],
+    hostIPs: hostIps(node),
     dns: dnsOf(pod, options),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
-    node: { name: node.name, podCIDR: podCIDR ?? '' },
+    node: { name: node.name, podCIDRs },
   };
 }
 

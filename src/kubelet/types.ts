@@ -8,6 +8,8 @@ export interface NodeConfig {
   readonly name: string;
   /** InternalIP. */
   readonly ip: string;
+  /** InternalIP of the other family, on a dual-stack node. */
+  readonly secondIp?: string;
   /** Pods' address range; when absent the Node's `spec.podCIDR` is awaited. */
   readonly podCIDR?: string;
   /** Default cpu 4, memory 8Gi, ephemeral-storage 100Gi, pods 110. */
@@ -26,6 +28,11 @@ export interface NodeConfig {
   readonly kubeletPort?: number;
   /** Changes with every start of the machine. Default: one by the seed. */
   readonly bootID?: string;
+}
+
+/** Addresses of the node, its primary one first. */
+export function hostIps({ ip, secondIp }: NodeConfig): readonly string[] {
+  return secondIp === undefined ? [ip] : [ip, secondIp];
 }
 
 export interface KubeletDeps {

@@ -74,7 +74,7 @@ describe('cluster DNS', () => {
 
   it('ExternalName is an alias that simulated resolvers follow', () => {
     expect(ask('alias.shop.svc.cluster.local')).toEqual(['web.shop.svc.cluster.local']);
-    expect(dns.addresses('alias.shop.svc.cluster.local')).toEqual(['10.96.0.20']);
+    expect(dns.addresses('alias.shop.svc.cluster.local')).toEqual(['10.96.0.20', 'fd00::20']);
   });
 
   it('pod names are their addresses; unknown names do not exist', () => {

@@ -32,7 +32,7 @@ export class SimNode {
       hostAliases: [],
       labels: {},
       annotations: {},
-      node: { name: 'n1', podCIDR: '10.244.0.0/24' },
+      node: { name: 'n1', podCIDRs: ['10.244.0.0/24'] },
       ...overrides,
     });
   }

@@ -154,7 +154,7 @@ test('an address comes back only after the others have been used', async () => {
 
 test('a full range refuses further pods', async () => {
   const node = new SimNode();
-  const range = { node: { name: 'n2', podCIDR: '10.1.0.0/30' } };
+  const range = { node: { name: 'n2', podCIDRs: ['10.1.0.0/30'] } };
   await node.sandbox(range);
   await expect(node.sandbox(range)).rejects.toThrow('no IP addresses available in range set: 10.1.0.1-10.1.0.2');
 });

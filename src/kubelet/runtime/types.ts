@@ -41,8 +41,8 @@ export interface PodSandboxConfig {
     readonly options: readonly string[];
   };
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
-  /** CRI leaves addresses to CNI on the node; the simulated runtime is told the node and its range. */
-  readonly node: { readonly name: string; readonly podCIDR: string };
+  /** CRI leaves addresses to CNI on the node; the simulated runtime is told the node and its ranges, one a family. */
+  readonly node: { readonly name: string; readonly podCIDRs: readonly string[] };
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }

@@ -43,6 +43,7 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     shortNames: 'ip',
     printer: ipAddressPrinter,
+    acted: true,
     selectableFields(object) {
       const parent = object['spec']?.parentRef;
       return {
@@ -68,6 +69,7 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     subresources: ['status'],
     printer: serviceCidrPrinter,
+    acted: true,
   },
 ];
 

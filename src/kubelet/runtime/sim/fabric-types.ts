@@ -35,6 +35,8 @@ export interface Listener {
 /** Who talks. */
 export interface Peer {
   readonly ip: string;
+  /** All its addresses, when it has those of a pod: it reaches only the families it has. */
+  readonly ips?: readonly string[];
   readonly node?: string;
   readonly namespace?: string;
   readonly pod?: string;
@@ -78,7 +80,7 @@ export class ConnectError extends Error {
 }
 
 export interface NetworkFabric {
-  /** The next free address of the node's pod CIDR. @throws ConnectError-free Error when the range is full. */
+  /** The next free address of one of the node's pod CIDRs. @throws ConnectError-free Error when the range is full. */
   allocate(node: string, podCIDR: string, owner: string): string;
   /** Takes a known address (pods that outlived a restart). */
   claim(node: string, podCIDR: string, ip: string, owner: string): void;

@@ -3,6 +3,16 @@
  * Services, names and policies. Time passes only where a packet is dropped: then the caller waits for its timeout.
  */
 import { assert, type Clock } from '../../../base/index.ts';
+import {
+  type Cidr,
+  canonicalIp,
+  cidrSize,
+  familyOf,
+  ipToNumber,
+  joinHostPort,
+  numberToIp,
+  parseCidr,
+} from '../../../net/index.ts';
 import type { ByteStream } from '../../../wire/index.ts';
 import {
   ConnectError,
@@ -17,8 +27,12 @@ import {
 } from './fabric-types.ts';
 import { serveBytes } from './http-bytes.ts';
 
+/** More addresses than a node ever gives to pods; an IPv6 range has many more. */
+const maxRange = 2 ** 24;
+
 interface Range {
-  readonly base: number;
+  readonly cidr: Cidr;
+  /** Addresses that are looked at. */
   readonly size: number;
   /** Offset handed out last; the next search starts after it, as host-local IPAM does. */
   last: number;
@@ -29,7 +43,8 @@ export class MemoryFabric implements NetworkFabric {
   /** Set by the cluster; may be replaced at any time. */
   hooks: FabricHooks;
   readonly #clock: Clock;
-  readonly #ranges = new Map<string, Range>();
+  /** By node, one a family. */
+  readonly #ranges = new Map<string, Range[]>();
   readonly #listeners = new Map<string, Map<number | '*', { readonly listener: Listener; readonly owner: Peer }>>();
 
   constructor(deps: { readonly clock: Clock }, hooks: FabricHooks = {}) {
@@ -45,23 +60,25 @@ export class MemoryFabric implements NetworkFabric {
       if (offset < 2 || offset === range.size - 1 || range.used.has(offset)) continue;
       range.used.set(offset, owner);
       range.last = offset;
-      return toIP(range.base + offset);
+      return addressAt(range, offset);
     }
     throw new Error(
-      `failed to allocate for range 0: no IP addresses available in range set: ${toIP(range.base + 1)}-${toIP(range.base + range.size - 2)}`,
+      `failed to allocate for range 0: no IP addresses available in range set: ${addressAt(range, 1)}-${addressAt(range, range.size - 2)}`,
     );
   }
 
   claim(node: string, podCIDR: string, ip: string, owner: string): void {
     const range = this.#range(node, podCIDR);
-    const offset = toNumber(ip) - range.base;
-    assert(offset >= 0 && offset < range.size, `${ip} is not in ${podCIDR}`);
+    const offset = offsetIn(range, ip);
+    assert(offset !== undefined, `${ip} is not in ${podCIDR}`);
     range.used.set(offset, owner);
   }
 
   release(node: string, ip: string): void {
-    const range = this.#ranges.get(node);
-    range?.used.delete(toNumber(ip) - range.base);
+    for (const range of this.#ranges.get(node) ?? []) {
+      const offset = offsetIn(range, ip);
+      if (offset !== undefined) range.used.delete(offset);
+    }
     this.#listeners.delete(ip);
   }
 
@@ -71,7 +88,8 @@ export class MemoryFabric implements NetworkFabric {
       ports = new Map();
       this.#listeners.set(ip, ports);
     }
-    if (ports.has(port)) throw new Error(`listen tcp ${ip}:${port}: bind: address already in use`);
+    if (ports.has(port))
+      throw new Error(`listen tcp ${ip.includes(':') ? `[${ip}]` : ip}:${port}: bind: address already in use`);
     const entry = { listener, owner };
     ports.set(port, entry);
     return {
@@ -99,7 +117,8 @@ export class MemoryFabric implements NetworkFabric {
     return undefined;
   }
 
-  async http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse> {
+  async http(ip: string, port: number, request: HttpRequest, peer: Peer, timeoutMs: number): Promise<HttpResponse> {
+    const from = senderTo(ip, port, peer);
     const { target, to } = await this.#find(ip, port, from, timeoutMs);
     if (!target) {
       const external = this.hooks.external?.(to.ip, to.port, request, from);
@@ -110,7 +129,8 @@ export class MemoryFabric implements NetworkFabric {
     return this.#within(target.http(request, from), timeoutMs, ip, port);
   }
 
-  async connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession> {
+  async connect(ip: string, port: number, peer: Peer, timeoutMs: number): Promise<TcpSession> {
+    const from = senderTo(ip, port, peer);
     const { target, to } = await this.#find(ip, port, from, timeoutMs);
     if (!target) {
       // The outside answers HTTP only, but its sockets open.
@@ -122,13 +142,15 @@ export class MemoryFabric implements NetworkFabric {
     return { send: async () => '', close: () => {} };
   }
 
-  async stream(ip: string, port: number, connection: ByteStream, from: Peer, timeoutMs: number): Promise<void> {
+  async stream(ip: string, port: number, connection: ByteStream, peer: Peer, timeoutMs: number): Promise<void> {
+    const from = senderTo(ip, port, peer);
     const { target } = await this.#find(ip, port, from, timeoutMs);
     if (!target) throw await this.#unreachable(ip, port, timeoutMs);
     await serveBytes(target, connection, from);
   }
 
-  async grpcHealth(ip: string, port: number, service: string, from: Peer, timeoutMs: number) {
+  async grpcHealth(ip: string, port: number, service: string, peer: Peer, timeoutMs: number) {
+    const from = senderTo(ip, port, peer);
     const { target } = await this.#find(ip, port, from, timeoutMs);
     if (!target) throw await this.#unreachable(ip, port, timeoutMs);
     if (!target.grpcHealth) throw new ConnectError('EPROTO', 'error reading server preface: http2: frame too large');
@@ -142,7 +164,8 @@ export class MemoryFabric implements NetworkFabric {
     from: Peer,
     timeoutMs: number,
   ): Promise<{ readonly target: Listener | undefined; readonly to: ServiceEndpoint }> {
-    let to: ServiceEndpoint = { ip: ip.startsWith('127.') || ip === '::1' ? from.ip : ip, port };
+    const loopback = ip.startsWith('127.') || ip === '::1';
+    let to: ServiceEndpoint = { ip: loopback ? from.ip : ip.includes(':') ? canonicalIp(ip) : ip, port };
     const local = to.ip === from.ip;
     if (!local) {
       const service = this.hooks.resolveService?.(ip, port, 'TCP', from);
@@ -159,9 +182,11 @@ export class MemoryFabric implements NetworkFabric {
   }
 
   #isAllocated(ip: string): boolean {
-    const number = toNumber(ip);
-    for (const range of this.#ranges.values()) {
-      if (number >= range.base && number < range.base + range.size) return range.used.has(number - range.base);
+    for (const ranges of this.#ranges.values()) {
+      for (const range of ranges) {
+        const offset = offsetIn(range, ip);
+        if (offset !== undefined) return range.used.has(offset);
+      }
     }
     return false;
   }
@@ -169,7 +194,7 @@ export class MemoryFabric implements NetworkFabric {
   async #within<T>(answer: Promise<T>, timeoutMs: number, ip: string, port: number): Promise<T> {
     const done = new AbortController();
     const late = this.#clock.sleep(timeoutMs, done.signal).then(() => {
-      throw new ConnectError('ETIMEDOUT', `read tcp ${ip}:${port}: i/o timeout`);
+      throw new ConnectError('ETIMEDOUT', `read tcp ${joinHostPort(ip, port)}: i/o timeout`);
     });
     try {
       return await Promise.race([answer, late]);
@@ -181,38 +206,53 @@ export class MemoryFabric implements NetworkFabric {
 
   async #timedOut(ip: string, port: number, timeoutMs: number): Promise<ConnectError> {
     await this.#clock.sleep(timeoutMs);
-    return new ConnectError('ETIMEDOUT', `dial tcp ${ip}:${port}: i/o timeout`);
+    return new ConnectError('ETIMEDOUT', `dial tcp ${joinHostPort(ip, port)}: i/o timeout`);
   }
 
   async #unreachable(ip: string, port: number, timeoutMs: number): Promise<ConnectError> {
     // A pod's address that nobody has any more: no answer comes.
     await this.#clock.sleep(Math.min(timeoutMs, 3_000));
-    return new ConnectError('EHOSTUNREACH', `dial tcp ${ip}:${port}: connect: no route to host`);
+    return new ConnectError('EHOSTUNREACH', `dial tcp ${joinHostPort(ip, port)}: connect: no route to host`);
   }
 
   #range(node: string, podCIDR: string): Range {
-    const known = this.#ranges.get(node);
+    const cidr = parseCidr(podCIDR);
+    if (!cidr) throw new Error(`invalid CIDR address: ${podCIDR}`);
+    let ranges = this.#ranges.get(node);
+    if (!ranges) {
+      ranges = [];
+      this.#ranges.set(node, ranges);
+    }
+    const known = ranges.find((range) => range.cidr.family === cidr.family);
     if (known) return known;
-    const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(podCIDR);
-    if (!match) throw new Error(`invalid CIDR address: ${podCIDR}`);
-    const size = 2 ** (32 - Number(match[2]));
-    const base = Math.floor(toNumber(match[1]!) / size) * size;
-    const range: Range = { base, size, last: 1, used: new Map() };
-    this.#ranges.set(node, range);
+    const total = cidrSize(cidr);
+    const range: Range = { cidr, size: total > maxRange ? maxRange : Number(total), last: 1, used: new Map() };
+    ranges.push(range);
     return range;
   }
 }
 
 function refused(ip: string, port: number): ConnectError {
-  return new ConnectError('ECONNREFUSED', `dial tcp ${ip}:${port}: connect: connection refused`);
+  return new ConnectError('ECONNREFUSED', `dial tcp ${joinHostPort(ip, port)}: connect: connection refused`);
 }
 
-function toNumber(ip: string): number {
-  let value = 0;
-  for (const part of ip.split('.')) value = value * 256 + Number(part);
-  return value;
+function addressAt({ cidr }: Range, offset: number): string {
+  return numberToIp(cidr.base + BigInt(offset), cidr.family);
 }
 
-function toIP(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+function offsetIn({ cidr, size }: Range, ip: string): number | undefined {
+  if (familyOf(ip) !== cidr.family) return undefined;
+  const offset = ipToNumber(ip)! - cidr.base;
+  return offset >= 0n && offset < size ? Number(offset) : undefined;
+}
+
+/** Who a packet to `ip` comes from: the sender's address of that family. @throws ConnectError when it has none */
+function senderTo(ip: string, port: number, from: Peer): Peer {
+  if (from.ips === undefined || from.ips.length === 0 || ip.startsWith('127.') || ip === '::1') return from;
+  const family = familyOf(ip);
+  const own = from.ips.find((each) => familyOf(each) === family);
+  if (own === undefined) {
+    throw new ConnectError('EHOSTUNREACH', `dial tcp ${joinHostPort(ip, port)}: connect: network is unreachable`);
+  }
+  return own === from.ip ? from : { ...from, ip: own };
 }

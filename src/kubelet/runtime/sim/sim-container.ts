@@ -357,7 +357,7 @@ export class SimContainer {
     const { config, sandbox } = this;
     const [podIP = ''] = sandbox.ips;
     const { name, namespace } = sandbox.config.metadata;
-    const peer: Peer = { ip: podIP, node: sandbox.config.node.name, namespace, pod: name };
+    const peer: Peer = { ip: podIP, ips: sandbox.ips, node: sandbox.config.node.name, namespace, pod: name };
     return {
       clock,
       prng,
@@ -377,11 +377,11 @@ export class SimContainer {
       work: (coreMs) => this.#work(coreMs),
       listen: (port, server) => {
         const listener = this.#charged(server);
-        this.#ports.push(fabric.listen(podIP, port, listener, peer));
+        for (const ip of sandbox.ips) this.#ports.push(fabric.listen(ip, port, listener, peer));
         const hostPort = config.ports.find((p) => p.containerPort === port)?.hostPort;
-        const [hostIP] = sandbox.config.hostIPs;
-        if (hostPort !== undefined && hostIP !== undefined && hostIP !== podIP) {
-          this.#ports.push(fabric.listen(hostIP, hostPort, listener, peer));
+        if (hostPort === undefined) return;
+        for (const ip of sandbox.config.hostIPs) {
+          if (!sandbox.ips.includes(ip)) this.#ports.push(fabric.listen(ip, hostPort, listener, peer));
         }
       },
     };
@@ -413,12 +413,12 @@ export class SimContainer {
     const file = (content: string) => ({ kind: 'file' as const, content, mode: 0o644, mtime: this.#createdAt });
     const { root } = this.#fs;
     const aliases = config.hostAliases.map(({ ip, hostnames }) => `${ip}\t${hostnames.join('\t')}\n`).join('');
-    const [ip = ''] = this.sandbox.ips;
+    const own = this.sandbox.ips.map((ip) => `${ip}\t${config.hostname}\n`).join('');
     root.set('/etc/hostname', file(`${config.hostname}\n`));
     root.set(
       '/etc/hosts',
       file(
-        `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n${ip}\t${config.hostname}\n${aliases === '' ? '' : `\n# Entries added by HostAliases.\n${aliases}`}`,
+        `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n${own}${aliases === '' ? '' : `\n# Entries added by HostAliases.\n${aliases}`}`,
       ),
     );
     const { servers, searches, options } = config.dns;

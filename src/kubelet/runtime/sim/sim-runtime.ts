@@ -118,14 +118,14 @@ export class SimRuntime implements ContainerRuntime {
   }
 
   async runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string> {
-    const { clock, fabric } = this.#deps;
+    const { clock } = this.#deps;
     const delay = this.#options.sandboxMs ?? 10;
     if (delay > 0) await clock.sleep(delay, signal);
     const id = this.#newId();
     let ips = config.hostIPs;
     if (!config.hostNetwork) {
       try {
-        ips = [fabric.allocate(config.node.name, config.node.podCIDR, id)];
+        ips = this.#addresses(config, id);
       } catch (error) {
         const message = `rpc error: code = Unknown desc = failed to setup network for sandbox "${id}": plugin type="sim" failed (add): ${(error as Error).message}`;
         throw new RuntimeError('Unknown', message, { cause: error });
@@ -136,6 +136,19 @@ export class SimRuntime implements ContainerRuntime {
     this.#pod(config.metadata.uid).sandboxes.unshift(sandbox);
     this.#emit({ type: 'started', containerId: id, podUid: config.metadata.uid });
     return id;
+  }
+
+  /** One of each range of the node, or none at all. */
+  #addresses({ node }: PodSandboxConfig, id: string): readonly string[] {
+    const { fabric } = this.#deps;
+    const ips: string[] = [];
+    try {
+      for (const cidr of node.podCIDRs) ips.push(fabric.allocate(node.name, cidr, id));
+      return ips;
+    } catch (error) {
+      for (const ip of ips) fabric.release(node.name, ip);
+      throw error;
+    }
   }
 
   async stopPodSandbox(sandboxId: string): Promise<void> {
@@ -265,7 +278,7 @@ export class SimRuntime implements ContainerRuntime {
       throw new RuntimeError('NotFound', `an error occurred when try to find sandbox "${sandboxId}": not found`);
     }
     const { name, namespace } = sandbox.config.metadata;
-    const from = { ip: sandbox.ips[0] ?? '', node: sandbox.config.node.name, namespace, pod: name };
+    const from = { ip: sandbox.ips[0] ?? '', ips: sandbox.ips, node: sandbox.config.node.name, namespace, pod: name };
     const onAbort = () => connection.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
