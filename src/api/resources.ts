@@ -21,6 +21,7 @@ import { endpointSlicePrinter } from './discovery/v1/printers.ts';
 import { eventsV1Resources } from './events/v1/resources.ts';
 import { flowSchemaPrinter, priorityLevelPrinter } from './flowcontrol/v1/printers.ts';
 import { flowSchemaStrategy, priorityLevelStrategy } from './flowcontrol/v1/strategies.ts';
+import { withGatedFields } from './gated-fields.ts';
 import { networkingV1Resources } from './networking/v1/resources.ts';
 import { runtimeClassStrategy } from './node/v1/runtimeclass/strategy.ts';
 import { podDisruptionBudgetStrategy } from './policy/v1/poddisruptionbudget/strategy.ts';
@@ -71,7 +72,7 @@ const flowcontrol = {
   schemaPrefix: 'io.k8s.api.flowcontrol.v1',
 } as const;
 
-export const builtinResources: readonly ResourceDefinition[] = [
+const rows: readonly ResourceDefinition[] = [
   ...coreV1Resources,
   row(
     {
@@ -208,3 +209,6 @@ export const builtinResources: readonly ResourceDefinition[] = [
     printer: priorityLevelPrinter,
   }),
 ];
+
+/** With the feature gates as they stand by default. */
+export const builtinResources: readonly ResourceDefinition[] = rows.map((item) => withGatedFields(item, {}));

@@ -3,11 +3,15 @@
  * apiserver/pkg/server/resourceconfig/helpers.go.
  */
 import { apiVersionOf, type ResourceDefinition } from './definition.ts';
+import { withGatedFields } from './gated-fields.ts';
 import { optionalResources } from './optional.ts';
 import { builtinResources } from './resources.ts';
 
 /** Every built-in resource, those that are off by default last. */
-export const allResources: readonly ResourceDefinition[] = [...builtinResources, ...optionalResources];
+export const allResources: readonly ResourceDefinition[] = [
+  ...builtinResources,
+  ...optionalResources.map((row) => withGatedFields(row, {})),
+];
 
 /** Gates that resources hang on: their stage; all are off by default in 1.36. */
 const gateStages: Readonly<Record<string, 'Alpha' | 'Beta'>> = {
@@ -69,7 +73,8 @@ export function resourcesFor(options: ResourcesForOptions = {}): readonly Resour
   const gates = options.featureGates ?? {};
   if (settings.size === 0 && Object.keys(gates).length === 0) return builtinResources;
   checkNames(settings);
-  return allResources.filter((row) => isAsked(row, settings) && isGateOpen(row, gates));
+  const asked = allResources.filter((row) => isAsked(row, settings) && isGateOpen(row, gates));
+  return Object.keys(gates).length === 0 ? asked : asked.map((row) => withGatedFields(row, gates));
 }
 
 function checkNames(settings: ReadonlyMap<string, boolean>): void {
