@@ -7,6 +7,7 @@ import {
   type LabelSelectorObject,
 } from '../apimachinery/index.ts';
 import { parseTime } from '../base/index.ts';
+import { describeColumns } from './column-docs.ts';
 import type { Column, PrintContext, TablePrinter } from './definition.ts';
 
 type Printable = Readonly<KubeObject>;
@@ -99,10 +100,12 @@ export function boolText(value: boolean | undefined): string {
   return value ? 'True' : 'False';
 }
 
-/** What a Scale shows, whatever it is of. */
-export const scalePrinter: TablePrinter = printer('Name, Desired:integer, Available:integer, Age', (scale, context) => [
+const scaleTable = printer('Name, Desired:integer, Available:integer, Age', (scale, context) => [
   nameOfRow(scale),
   scale['spec']?.replicas ?? 0,
   scale['status']?.replicas ?? 0,
   ageOf(scale, context),
 ]);
+
+/** What a Scale shows, whatever it is of. */
+export const scalePrinter: TablePrinter = { ...scaleTable, columns: describeColumns('Scale', scaleTable.columns) };

@@ -50,7 +50,7 @@ const leasePrinter = printer('Name:name, Holder, Age', (object, context) => [
 ]);
 
 const priorityClassPrinter = printer(
-  'Name:name, Value:integer, Global-Default:boolean, Age, PreemptionPolicy*',
+  'Name:name, Value:integer, Global-Default:boolean, Age, PreemptionPolicy',
   (object, context) => [
     nameOfRow(object),
     object['value'] ?? 0,

@@ -1,5 +1,6 @@
 /** Builds resource definitions: everything that follows from the name and kind is filled in here. */
 import type { KubeObject } from '../apimachinery/index.ts';
+import { describeColumns } from './column-docs.ts';
 import {
   apiVersionOf,
   type ResourceDefinition,
@@ -7,6 +8,7 @@ import {
   type Strategy,
   type StrategyContext,
   type SubresourceDefinition,
+  type TablePrinter,
   type Verb,
 } from './definition.ts';
 import { defaultPrinter } from './printing.ts';
@@ -124,6 +126,10 @@ export function restore(object: KubeObject, old: Readonly<KubeObject>, field: st
 /** Where there is a status, each half is written through its own door. */
 const usualResets = { '': [['status']], status: [['spec']] } as const;
 
+function describedPrinter(kind: string, { columns, cells }: TablePrinter): TablePrinter {
+  return { columns: describeColumns(kind, columns), cells };
+}
+
 export function row(place: GroupVersionRows, input: RowInput): ResourceDefinition {
   const subresources = (input.subresources ?? []).map((extra) => subresource(extra, input.kind));
   const hasStatus = subresources.some((item) => item.name === 'status');
@@ -145,7 +151,7 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     storageVersion: input.storedAs ?? apiVersionOf(place),
     subresources,
     strategy: hasStatus ? statusHooks(strategy, input.newStatus ?? (() => ({}))) : strategy,
-    printer: input.printer ?? defaultPrinter,
+    printer: describedPrinter(input.kind, input.printer ?? defaultPrinter),
     ...(input.selectableFields === undefined ? {} : { selectableFields: input.selectableFields }),
     ...(hasStatus ? { resetFields: { ...usualResets, ...input.resetFields } } : {}),
     ...(input.unsupportedField === undefined ? {} : { unsupportedField: input.unsupportedField }),

@@ -141,7 +141,7 @@ const inputs: readonly RowInput[] = [
     strategy: podCertificateRequestStrategy,
     subresources: ['status'],
     printer: printer(
-      'Name:name, PodName, ServiceAccountName, NodeName, SignerName, State, UnverifiedUserAnnotations*',
+      'Name:name, PodName, ServiceAccountName, NodeName, SignerName, State, UnverifiedUserAnnotations',
       (object) => {
         const { spec = {}, status } = object;
         const types: string[] = (status?.conditions ?? []).map((condition: { type: string }) => condition.type);

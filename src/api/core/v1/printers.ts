@@ -156,7 +156,7 @@ function eventSource(event: Readonly<Event>): string {
 }
 
 export const eventPrinter = printer(
-  'Last Seen, Type, Reason, Object, Subobject*, Source*, Message, First Seen*, Count*, Name*',
+  'Last Seen, Type, Reason, Object, Subobject*, Source*, Message, First Seen*, Count*, Name:name*',
   (object, context) => {
     const event = object as Readonly<Event>;
     const firstSeen = since(event.firstTimestamp || event.eventTime, context);
