@@ -57,6 +57,11 @@ import type {
   IRoleBinding as RoleBindingModel,
   IRole as RoleModel,
 } from 'kubernetes-models/rbac.authorization.k8s.io/v1';
+import type {
+  IResourceClaim as ResourceClaimModel,
+  IResourceClaimTemplate as ResourceClaimTemplateModel,
+  IResourceSlice as ResourceSliceModel,
+} from 'kubernetes-models/resource.k8s.io/v1';
 import type { IPriorityClass as PriorityClassModel } from 'kubernetes-models/scheduling.k8s.io/v1';
 import type {
   ICSIDriver as CSIDriverModel,
@@ -64,6 +69,7 @@ import type {
   ICSIStorageCapacity as CSIStorageCapacityModel,
   IStorageClass as StorageClassModel,
   IVolumeAttachment as VolumeAttachmentModel,
+  IVolumeAttributesClass as VolumeAttributesClassModel,
 } from 'kubernetes-models/storage.k8s.io/v1';
 import type {
   IBinding as BindingModel,
@@ -339,6 +345,10 @@ export type CSIDriver = ApiObject<CSIDriverModel>;
 export type CSINode = ApiObject<CSINodeModel>;
 export type CSIStorageCapacity = ApiObject<CSIStorageCapacityModel>;
 export type StorageClass = ApiObject<StorageClassModel>;
+export type ResourceClaim = ApiObject<ResourceClaimModel>;
+export type ResourceClaimTemplate = ApiObject<ResourceClaimTemplateModel>;
+export type ResourceSlice = ApiObject<ResourceSliceModel>;
+export type VolumeAttributesClass = ApiObject<VolumeAttributesClassModel>;
 export type VolumeAttachment = ApiObject<VolumeAttachmentModel>;
 export type RuntimeClass = ApiObject<RuntimeClassModel>;
 export type CertificateSigningRequest = ApiObject<CertificateSigningRequestModel>;

@@ -5,6 +5,7 @@
  * keys carry what caused them; events, conditions and numbers are upstream's.
  */
 
+export { BootstrapSignerController } from './bootstrap-signer/controller.ts';
 export { CertificateApprovingController } from './certificatesigningrequest-approving/controller.ts';
 export { CertificateCleanerController } from './certificatesigningrequest-cleaner/controller.ts';
 export { CertificateSigningController } from './certificatesigningrequest-signing/controller.ts';
@@ -21,6 +22,7 @@ export {
 export { CronJobController } from './cronjob/controller.ts';
 export { DaemonSetController } from './daemonset/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';
+export { DeviceTaintEvictionController } from './device-taint-eviction/controller.ts';
 export { DisruptionController } from './disruption/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
@@ -42,11 +44,13 @@ export {
   type ControllerManagerOptions,
   controllerTable,
   enabledControllers,
+  idleControllers,
   startControllers,
   UnknownControllerError,
 } from './registry.ts';
 export { ReplicaSetController } from './replicaset/controller.ts';
 export { ReplicationController } from './replicationcontroller/controller.ts';
+export { ResourceClaimController } from './resourceclaim/controller.ts';
 export { ResourceQuotaController } from './resourcequota/controller.ts';
 export { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 export { ServiceCidrsController } from './service-cidrs/controller.ts';
@@ -56,5 +60,8 @@ export { ServiceAccountTokenController } from './serviceaccount-token/controller
 export { SimPathProvisioner, simPathProvisioner } from './sim-path-provisioner/controller.ts';
 export { StatefulSetController } from './statefulset/controller.ts';
 export { TaintEvictionController } from './taint-eviction/controller.ts';
+export { TokenCleanerController } from './token-cleaner/controller.ts';
 export { TtlController } from './ttl/controller.ts';
 export { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
+export { ValidatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts';
+export { VolumeAttributesClassProtection } from './volumeattributesclass-protection/controller.ts';

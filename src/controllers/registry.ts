@@ -3,6 +3,7 @@
  * Upstream: cmd/kube-controller-manager/app/controllermanager.go, names/controller_names.go (1.36).
  */
 import { type Runnable, TaskGroup } from '../base/index.ts';
+import { BootstrapSignerController } from './bootstrap-signer/controller.ts';
 import { CertificateApprovingController } from './certificatesigningrequest-approving/controller.ts';
 import { CertificateCleanerController } from './certificatesigningrequest-cleaner/controller.ts';
 import { CertificateSigningController } from './certificatesigningrequest-signing/controller.ts';
@@ -11,6 +12,7 @@ import type { Controller, ControllerContext, ControllerDescriptor } from './comm
 import { CronJobController } from './cronjob/controller.ts';
 import { DaemonSetController } from './daemonset/controller.ts';
 import { DeploymentController } from './deployment/controller.ts';
+import { DeviceTaintEvictionController } from './device-taint-eviction/controller.ts';
 import { DisruptionController } from './disruption/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
@@ -29,6 +31,7 @@ import { PersistentVolumeClaimProtection } from './persistentvolumeclaim-protect
 import { PodGarbageCollector } from './pod-garbage-collector/controller.ts';
 import { ReplicaSetController } from './replicaset/controller.ts';
 import { ReplicationController } from './replicationcontroller/controller.ts';
+import { ResourceClaimController } from './resourceclaim/controller.ts';
 import { ResourceQuotaController } from './resourcequota/controller.ts';
 import { RootCACertificatePublisher } from './root-ca-certificate-publisher/controller.ts';
 import { ServiceCidrsController } from './service-cidrs/controller.ts';
@@ -38,8 +41,11 @@ import { ServiceAccountTokenController } from './serviceaccount-token/controller
 import { SimPathProvisioner } from './sim-path-provisioner/controller.ts';
 import { StatefulSetController } from './statefulset/controller.ts';
 import { TaintEvictionController } from './taint-eviction/controller.ts';
+import { TokenCleanerController } from './token-cleaner/controller.ts';
 import { TtlController } from './ttl/controller.ts';
 import { TtlAfterFinishedController } from './ttl-after-finished/controller.ts';
+import { ValidatingAdmissionPolicyStatusController } from './validatingadmissionpolicy-status/controller.ts';
+import { VolumeAttributesClassProtection } from './volumeattributesclass-protection/controller.ts';
 
 /** In upstream's order of start. A new controller is a folder and a row here. */
 export const controllerTable: readonly ControllerDescriptor[] = [
@@ -82,6 +88,11 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     name: 'taint-eviction-controller',
     serviceAccount: 'node-controller',
     create: (context) => new TaintEvictionController(context),
+  },
+  {
+    name: 'device-taint-eviction-controller',
+    serviceAccount: 'device-taint-eviction-controller',
+    create: (context) => new DeviceTaintEvictionController(context),
   },
   {
     name: 'deployment-controller',
@@ -162,6 +173,16 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new EphemeralVolumeController(context),
   },
   {
+    name: 'volumeattributesclass-protection-controller',
+    serviceAccount: 'volumeattributesclass-protection-controller',
+    create: (context) => new VolumeAttributesClassProtection(context),
+  },
+  {
+    name: 'resourceclaim-controller',
+    serviceAccount: 'resource-claim-controller',
+    create: (context) => new ResourceClaimController(context),
+  },
+  {
     name: 'sim-path-provisioner',
     serviceAccount: 'sim-path-provisioner',
     create: (context) => new SimPathProvisioner(context),
@@ -202,6 +223,20 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     create: (context) => new TtlController(context),
   },
   {
+    name: 'bootstrap-signer-controller',
+    aliases: ['bootstrapsigner'],
+    serviceAccount: 'bootstrap-signer',
+    disabledByDefault: true,
+    create: (context) => new BootstrapSignerController(context),
+  },
+  {
+    name: 'token-cleaner-controller',
+    aliases: ['tokencleaner'],
+    serviceAccount: 'token-cleaner',
+    disabledByDefault: true,
+    create: (context) => new TokenCleanerController(context),
+  },
+  {
     name: 'clusterrole-aggregation-controller',
     aliases: ['clusterrole-aggregation'],
     serviceAccount: 'clusterrole-aggregation-controller',
@@ -218,6 +253,11 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['legacy-service-account-token-cleaner'],
     serviceAccount: 'legacy-service-account-token-cleaner',
     create: (context) => new LegacyTokenCleaner(context),
+  },
+  {
+    name: 'validatingadmissionpolicy-status-controller',
+    serviceAccount: 'validatingadmissionpolicy-status-controller',
+    create: (context) => new ValidatingAdmissionPolicyStatusController(context),
   },
   {
     name: 'pod-garbage-collector-controller',
@@ -267,6 +307,46 @@ export const controllerTable: readonly ControllerDescriptor[] = [
   },
 ];
 
+/**
+ * What `--controllers` may name and nothing runs for, each with its reason: upstream knows these names too and, with its
+ * own defaults, starts nothing (or nothing that would act) for them.
+ */
+export const idleControllers: readonly {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly reason: string;
+}[] = [
+  { name: 'podcertificaterequest-cleaner-controller', reason: 'feature gate PodCertificateRequest is off' },
+  { name: 'podgroup-protection-controller', reason: 'feature gate GenericWorkload is off' },
+  { name: 'resourcepoolstatusrequest-controller', reason: 'feature gate DRAResourcePoolStatus is off' },
+  {
+    name: 'kube-apiserver-serving-clustertrustbundle-publisher-controller',
+    reason: 'feature gate ClusterTrustBundle is off',
+  },
+  {
+    name: 'storageversion-garbage-collector-controller',
+    aliases: ['storage-version-gc'],
+    reason: 'feature gate StorageVersionAPI is off',
+  },
+  { name: 'storage-version-migrator-controller', reason: 'feature gate StorageVersionMigrator is off' },
+  {
+    name: 'selinux-warning-controller',
+    reason: 'off by default, and simulated nodes have no SELinux labels to compare',
+  },
+  {
+    name: 'persistentvolume-attach-detach-controller',
+    aliases: ['attachdetach'],
+    reason: 'the simulated driver attaches nothing, and no attacher runs that would answer a VolumeAttachment',
+  },
+  {
+    name: 'persistentvolume-expander-controller',
+    aliases: ['persistentvolume-expander'],
+    reason: 'sim-path-provisioner grows the volumes it makes',
+  },
+  { name: 'node-route-controller', aliases: ['route'], reason: 'there is no cloud provider' },
+  { name: 'cloud-node-lifecycle-controller', aliases: ['cloud-node-lifecycle'], reason: 'there is no cloud provider' },
+];
+
 /** `--controllers` names something that is not there. */
 export class UnknownControllerError extends Error {
   override readonly name = 'UnknownControllerError';
@@ -282,8 +362,9 @@ export function enabledControllers(controllers: readonly string[] = ['*']): Cont
     .flatMap((text) => text.split(','))
     .map((word) => word.trim())
     .filter((word) => word !== '');
+  const known = [...controllerTable, ...idleControllers];
   const canonical = (word: string): string => {
-    const found = controllerTable.find(({ name, aliases }) => name === word || aliases?.includes(word));
+    const found = known.find(({ name, aliases }) => name === word || aliases?.includes(word));
     if (!found) throw new UnknownControllerError(`"${word}" is not in the list of known controllers`);
     return found.name;
   };
