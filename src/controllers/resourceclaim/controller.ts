@@ -96,7 +96,7 @@ export class ResourceClaimController implements Controller {
     if (!hasClaims(pod)) return;
     const cause = causeOf(this.#pods.resource, pod);
     if (isPodDone(pod)) this.#queueClaimsOf(pod, cause);
-    if (pod.metadata.deletionTimestamp === undefined) this.#queue.add(`pod:${objectKey(pod)}`, cause);
+    else if (mayNeedClaims(pod)) this.#queue.add(`pod:${objectKey(pod)}`, cause);
   }
 
   #podGone(pod: ReadPod): void {
@@ -119,7 +119,7 @@ export class ResourceClaimController implements Controller {
 
   #podsOf(index: string, key: string, cause: RequestCause): void {
     for (const pod of this.#pods.lister.byIndex(index, key)) {
-      if (pod.metadata.deletionTimestamp === undefined) this.#queue.add(`pod:${objectKey(pod)}`, cause);
+      if (mayNeedClaims(pod)) this.#queue.add(`pod:${objectKey(pod)}`, cause);
     }
   }
 
@@ -131,7 +131,7 @@ export class ResourceClaimController implements Controller {
 
   async #syncPod(namespace: string, name: string): Promise<void> {
     const pod = this.#pods.lister.get(namespace, name);
-    if (!pod || pod.metadata.deletionTimestamp !== undefined) return;
+    if (!pod || !mayNeedClaims(pod)) return;
     const made: { name: string; resourceClaimName: string }[] = [];
     for (const entry of pod.spec?.resourceClaims ?? []) {
       try {
@@ -295,6 +295,11 @@ export class ResourceClaimController implements Controller {
 
 function hasClaims(pod: ReadPod): boolean {
   return (pod.spec?.resourceClaims?.length ?? 0) > 0 || pod.status?.extendedResourceClaimStatus !== undefined;
+}
+
+/** One that has ended loses its claims and must not get them back. */
+function mayNeedClaims(pod: ReadPod): boolean {
+  return pod.metadata.deletionTimestamp === undefined && !isPodDone(pod);
 }
 
 function owningPod(claim: Claim): { readonly name: string; readonly uid: string } | undefined {
