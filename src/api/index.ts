@@ -10,6 +10,14 @@ export {
 } from './addresses.ts';
 export { crdCleanupFinalizer } from './apiextensions/v1/customresourcedefinition/strategy.ts';
 export { structuralErrors } from './apiextensions/v1/customresourcedefinition/validation.ts';
+export { cronProblem, parseSchedule, type Schedule } from './batch/v1/cronjob/schedule.ts';
+export { formatInZone, formatRfc1123, loadTimeZone, type TimeZone } from './batch/v1/cronjob/time-zone.ts';
+export {
+  matchesRequiredNodeAffinity,
+  type NodeTerm,
+  nodeTermMatches,
+  toleratesTaint,
+} from './core/v1/node/selection.ts';
 export {
   aggregateContainerLimits,
   aggregateContainerRequests,

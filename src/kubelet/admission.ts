@@ -1,4 +1,5 @@
 /** Whether this node takes a pod that was bound to it. Upstream: pkg/kubelet/lifecycle/predicate.go. */
+import { matchesRequiredNodeAffinity, toleratesTaint } from '../api/index.ts';
 import { type KubeObject, milliValueOf, wholeValueOf } from '../apimachinery/index.ts';
 import { podRequests } from './pod-resources.ts';
 import { isTerminalPhase, type Pod } from './pod-types.ts';
@@ -30,7 +31,7 @@ export function admitPod(
   }
   const resources = insufficientResource(pod, others, allocatable);
   if (resources) return resources;
-  if (node && !matchesNode(pod, labels, node.metadata.name ?? '')) {
+  if (node && !matchesRequiredNodeAffinity(pod.spec, labels, node.metadata.name ?? '')) {
     return {
       dependsOnNode: true,
       reason: 'NodeAffinity',
@@ -84,52 +85,11 @@ function amount(name: string, quantity: string): number {
   return name === 'cpu' ? milliValueOf(quantity) : wholeValueOf(quantity);
 }
 
-/** nodeSelector and required node affinity. */
-function matchesNode(pod: Pod, labels: Readonly<Record<string, string>>, nodeName: string): boolean {
-  for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  if (!terms) return true;
-  return terms.some((term: any) => {
-    const { matchExpressions = [], matchFields = [] } = term;
-    if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-    return (
-      matchExpressions.every((e: any) => matchesExpression(e, labels[e.key])) &&
-      matchFields.every((e: any) => matchesExpression(e, e.key === 'metadata.name' ? nodeName : undefined))
-    );
-  });
-}
-
-function matchesExpression(expression: { operator: string; values?: string[] }, value: string | undefined): boolean {
-  const values = expression.values ?? [];
-  switch (expression.operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
-}
-
 /** The kubelet refuses only for NoExecute taints. */
 function untolerated(pod: Pod, taints: readonly any[]): string | undefined {
   const taint = taints.find(
-    (t) => t.effect === 'NoExecute' && !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, t)),
+    (t) =>
+      t.effect === 'NoExecute' && !(pod.spec.tolerations ?? []).some((toleration) => toleratesTaint(toleration, t)),
   );
   return taint && `${taint.key}: ${taint.value ?? ''}`;
-}
-
-function tolerates(toleration: any, taint: any): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (!toleration.key && toleration.operator !== 'Exists') return false;
-  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
 }

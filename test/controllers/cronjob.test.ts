@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CronJob, CronJobSpec, Job } from '../../src/api/index.ts';
+import { formatRfc1123, loadTimeZone, parseSchedule } from '../../src/api/index.ts';
 import { parseTime, rfc3339 } from '../../src/base/index.ts';
-import { parseSchedule } from '../../src/controllers/cronjob/schedule.ts';
-import { formatRfc1123, loadTimeZone } from '../../src/controllers/cronjob/time-zone.ts';
 import { CronJobController } from '../../src/controllers/index.ts';
 import { Lab, startMs } from '../helpers/controllers.ts';
 

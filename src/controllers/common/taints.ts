@@ -1,6 +1,6 @@
-/** Node taints and tolerations. Upstream: pkg/util/taints, controller.AddOrUpdateTaintOnNode, component-helpers corev1. */
+/** Node taints. Upstream: pkg/util/taints, controller.AddOrUpdateTaintOnNode. */
 
-import type { Node, Taint, Toleration } from '../../api/index.ts';
+import type { Node, Taint } from '../../api/index.ts';
 import type { Clock, Prng } from '../../base/index.ts';
 import { type KubeClient, retryOnConflict } from '../../client/index.ts';
 
@@ -8,17 +8,6 @@ export type TaintKey = Pick<Taint, 'key' | 'effect'>;
 
 export function sameTaint(a: TaintKey, b: TaintKey): boolean {
   return a.key === b.key && a.effect === b.effect;
-}
-
-/** Whether a toleration covers a taint. Upstream: Toleration.ToleratesTaint. */
-export function tolerates(toleration: Readonly<Toleration>, taint: Readonly<Taint>): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  if (!toleration.operator || toleration.operator === 'Equal') {
-    return toleration.key !== undefined && toleration.key !== '' && (toleration.value ?? '') === (taint.value ?? '');
-  }
-  return false;
 }
 
 /**

@@ -1,6 +1,15 @@
 /** Creates jobs on a schedule. Upstream: pkg/controller/cronjob/cronjob_controllerv2.go (1.36). */
 
-import type { CronJob, Job } from '../../api/index.ts';
+import {
+  type CronJob,
+  formatInZone,
+  formatRfc1123,
+  type Job,
+  loadTimeZone,
+  parseSchedule,
+  type Schedule,
+  type TimeZone,
+} from '../../api/index.ts';
 import {
   controllerOf,
   deepCopy,
@@ -33,8 +42,6 @@ import {
 import { finishedCondition, isJobFinished, type ReadJob } from '../common/jobs.ts';
 import { addControllerIndex, podControllerIndex } from '../common/pods.ts';
 import { dueTime, nextCheckMs } from './missed.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
-import { formatInZone, formatRfc1123, loadTimeZone, type TimeZone } from './time-zone.ts';
 
 const concurrentSyncs = 5;
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp';

@@ -1,8 +1,7 @@
 /** Which start time is due, and when to look again. Upstream: pkg/controller/cronjob/utils.go. */
-import type { CronJob } from '../../api/index.ts';
+import type { CronJob, Schedule } from '../../api/index.ts';
 import { creationTimeOf } from '../../apimachinery/index.ts';
 import { parseTime } from '../../base/index.ts';
-import type { Schedule } from './schedule.ts';
 
 /** After the next time, lest clocks disagree. */
 const nextScheduleDeltaMs = 100;

@@ -1,9 +1,16 @@
 /** Which nodes a DaemonSet's pods belong on, and what the pods look like. Upstream: pkg/controller/daemon. */
-import type { DaemonSet, Node, PodSpec, PodTemplateSpec, Taint, Toleration } from '../../api/index.ts';
+import {
+  type DaemonSet,
+  matchesRequiredNodeAffinity,
+  type Node,
+  type PodSpec,
+  type PodTemplateSpec,
+  type Taint,
+  type Toleration,
+  toleratesTaint,
+} from '../../api/index.ts';
 import { scaledIntOrPercent } from '../../apimachinery/index.ts';
-import { matchesRequiredAffinity } from '../common/node-affinity.ts';
 import type { ReadPod } from '../common/pods.ts';
-import { tolerates } from '../common/taints.ts';
 
 export type ReadDaemonSet = Readonly<DaemonSet>;
 
@@ -53,10 +60,10 @@ const everywhere: Placement = { run: true, stay: true };
 export function placementOn(set: ReadDaemonSet): (node: Readonly<Node>) => Placement {
   const spec = set.spec!.template.spec!;
   const tolerations = tolerationsOf(spec);
-  const bears = (taint: Taint) => tolerations.some((toleration) => tolerates(toleration, taint));
+  const bears = (taint: Taint) => tolerations.some((toleration) => toleratesTaint(toleration, taint));
   return (node) => {
     if (spec.nodeName && spec.nodeName !== node.metadata.name) return nowhere;
-    if (!matchesRequiredAffinity(spec, node)) return nowhere;
+    if (!matchesRequiredNodeAffinity(spec, node.metadata.labels ?? {}, node.metadata.name!)) return nowhere;
     let run = true;
     for (const taint of node.spec?.taints ?? []) {
       if ((taint.effect !== 'NoExecute' && taint.effect !== 'NoSchedule') || bears(taint)) continue;

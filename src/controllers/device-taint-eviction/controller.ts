@@ -3,7 +3,7 @@
  * time is worked out anew whenever its claims or their devices change. Upstream: pkg/controller/devicetainteviction
  * (1.36).
  */
-import type { Pod, ResourceClaim, ResourceSlice } from '../../api/index.ts';
+import { type Pod, type ResourceClaim, type ResourceSlice, toleratesTaint } from '../../api/index.ts';
 import { isNotFound, objectKey, splitObjectKey } from '../../apimachinery/index.ts';
 import { parseTime, rfc3339 } from '../../base/index.ts';
 import { causeOf, type RequestCause, type SharedInformer, Workqueue } from '../../client/index.ts';
@@ -109,7 +109,7 @@ export class DeviceTaintEvictionController implements Controller {
         for (const taint of this.#taintsOf(result)) {
           if (taint.effect !== 'NoExecute') continue;
           const added = taint.timeAdded === undefined ? 0 : parseTime(taint.timeAdded);
-          const used = result.tolerations?.find((toleration) => toleratesDevice(toleration, taint));
+          const used = result.tolerations?.find((toleration) => toleratesTaint(toleration, taint));
           if (used && used.tolerationSeconds === undefined) continue;
           const at = added + Math.max(0, used?.tolerationSeconds ?? 0) * 1000;
           if (earliest === undefined || at < earliest) earliest = at;
@@ -150,17 +150,6 @@ export class DeviceTaintEvictionController implements Controller {
       if (!isNotFound(error)) throw error;
     }
   }
-}
-
-/** As tolerations of nodes' taints, with device taints' own effects. Upstream: resourceclaim/devicetoleration.go. */
-function toleratesDevice(
-  toleration: { readonly key?: string; readonly operator?: string; readonly value?: string; readonly effect?: string },
-  taint: { readonly key: string; readonly value?: string; readonly effect: string },
-): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  return toleration.key !== undefined && (toleration.value ?? '') === (taint.value ?? '');
 }
 
 function resultsOf(claim: Claim) {

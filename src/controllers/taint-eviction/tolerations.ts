@@ -1,6 +1,5 @@
 /** Upstream: pkg/controller/tainteviction, component-helpers GetMatchingTolerations. */
-import type { Taint, Toleration } from '../../api/index.ts';
-import { tolerates } from '../common/taints.ts';
+import { type Taint, type Toleration, toleratesTaint } from '../../api/index.ts';
 
 /**
  * How long a pod may stay on a node with these NoExecute taints: 0 = not at all, a number of ms, or 'forever'.
@@ -9,7 +8,7 @@ import { tolerates } from '../common/taints.ts';
 export function toleratedMs(taints: readonly Taint[], tolerations: readonly Toleration[]): number | 'forever' {
   let shortest: number | undefined;
   for (const taint of taints) {
-    const used = tolerations.find((toleration) => tolerates(toleration, taint));
+    const used = tolerations.find((toleration) => toleratesTaint(toleration, taint));
     if (!used) return 0;
     const seconds = used.tolerationSeconds;
     if (seconds === undefined || seconds === null) continue;

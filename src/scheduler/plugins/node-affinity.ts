@@ -1,57 +1,16 @@
-/** Node selector and node affinity. Upstream: scheduler/framework/plugins/nodeaffinity, component-helpers/scheduling/corev1/nodeaffinity. */
-import type { Pod } from '../../api/index.ts';
+/** Node selector and node affinity. Upstream: scheduler/framework/plugins/nodeaffinity. */
+import { matchesRequiredNodeAffinity, type NodeTerm, nodeTermMatches, type Pod } from '../../api/index.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
 import { normalizeDefault } from './normalize.ts';
 
-interface Requirement {
-  readonly key: string;
-  readonly operator: string;
-  readonly values?: readonly string[];
-}
-
-interface Term {
-  readonly matchExpressions?: readonly Requirement[];
-  readonly matchFields?: readonly Requirement[];
-}
-
-function requirementMatches(requirement: Requirement, value: string | undefined): boolean {
-  const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-    case 'Lt': {
-      if (value === undefined || !/^-?\d+$/.test(value) || !/^-?\d+$/.test(values[0] ?? '')) return false;
-      return requirement.operator === 'Gt' ? BigInt(value) > BigInt(values[0]!) : BigInt(value) < BigInt(values[0]!);
-    }
-    default:
-      return false;
-  }
-}
-
-/** An empty term matches nothing. */
-export function termMatches(term: Term, node: NodeInfo): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((requirement) => requirementMatches(requirement, node.labels[requirement.key])) &&
-    matchFields.every((field) => field.key === 'metadata.name' && requirementMatches(field, node.name))
-  );
+export function termMatches(term: NodeTerm, node: NodeInfo): boolean {
+  return nodeTermMatches(term, node.labels, node.name);
 }
 
 /** The hard part of a pod's node selection. Upstream: GetRequiredNodeAffinity. */
 export function matchesNodeSelection(pod: Readonly<Pod>, node: NodeInfo): boolean {
-  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) if (node.labels[key] !== value) return false;
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (!required) return true;
-  return ((required.nodeSelectorTerms ?? []) as Term[]).some((term) => termMatches(term, node));
+  return matchesRequiredNodeAffinity(pod.spec, node.labels, node.name);
 }
 
 function unmet(pod: Readonly<Pod>, node: NodeInfo): string {
@@ -67,7 +26,7 @@ function pinnedNames(pod: Readonly<Pod>): Set<string> | undefined {
   const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   if (!terms || terms.length === 0) return undefined;
   const names = new Set<string>();
-  for (const term of terms as Term[]) {
+  for (const term of terms as NodeTerm[]) {
     const pins = (term.matchFields ?? []).filter((field) => field.key === 'metadata.name' && field.operator === 'In');
     if (pins.length === 0) return undefined;
     let allowed: readonly string[] | undefined;
@@ -82,7 +41,7 @@ function pinnedNames(pod: Readonly<Pod>): Set<string> | undefined {
 
 interface Preferred {
   readonly weight: number;
-  readonly preference: Term;
+  readonly preference: NodeTerm;
 }
 
 export const nodeAffinity: Plugin = {

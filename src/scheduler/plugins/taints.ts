@@ -1,5 +1,5 @@
 /** Taints and tolerations. Upstream: scheduler/framework/plugins/tainttoleration, component-helpers/scheduling/corev1. */
-import type { Pod } from '../../api/index.ts';
+import { toleratesTaint as covers, type Pod } from '../../api/index.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
 import { normalizeDefault } from './normalize.ts';
 
@@ -11,27 +11,8 @@ export interface Taint {
   readonly effect: string;
 }
 
-function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  switch (toleration.operator ?? 'Equal') {
-    case 'Exists':
-      return true;
-    case 'Equal':
-      return toleration.key !== undefined && toleration.key !== '' && (toleration.value ?? '') === (taint.value ?? '');
-    case 'Gt':
-    case 'Lt': {
-      const [mine, theirs] = [Number(toleration.value), Number(taint.value)];
-      if (!Number.isInteger(mine) || !Number.isInteger(theirs)) return false;
-      return toleration.operator === 'Gt' ? theirs > mine : theirs < mine;
-    }
-    default:
-      return false;
-  }
-}
-
 export function toleratesTaint(tolerations: readonly Toleration[], taint: Taint): boolean {
-  return tolerations.some((toleration) => tolerates(toleration, taint));
+  return tolerations.some((toleration) => covers(toleration, taint));
 }
 
 function taintText(taint: Taint): string {
