@@ -14,10 +14,15 @@ const cacheMax = 1000;
 const cache = new Map<string, Pattern>();
 let re2: typeof RE2JS | undefined;
 
-function compileRe2(source: string): Pattern {
+/** RE2 for what needs the matches themselves. @throws when RE2 does not accept the pattern. */
+export function compileRegex(source: string): RE2JS {
   // Loaded on first need and synchronously: validation is part of a request's deterministic path.
   re2 ??= (createRequire(import.meta.url)('re2js') as { RE2JS: typeof RE2JS }).RE2JS;
-  const compiled = re2.compile(source);
+  return re2.compile(source);
+}
+
+function compileRe2(source: string): Pattern {
+  const compiled = compileRegex(source);
   return { test: (text) => compiled.matcher(text).find() };
 }
 
