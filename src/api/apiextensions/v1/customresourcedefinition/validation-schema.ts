@@ -1,8 +1,9 @@
 /**
  * Schemas of custom resources: what they may contain, and that they are structural. Upstream: apiextensions-apiserver
  * pkg/apis/apiextensions/validation/validation.go, pkg/apiserver/schema/validation.go (1.36). CEL rules are checked for
- * their shape here, and compiled where they are evaluated.
+ * their shape here; `checkSchemaRules` compiles them.
  */
+import { isFieldPath } from '../../../../apimachinery/cel/index.ts';
 import { deepEqual } from '../../../../apimachinery/index.ts';
 import type { Place } from '../../../place.ts';
 
@@ -38,7 +39,7 @@ export function validateSchemaKeywords(schema: Place, options: { isRoot?: boolea
   }
   validateMapType(schema);
   validateListType(schema);
-  for (const rule of schema.items(extension('validations'))) validateRule(rule);
+  for (const rule of schema.items(extension('validations'))) validateRule(rule, schema);
 }
 
 function validateChildren(schema: Place, options: { isRoot?: boolean; noDefaults?: string }): void {
@@ -141,7 +142,7 @@ function validateMapKeys(keys: Place, items: Place): void {
 
 const hasBreaks = (text: string): boolean => /[\n\r]/.test(text);
 
-function validateRule(validation: Place): void {
+function validateRule(validation: Place, schema: Place): void {
   const [rule, message, expression, path] = ['rule', 'message', 'messageExpression', 'fieldPath'].map((name) =>
     validation.child(name),
   );
@@ -158,6 +159,7 @@ function validateRule(validation: Place): void {
     .maybeOneOf(['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired']);
   if (blank(path!)) path!.invalid('must be non-empty if specified');
   if (hasBreaks(path!.text)) path!.invalid('must not contain line breaks');
+  if (path!.text !== '' && !isFieldPath(path!.text, schema.value)) path!.invalid('must be a valid path');
 }
 
 const mustBe: Readonly<Record<Level, string>> = {

@@ -2,6 +2,7 @@
  * Upstream: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go (1.36). What all versions have alike
  * upstream's internal type holds once: its paths say `spec.validation` then, not `spec.versions[0].schema`.
  */
+import { checkSchemaRules } from '../../../../apimachinery/cel/index.ts';
 import {
   deepEqual,
   type FieldError,
@@ -159,8 +160,11 @@ function validateSchema(schema: Place, hasStatus: boolean): void {
     schema.invalid(`only [${names}] fields are allowed at the root of the schema if the status subresource is enabled`);
   }
   if (value.nullable === true) schema.child('nullable').forbidden('nullable cannot be true at the root');
+  const before = schema.errors.length;
   validateStructural(schema);
   validateSchemaKeywords(schema, { isRoot: true });
+  // Rules of a schema that is not sound cannot be typed.
+  if (schema.errors.length === before) checkSchemaRules(value, schema.path, schema.errors);
 }
 
 function validateDeprecation(version: Place): void {
