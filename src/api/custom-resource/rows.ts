@@ -117,7 +117,6 @@ function rowOf(crd: CustomResourceDefinitionObject, version: CrdVersion, deps: R
   const scale = version.subresources?.scale;
   const props = version.schema?.openAPIV3Schema;
   const rules = props && deps.compileRules?.(props);
-  const fields = selectable(version);
   return {
     group,
     version: version.name,
@@ -136,7 +135,7 @@ function rowOf(crd: CustomResourceDefinitionObject, version: CrdVersion, deps: R
     ...(scale ? { scale } : {}),
     strategy: customStrategy({ schema: coercion.schema, schemas: deps.schemas, hasStatus, scale, rules }),
     printer: customPrinter(version.additionalPrinterColumns),
-    ...(fields ? { selectableFields: fields } : {}),
+    selectableFields: selectable(version),
     resetFields: { '': hasStatus ? [['status']] : [], status: [['metadata'], ['spec']] },
     ...(stored === version.name
       ? {}
@@ -185,8 +184,8 @@ function deprecationOf(crd: CustomResourceDefinitionObject, version: CrdVersion,
   return better.length === 0 ? text : `${text}; use ${group}/${better[0]} ${kind}`;
 }
 
-function selectable({ selectableFields = [] }: CrdVersion): ResourceDefinition['selectableFields'] {
-  if (selectableFields.length === 0) return undefined;
+/** Always there: custom resources refuse other fields in the words of kinds that have some. */
+function selectable({ selectableFields = [] }: CrdVersion): NonNullable<ResourceDefinition['selectableFields']> {
   const fields: [string, JsonPath][] = selectableFields.map(({ jsonPath }) => [
     jsonPath.replace(/^\./, ''),
     parseJsonPath(`{${jsonPath}}`),

@@ -16,7 +16,7 @@ import { patchFunction } from '../registry/patch.ts';
 import { bindingKind, bindPod } from '../registry/pod-binding.ts';
 import type { ResourceRegistry } from '../registry/registry.ts';
 import type { WriteRequest } from '../registry/request.ts';
-import { type NextScale, scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
+import { type NextScale, readScale, scaleKind, scaleOf, updateScale } from '../registry/scale.ts';
 import { streamingHandler } from '../streaming/connect.ts';
 import { proxyHandler } from '../streaming/proxy.ts';
 import { streamOverWebSocket } from '../streaming/websocket-response.ts';
@@ -94,7 +94,7 @@ async function scaleHandler(registry: ResourceRegistry, context: RequestContext)
   const { verb, name } = context.info;
   if (verb === 'get') {
     const entry = await readEntry(registry, context);
-    return respondWithScale(context, registry, scaleOf(registry.served(entry), scale));
+    return respondWithScale(context, registry, readScale(registry, scale, registry.served(entry)));
   }
   const { next, request } = verb === 'update' ? replacedScale(registry, context) : patchedScale(registry, context);
   const result = await updateScale(

@@ -8,7 +8,9 @@ import {
   type KubeObject,
   managedFieldsOfParent,
   managedFieldsOfScale,
+  newBadRequest,
   newConflict,
+  newInternalError,
   newInvalid,
   optimisticLockMessage,
   parseGroupVersion,
@@ -59,6 +61,22 @@ export function scaleOf(object: Readonly<KubeObject>, scale: ScaleSubresource): 
   };
 }
 
+function hasReplicas(object: Readonly<KubeObject>, scale: ScaleSubresource): boolean {
+  return getIn(object, pathOf(scale.specReplicasPath)) !== undefined;
+}
+
+/** The scale as it is read: custom resources must have the field. @throws StatusError 500 */
+export function readScale(
+  { definition }: ResourceRegistry,
+  scale: ScaleSubresource,
+  object: Readonly<KubeObject>,
+): KubeObject {
+  if (definition.custom && !hasReplicas(object, scale)) {
+    throw newInternalError(`the spec replicas field ${JSON.stringify(scale.specReplicasPath)} does not exist`);
+  }
+  return scaleOf(object, scale);
+}
+
 /** What a request makes of the present scale. Its managedFields say who owns the replicas before and after. */
 export type NextScale = (current: KubeObject, fields: FieldManager) => KubeObject;
 
@@ -91,7 +109,10 @@ export async function updateScale(
           withManagedFields(scaleOf(current, scale), managedFieldsOfScale(owners, replicasPathOf)),
           fields,
         );
-        validateScale(registry, wanted, request.name);
+        if (!registry.definition.custom) validateScale(registry, wanted, request.name);
+        else if (wanted['spec']?.replicas === undefined && !hasReplicas(current, scale)) {
+          throw newBadRequest(`the spec replicas field ${JSON.stringify(scale.specReplicasPath)} cannot be empty`);
+        }
         const { resourceVersion, uid } = wanted.metadata;
         const stale =
           resourceVersion !== undefined &&
