@@ -124,9 +124,8 @@ export async function deleteHandler(registry: ResourceRegistry, context: Request
   const request = writeRequest(context, 'DeleteOptions', { dryRun: options.dryRun });
   const { entry, deleted } = await deleteObject(registry, options, request);
   if (!deleted) {
-    // Upstream answers 202 only to those who asked for dependents to go first.
-    const accepted = options.propagationPolicy === 'Foreground' || options.orphanDependents === false;
-    return respondWith(context, registry, accepted ? 202 : 200, entry);
+    // Upstream answers 202 only to those who asked for it in the old way.
+    return respondWith(context, registry, options.orphanDependents === false ? 202 : 200, entry);
   }
   const { definition } = registry;
   if (definition.returnsDeletedObject) return respondWith(context, registry, 200, entry);

@@ -11,7 +11,7 @@ import { parseTime, rfc3339 } from '../../base/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
 import { interpretStorageError } from './errors.ts';
 import type { ResourceRegistry } from './registry.ts';
-import { type DeleteRequestOptions, groupResource, type WriteRequest } from './request.ts';
+import type { DeleteRequestOptions, WriteRequest } from './request.ts';
 import { cachedState, shouldDeleteDuringUpdate } from './update.ts';
 
 export const orphanFinalizer = 'orphan';
@@ -112,17 +112,16 @@ function checkPreconditions(
 ): void {
   if (!preconditions) return;
   const { uid, resourceVersion } = current.object.metadata;
+  const { group, kind } = registry.definition;
+  // Upstream names the kind here, not the resource.
+  const conflict = (why: string) => newConflict({ group, resource: kind }, name, why);
   if (preconditions.uid !== undefined && preconditions.uid !== uid) {
-    throw newConflict(
-      groupResource(registry.definition),
-      name,
+    throw conflict(
       `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
     );
   }
   if (preconditions.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
-    throw newConflict(
-      groupResource(registry.definition),
-      name,
+    throw conflict(
       `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
     );
   }
@@ -152,20 +151,13 @@ function planDeletion(
     return { write: true, deleteNow: false };
   }
 
-  const grace = gracefulPeriod(registry, object, options);
-  if (grace !== undefined && metadata.deletionTimestamp !== undefined) {
-    const running = metadata.deletionGracePeriodSeconds;
-    if (running === undefined) return { write: false, deleteNow: (metadata.finalizers?.length ?? 0) === 0 };
-    const asked = options.gracePeriodSeconds;
-    // Once it runs, the period may only be shortened.
-    if (asked === undefined || asked >= running) return { write: false, deleteNow: false };
-    const start = parseTime(metadata.deletionTimestamp) - running * 1000;
-    metadata.deletionTimestamp = rfc3339(start + asked * 1000);
-    metadata.deletionGracePeriodSeconds = asked;
-    setCollectionFinalizers(registry, object, options);
-    return { write: true, deleteNow: asked === 0 && (metadata.finalizers?.length ?? 0) === 0 };
+  const { deletionGracePeriodSeconds: stored = 0 } = metadata;
+  const running = metadata.deletionTimestamp === undefined ? 0 : stored < 0 ? 1 : stored;
+  if (running > 0 && registry.definition.strategy.gracePeriodSeconds) {
+    return shortenGrace(registry, object, options, running);
   }
-
+  // A deletion without a period that still runs needs no other.
+  const grace = metadata.deletionTimestamp === undefined ? gracefulPeriod(registry, object, options) : undefined;
   const finalizersChanged = setCollectionFinalizers(registry, object, options);
   const pendingFinalizers = (metadata.finalizers?.length ?? 0) > 0;
   if (grace !== undefined) {
@@ -176,6 +168,30 @@ function planDeletion(
   const alreadyMarked = metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0;
   if (!alreadyMarked) markDeleting(object, now, 0);
   return { write: finalizersChanged || !alreadyMarked, deleteNow: false };
+}
+
+/** Once it runs, a period may only be shortened. */
+function shortenGrace(
+  registry: ResourceRegistry,
+  object: KubeObject,
+  options: DeleteRequestOptions,
+  running: number,
+): Plan {
+  const { metadata } = object;
+  const asked = askedSeconds(options);
+  if (asked === undefined || asked >= running) return { write: false, deleteNow: false };
+  const now = registry.deps.clock.now();
+  const end = parseTime(metadata.deletionTimestamp!) - (running - asked) * 1000;
+  metadata.deletionTimestamp = rfc3339(Math.max(end, now));
+  // What is over already still is a graceful deletion: somebody else is to end it.
+  metadata.deletionGracePeriodSeconds = end < now && asked !== 0 ? 1 : asked;
+  setCollectionFinalizers(registry, object, options);
+  return { write: true, deleteNow: asked === 0 && (metadata.finalizers?.length ?? 0) === 0 };
+}
+
+/** Less than nothing is one second. */
+function askedSeconds({ gracePeriodSeconds }: DeleteRequestOptions): number | undefined {
+  return gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
 }
 
 /** Seconds the object is given, undefined when this kind goes at once. */
@@ -189,14 +205,17 @@ function gracefulPeriod(
   const own = strategy.gracePeriodSeconds(object);
   if (own === undefined) return undefined;
   // Zero means that there is nothing to wait for (not scheduled, already ended), whatever the client asks.
-  const period = own === 0 ? 0 : (options.gracePeriodSeconds ?? own);
+  const period = own === 0 ? 0 : (askedSeconds(options) ?? own);
   return period < 0 ? 1 : period;
 }
 
 function markDeleting(object: KubeObject, now: number, graceSeconds: number): void {
   const { metadata } = object;
   if (metadata.deletionTimestamp === undefined && (metadata.generation ?? 0) > 0) metadata.generation!++;
-  metadata.deletionTimestamp = rfc3339(now + graceSeconds * 1000);
+  const end = now + graceSeconds * 1000;
+  if (metadata.deletionTimestamp === undefined || parseTime(metadata.deletionTimestamp) > end) {
+    metadata.deletionTimestamp = rfc3339(end);
+  }
   metadata.deletionGracePeriodSeconds = graceSeconds;
 }
 

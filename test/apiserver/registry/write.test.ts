@@ -320,7 +320,7 @@ describe('delete', () => {
       path,
       body: { propagationPolicy: 'Foreground' },
     });
-    expect([foreground.code, foreground.body.metadata.finalizers]).toEqual([202, ['foregroundDeletion']]);
+    expect([foreground.code, foreground.body.metadata.finalizers]).toEqual([200, ['foregroundDeletion']]);
     const orphan = await h.delete(path, { propagationPolicy: 'Orphan' });
     expect(orphan.metadata.finalizers).toEqual(['orphan']);
     await h.delete(path, { propagationPolicy: 'Background' });
@@ -332,7 +332,7 @@ describe('delete', () => {
     const { metadata } = await h.post(configMaps, configMap('a'));
     expect(await failure(h.delete(`${configMaps}/a`, { preconditions: { uid: 'other' } }))).toMatchObject({
       code: 409,
-      message: `Operation cannot be fulfilled on configmaps "a": the UID in the precondition (other) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+      message: `Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     });
     await h.delete(`${configMaps}/a`, { preconditions: { uid: metadata.uid, resourceVersion: '2' } });
   });
