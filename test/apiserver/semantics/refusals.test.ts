@@ -460,7 +460,7 @@ const deletes: Case[] = [
     one,
     { body: { preconditions: { uid: 'x' } } },
     409,
-    /^Operation cannot be fulfilled on configmaps "a": the UID in the precondition \(x\) does not match the UID in record \(.*\)\. The object might have been deleted and then recreated$/,
+    /^Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition \(x\) does not match the UID in record \(.*\)\. The object might have been deleted and then recreated$/,
   ],
   [
     'an old resourceVersion',
@@ -468,7 +468,7 @@ const deletes: Case[] = [
     one,
     { body: { preconditions: { resourceVersion: '1' } } },
     409,
-    /^Operation cannot be fulfilled on configmaps "a": the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record \(\d+\)\. The object might have been modified$/,
+    /^Operation cannot be fulfilled on ConfigMap "a": the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record \(\d+\)\. The object might have been modified$/,
   ],
   ['what is not there', 'DELETE', `${maps}/nobody`, {}, 404, 'configmaps "nobody" not found'],
 ];
