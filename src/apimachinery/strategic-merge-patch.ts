@@ -221,6 +221,7 @@ function mergeLists(
   deletes: boolean,
 ): unknown[] {
   if (original.length === 0 && patch.length === 0) return original;
+  let before = original;
   let changes = patch;
   let merged: unknown[];
   if (elementKind(original, patch) === 'scalar') {
@@ -229,8 +230,10 @@ function mergeLists(
   } else {
     if (mergeKey === '') throw unprocessablePatch('cannot merge lists without merge key for struct');
     const special = carryOutDirectives(original, patch, mergeKey);
+    // A list that was replaced is in its own order.
+    before = special.original;
     changes = special.patch;
-    merged = mergeItems(special.original, changes, schema, mergeKey, options);
+    merged = mergeItems(before, changes, schema, mergeKey, options);
   }
   const fromPatch = (item: unknown): boolean =>
     changes.some((change) =>
@@ -239,10 +242,10 @@ function mergeLists(
   const patched = sortByOrder(merged.filter(fromPatch), changes, mergeKey);
   const serverOnly = sortByOrder(
     merged.filter((item) => !fromPatch(item)),
-    original,
+    before,
     mergeKey,
   );
-  return mergeOrdered(serverOnly, patched, original, mergeKey);
+  return mergeOrdered(serverOnly, patched, before, mergeKey);
 }
 
 /** Items of a patch list may be `$patch: delete` of the item with their key, or `$patch: replace` of the whole list. */

@@ -54,6 +54,13 @@ describe('patches do what kubectl does', () => {
   });
 });
 
+test('a list that is replaced keeps the order of its patch', () => {
+  const object = { metadata: { ownerReferences: [{ uid: 'b' }, { uid: 'c' }] } };
+  const patch = { metadata: { ownerReferences: [{ uid: 'a' }, { uid: 'b' }, { $patch: 'replace' }] } };
+  const { metadata } = applyStrategicMergePatch(object, patch, deploymentSchema, schemas) as any;
+  expect(metadata.ownerReferences.map(({ uid }: any) => uid)).toEqual(['a', 'b']);
+});
+
 describe('JSON merge patch', () => {
   const value = fc.letrec((tie) => ({
     node: fc.oneof(

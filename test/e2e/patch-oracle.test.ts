@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, expect, it } from 'vitest';
 import { builtinResources, loadBuiltinSchema } from '../../src/api/index.ts';
 import { applyStrategicMergePatch } from '../../src/apimachinery/index.ts';
@@ -44,7 +45,8 @@ class Random {
   }
   /** Up to four items; those with a key have it once each. */
   list({ key, primitive, item }: ListShape): Json[] {
-    const items = Array.from({ length: this.number(5) }, () => item(this));
+    // Never empty: upstream cannot tell the type of an empty list and refuses it now and then.
+    const items = Array.from({ length: 1 + this.number(4) }, () => item(this));
     const identity = (each: Json) => (key === undefined ? (primitive === 'merge' ? each : {}) : each[key]);
     const seen = new Set<unknown>();
     return items.filter((each) => !seen.has(identity(each)) && seen.add(identity(each)));
@@ -139,7 +141,7 @@ const kinds: Readonly<Record<string, (r: Random) => Json>> = {
   }),
   'v1 Pod': (r) => ({ spec: podSpec(r), ...(r.chance(40) ? { status: some(r, { conditions }) } : {}) }),
   'v1 Service': (r) => ({ spec: { selector: r.map(), ports: r.list(servicePorts) } }),
-  'v1 ServiceAccount': (r) => some(r, { secrets: lists['secrets']!, imagePullSecrets: lists['imagePullSecrets']! }),
+  'v1 ServiceAccount': (r) => ({ secrets: r.list(lists['secrets']!) }),
   'v1 ConfigMap': (r) => ({ data: r.map() }),
   'rbac.authorization.k8s.io/v1 Role': (r) => ({ rules: r.list(lists['rules']!) }),
   'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration': (r) => ({ webhooks: r.list(lists['webhooks']!) }),
@@ -158,7 +160,8 @@ function patchOf(r: Random, object: Json, kind: string, depth = 0): Json {
     const shape = Array.isArray(value) ? shapeOf(name, kind) : undefined;
     if (depth > 0 && r.chance(10) && name !== 'name') out[name] = null;
     else if (shape) patchList(r, out, name, value, shape, kind, depth);
-    else if (value !== null && typeof value === 'object' && !Array.isArray(value)) out[name] = patchMap(r, value, kind, depth);
+    else if (value !== null && typeof value === 'object' && !Array.isArray(value))
+      out[name] = patchMap(r, value, kind, depth);
     else if (name !== 'name') out[name] = typeof value === 'number' ? r.number(9) : value;
   }
   return out;
@@ -168,16 +171,27 @@ function patchMap(r: Random, value: Json, kind: string, depth: number): Json {
   const next = patchOf(r, value, kind, depth + 1);
   if (depth === 0) return next;
   if (r.chance(6)) next['$patch'] = r.pick(['replace', 'delete', 'merge']);
-  else if (r.chance(12)) next['$retainKeys'] = Object.keys({ ...value, ...next }).filter((k) => !k.startsWith('$') && r.chance(60));
+  else if (r.chance(12))
+    next['$retainKeys'] = Object.keys({ ...value, ...next }).filter((k) => !k.startsWith('$') && r.chance(60));
   return next;
 }
 
-function patchList(r: Random, out: Json, name: string, value: Json[], shape: ListShape, kind: string, depth: number): void {
+function patchList(
+  r: Random,
+  out: Json,
+  name: string,
+  value: Json[],
+  shape: ListShape,
+  kind: string,
+  depth: number,
+): void {
   const added = r.list(shape);
   if (shape.primitive) {
     out[name] = added;
-    if (shape.primitive === 'merge' && r.chance(50)) out[`$deleteFromPrimitiveList/${name}`] = value.filter(() => r.chance(40));
-    if (shape.primitive === 'merge' && r.chance(50)) out[`$setElementOrder/${name}`] = shuffled(r, [...new Set([...value, ...added])]);
+    if (shape.primitive === 'merge' && r.chance(50))
+      out[`$deleteFromPrimitiveList/${name}`] = value.filter((each) => !added.includes(each));
+    if (shape.primitive === 'merge' && r.chance(50))
+      out[`$setElementOrder/${name}`] = shuffled(r, [...new Set([...value, ...added])]);
     return;
   }
   if (shape.key === undefined) {
@@ -195,13 +209,18 @@ function patchList(r: Random, out: Json, name: string, value: Json[], shape: Lis
   out[name] = items;
   if (r.chance(50)) {
     const kept = [...value, ...items].filter((each) => each[key] !== undefined && each.$patch !== 'delete');
-    const names = [...new Set(kept.map((each) => each[key]))];
-    out[`$setElementOrder/${name}`] = shuffled(r, names).map((each) => ({ [key]: each }));
+    const order = shuffled(r, [...new Set(kept.map((each) => each[key]))]);
+    out[`$setElementOrder/${name}`] = order.map((each) => ({ [key]: each }));
+    // Mostly in that order, as it has to be.
+    if (r.chance(80)) items.sort((a, b) => order.indexOf(a[key]) - order.indexOf(b[key]));
   }
 }
 
 function shuffled<T>(r: Random, values: readonly T[]): T[] {
-  return values.map((value) => [r.number(1000), value] as const).sort(([a], [b]) => a - b).map(([, value]) => value);
+  return values
+    .map((value) => [r.number(1000), value] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, value]) => value);
 }
 
 function ours(kind: string, object: Json, patch: Json): { result?: Json; error?: string } {
@@ -235,18 +254,23 @@ it.each(Object.keys(kinds))('%s', { timeout: 120_000 }, async (kind) => {
     return { id: `${name}-${i}`, object, patch: patchOf(r, object, kind) };
   });
   let compared = 0;
+  let carriedOut = 0;
+  const differences: string[] = [];
   const workers = Array.from({ length: 4 }, async () => {
     for (let next = cases.pop(); next; next = cases.pop()) {
       const { id, object, patch } = next;
       const text = JSON.stringify({ object, patch });
       const wanted = await theirs(id, object, patch);
       const got = ours(kind, object, patch);
-      if (wanted.error === undefined) expect(got, text).toEqual({ result: wanted.result });
-      // Both refuse; kubectl wraps some of the texts.
-      else expect(got.error, `${text}\n${wanted.error}`).toBeDefined();
       compared++;
+      if (wanted.error === undefined) carriedOut++;
+      // Both refuse: kubectl wraps some of the texts.
+      if (wanted.error === undefined ? isDeepStrictEqual(got, wanted) : got.error !== undefined) continue;
+      differences.push(`${text}\n  kubectl: ${JSON.stringify(wanted)}\n  klab:    ${JSON.stringify(got)}`);
     }
   });
   await Promise.all(workers);
+  expect(differences.join('\n\n')).toBe('');
   expect(compared).toBe(50);
+  expect(carriedOut).toBeGreaterThan(15);
 });
