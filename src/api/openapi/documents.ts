@@ -5,6 +5,14 @@
 import type { Schema } from '../../apimachinery/index.ts';
 import type { ResourceDefinition } from '../definition.ts';
 import type { BuiltinSchema } from '../schema/builtin.ts';
+import {
+  type OpenApiRoute,
+  otherPathItems,
+  otherPathsOf,
+  refsOfPaths,
+  versionInfo,
+  versionInfoSchema,
+} from './other-paths.ts';
 import { discoveryPath, pathsOf, type RowSchemas, rootPath } from './paths.ts';
 import { collectRefs, type Dialect, definitionForm, type GroupVersionKindEntry } from './schemas.ts';
 
@@ -20,6 +28,8 @@ export interface OpenApiInput {
   /** Rows as they are served now. */
   readonly definitions: () => Iterable<ResourceDefinition>;
   readonly schemas: BuiltinSchema;
+  /** Routes that no resource stands for: klab's own. They are in `v2` and in a document a version, `klab/v1`. */
+  readonly routes?: () => Iterable<OpenApiRoute>;
   /** Shown in `info`. Default `unversioned`. */
   readonly version?: string;
 }
@@ -77,7 +87,13 @@ export class OpenApiDocumentBuilder {
 
   /** `api/v1`, `apis/apps/v1`, …: what `v3` takes. */
   v3Paths(): readonly string[] {
-    return [...new Set([...this.#input.definitions()].map((row) => rootPath(row).slice(1)))].sort();
+    const rows = [...this.#input.definitions()];
+    const others = this.#others(rows).map(({ document }) => document);
+    return [...new Set([...rows.map((row) => rootPath(row).slice(1)), ...others])].sort();
+  }
+
+  #others(rows: readonly ResourceDefinition[]) {
+    return otherPathsOf(rows, this.#input.routes?.() ?? []);
   }
 
   /** The document of one group version; undefined when nothing is served there. */
@@ -91,8 +107,9 @@ export class OpenApiDocumentBuilder {
 
   /** Like `v3`, in steps of about a resource each: whoever drives it may let others run in between. */
   *v3Steps(path: string): Generator<undefined, object | undefined, undefined> {
-    const rows = [...this.#input.definitions()].filter((row) => rootPath(row) === `/${path}`);
-    if (rows.length === 0) return undefined;
+    const served = [...this.#input.definitions()];
+    const rows = served.filter((row) => rootPath(row) === `/${path}`);
+    if (rows.length === 0) return this.#otherDocument(served, path);
     return {
       openapi: '3.0.0',
       info: this.#info(),
@@ -102,6 +119,35 @@ export class OpenApiDocumentBuilder {
         securitySchemes: { BearerToken: bearerToken },
       },
     };
+  }
+
+  /** Of a path that is no group version's. */
+  #otherDocument(rows: readonly ResourceDefinition[], path: string): object | undefined {
+    const paths = this.#others(rows).filter(({ document }) => document === path);
+    if (paths.length === 0) return undefined;
+    const names = new Set(refsOfPaths(paths));
+    for (const name of names) collectRefs(this.#find(name) ?? {}, names);
+    const schemas: Json = {};
+    const kinds = this.#kinds([]);
+    for (const name of [...names].sort()) {
+      schemas[name] = definitionForm(
+        name,
+        this.#find(name)!,
+        this.#input.schemas.docs.get(name),
+        kinds.get(name),
+        'v3',
+      );
+    }
+    return {
+      openapi: '3.0.0',
+      info: this.#info(),
+      paths: otherPathItems(paths, 'v3'),
+      components: { schemas, securitySchemes: { BearerToken: bearerToken } },
+    };
+  }
+
+  #find(name: string): Schema | undefined {
+    return name === versionInfo ? versionInfoSchema : this.#input.schemas.get(name);
   }
 
   /** Like `v2`, in steps. */
@@ -133,6 +179,7 @@ export class OpenApiDocumentBuilder {
       );
       yield;
     }
+    if (dialect === 'v2') Object.assign(paths, otherPathItems(this.#others(rows), dialect));
     return Object.fromEntries(Object.entries(paths).sort(([left], [right]) => (left < right ? -1 : 1)));
   }
 
@@ -146,8 +193,9 @@ export class OpenApiDocumentBuilder {
   *#definitions(rows: readonly ResourceDefinition[], dialect: Dialect): Generator<undefined, Json, undefined> {
     const { schemas } = this.#input;
     const custom = customSchemas(rows);
-    const find = (name: string): Schema | undefined => custom.get(name) ?? schemas.get(name);
+    const find = (name: string): Schema | undefined => custom.get(name) ?? this.#find(name);
     const names = new Set<string>([...metaKinds, ...everywhere, 'Patch'].map((kind) => metaPrefix + kind));
+    if (dialect === 'v2') names.add(versionInfo);
     for (const row of rows) {
       const { object, list } = rowSchemas(row);
       names.add(object);

@@ -153,6 +153,7 @@ class PathBuilder {
     this.#collection(collection);
     if (row.namespaced && row.verbs.includes('list')) this.#allNamespaces(`${root}/${row.plural}`);
     if (row.verbs.includes('get')) this.#object(`${collection}/{name}`);
+    if (row.verbs.includes('watch')) this.#watches(root, collection);
     for (const subresource of row.subresources)
       this.#subresource(`${collection}/{name}/${subresource.name}`, subresource);
     return this.paths;
@@ -226,6 +227,29 @@ class PathBuilder {
       returns: this.#schemas.list,
       codes: [200],
     });
+  }
+
+  /** Served as ever, though deprecated long since. */
+  #watches(root: string, collection: string): void {
+    const { kind, plural, namespaced, verbs } = this.#row;
+    const below = (path: string) => `${root}/watch${path.slice(root.length)}`;
+    const instead = "deprecated: use the 'watch' parameter with a list operation instead";
+    const list = `watch individual changes to a list of ${kind}. ${instead}.`;
+    const one = `watch changes to an object of kind ${kind}. ${instead}, filtered to a single item with the 'fieldSelector' parameter.`;
+    const name = `watch${this.#tag}${this.#scope}${kind}`;
+    this.#watch(below(collection), 'watchlist', list, `${name}List`);
+    if (namespaced) {
+      this.#watch(`${root}/watch/${plural}`, 'watchlist', list, `watch${this.#tag}${kind}ListForAllNamespaces`);
+    }
+    if (verbs.includes('get')) this.#watch(below(`${collection}/{name}`), 'watch', one, name);
+  }
+
+  /** Parameters stand beside the operation here, as upstream has them. */
+  #watch(path: string, action: string, description: string, id: string): void {
+    const returns = `${metaPrefix}WatchEvent`;
+    this.#put(path, 'get', { action, description, id, parameters: [], produces: watchable, returns, codes: [200] });
+    const query = listParameters.map((name) => queryParameter(name, this.#dialect));
+    this.paths[path]!['parameters'] = [...query, ...this.#pathParameters(path)];
   }
 
   #object(path: string): void {
