@@ -274,6 +274,8 @@ export interface KlabRoute {
   readonly path: string;
   /** HTTP method in lower case, which is also what RBAC is asked for. */
   readonly verb: 'get' | 'post' | 'put' | 'delete';
+  /** What it does, for OpenAPI. */
+  readonly description?: string;
   readonly handler: (context: RequestContext, parameters: Readonly<Record<string, string>>) => Promise<ServerResponse>;
 }
 

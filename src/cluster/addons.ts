@@ -73,12 +73,24 @@ const metrics: readonly KubeObject[] = [
   },
 ];
 
+/** Who may look through klab's own door, `/klab/v1`, and who may turn its knobs. Bound to nobody, part of no other role. */
+const doorRoles: readonly KubeObject[] = [
+  { name: 'klab:viewer', verbs: ['get'] },
+  { name: 'klab:operator', verbs: ['delete', 'get', 'post', 'put'] },
+].map(({ name, verbs }) => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: { name, labels },
+  rules: [{ nonResourceURLs: ['/klab/*'], verbs }],
+}));
+
 export const addons: readonly KubeObject[] = [
   standardClass,
   ingressClass,
   ...provisionerRights,
   ...ingressRights,
   ...metrics,
+  ...doorRoles,
 ];
 
 /** A ClusterRole with its binding to an account of kube-system; every controller may write events. */

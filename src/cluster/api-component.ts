@@ -182,6 +182,7 @@ export class ApiComponent {
     const signer = new TokenSigner(serviceAccount.key);
     const verifier = new TokenVerifier([serviceAccount.pub]);
     const schemas = this.#schemas;
+    const own = routes(() => this.#parts);
     return {
       version: packageVersion(),
       wallClock,
@@ -198,8 +199,9 @@ export class ApiComponent {
       addons,
       components: checks,
       reads: metricsReads(() => this.server.reader, nodes),
-      openApi: ({ served }) => new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas }),
-      routes: routes(() => this.#parts),
+      openApi: ({ served }) =>
+        new OpenApiDocumentBuilder({ definitions: () => served.definitions(), schemas, routes: () => own }),
+      routes: own,
       notice: () =>
         clock.speed === 0 ? `the cluster clock of "${name}" is paused; klab clock resume lets it run` : undefined,
     };

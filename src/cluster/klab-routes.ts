@@ -50,8 +50,18 @@ export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
 function partRoutes({ nodes, components }: KlabRouteDeps): KlabRoute[] {
   const list = (kind: string, items: () => readonly object[]) => async () => ok({ kind, items: items() });
   return [
-    { path: '/klab/v1/nodes', verb: 'get', handler: list('MachineList', nodes) },
-    { path: '/klab/v1/components', verb: 'get', handler: list('ComponentList', components) },
+    {
+      path: '/klab/v1/nodes',
+      verb: 'get',
+      description: 'list the simulated machines',
+      handler: list('MachineList', nodes),
+    },
+    {
+      path: '/klab/v1/components',
+      verb: 'get',
+      description: 'list the components of the control plane and their state',
+      handler: list('ComponentList', components),
+    },
   ];
 }
 
@@ -70,10 +80,16 @@ function clockRoutes(clock: VirtualClock): KlabRoute[] {
   const state = () =>
     ok({ now: rfc3339Micro(clock.now()), epochMs: clock.now(), speed: clock.speed, paused: clock.speed === 0 });
   return [
-    { path: '/klab/v1/clock', verb: 'get', handler: async () => state() },
+    {
+      path: '/klab/v1/clock',
+      verb: 'get',
+      description: 'read the cluster clock: its time, its speed, whether it is paused',
+      handler: async () => state(),
+    },
     {
       path: '/klab/v1/clock',
       verb: 'post',
+      description: 'pause, resume, step or advance the cluster clock, or set its speed',
       handler: async (context) => {
         const { action, duration, factor } = bodyOf(context);
         switch (action) {
@@ -203,6 +219,7 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
     {
       path: '/klab/v1/etcd/history',
       verb: 'get',
+      description: "read every revision of a key of the store; needs get on the object's resource",
       handler: async (context) => {
         const key = context.request.query.get('key');
         if (!key) throw newBadRequest('key is required, e.g. ?key=/registry/pods/default/web');
@@ -218,6 +235,7 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
     {
       path: '/klab/v1/etcd/changes',
       verb: 'get',
+      description: 'read the changes of the store between two revisions, by prefix',
       handler: async (context) => {
         const prefix = context.request.query.get('prefix') ?? '';
         authorize(context, prefix);
@@ -235,11 +253,13 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
     {
       path: '/klab/v1/etcd/raft/status',
       verb: 'get',
+      description: 'read the Raft state of every etcd member',
       handler: async () => ok({ kind: 'RaftStatus', members: members.map((member) => wire(member.raftStatus())) }),
     },
     {
       path: '/klab/v1/etcd/raft/log',
       verb: 'get',
+      description: 'read entries of the Raft log of a member',
       handler: async (context) => {
         const member = memberOf(context);
         const limit = integer(context, 'limit') ?? 100;
@@ -256,6 +276,7 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
     {
       path: '/klab/v1/scheduler/decisions/{namespace}/{name}',
       verb: 'get',
+      description: 'read how the scheduler decided about a pod, by attempt',
       handler: async (context, { namespace, name }) => {
         const all = decisions.of(namespace!, name!);
         const attempt = integer(context, 'attempt');
@@ -276,6 +297,7 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
     {
       path: '/klab/v1/scheduler/queue',
       verb: 'get',
+      description: 'list the pods that wait to be scheduled, and why',
       handler: async () => {
         const queue = scheduler()?.queue;
         if (!queue) return ok({ kind: 'SchedulingQueue', running: false });

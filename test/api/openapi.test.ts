@@ -178,3 +178,27 @@ test('a custom resource joins at run time under its reversed group', () => {
   const operations = document.paths['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}']!;
   expect(Object.keys(operations['patch'].requestBody.content)).not.toContain('application/strategic-merge-patch+json');
 });
+
+test('routes of klab are in v2 and in a document of their own', () => {
+  const path = '/klab/v1/scheduler/decisions/{namespace}/{name}';
+  const routes = [
+    { path, verb: 'get', description: 'read decisions' },
+    { path: '/klab/v1/clock', verb: 'get' },
+    { path: '/klab/v1/clock', verb: 'post' },
+  ];
+  const own = new OpenApiDocumentBuilder({ definitions: () => builtinResources, schemas, routes: () => routes });
+  expect(own.v3Paths()).toContain('klab/v1');
+  const { paths } = own.v3('klab/v1') as Document;
+  expect(Object.keys(paths)).toEqual([path, '/klab/v1/clock']);
+  expect(Object.keys(paths['/klab/v1/clock']!)).toEqual(['get', 'post']);
+  expect(paths[path]!['get'].description).toBe('read decisions');
+  expect(paths[path]!['parameters'].map(({ name }: { name: string }) => name)).toEqual(['namespace', 'name']);
+  expect((own.v2() as Document).paths[path]!['get'].operationId).toBe('getKlabV1SchedulerDecisionsNamespaceName');
+});
+
+test('v3 has documents for groups, versions and what is no resource', () => {
+  for (const path of ['api', 'apis', 'apis/apps', 'version', 'openid/v1/jwks', '.well-known/openid-configuration']) {
+    expect(builder.v3Paths()).toContain(path);
+    expect(Object.keys((builder.v3(path) as Document).paths), path).toEqual([`/${path}/`]);
+  }
+});
