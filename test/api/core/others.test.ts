@@ -222,3 +222,46 @@ test('endpoint slices hold addresses of their type', () => {
     'endpoints[1].addresses: Required value: must contain at least 1 address',
   ]);
 });
+
+describe('resource quotas', () => {
+  const errors = (spec: object) => createErrors('resourcequotas', object('ResourceQuota', { spec }));
+
+  test('name standard resources, or anything with a slash', () => {
+    expect(
+      errors({ hard: { 'count/widgets.example.test': '1', 'hugepages-2Mi': '1', 'services.nodeports': '1' } }),
+    ).toEqual([]);
+    expect(errors({ hard: { 'count.widgets': '1' } })).toEqual([
+      'spec.hard[count.widgets]: Invalid value: "count.widgets": must be a standard resource for quota',
+    ]);
+  });
+
+  test('have scopes that fit what they count, and each other', () => {
+    expect(errors({ hard: { pods: '1', 'count/widgets': '1' }, scopes: ['BestEffort', 'Terminating'] })).toEqual([]);
+    expect(errors({ hard: { services: '1' }, scopes: ['BestEffort'] })).toEqual([
+      'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+    ]);
+    expect(errors({ scopes: ['Terminating', 'NotTerminating'] })).toEqual([
+      'spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes',
+    ]);
+    expect(errors({ scopes: ['Sometimes'] })).toEqual(['spec.scopes: Invalid value: ["Sometimes"]: unsupported scope']);
+  });
+
+  test('select scopes with operators that make sense', () => {
+    const selecting = (scopeName: string, operator: string, values?: string[]) =>
+      errors({ scopeSelector: { matchExpressions: [{ scopeName, operator, ...(values && { values }) }] } });
+    const at = 'spec.scopeSelector.matchExpressions';
+    expect(selecting('PriorityClass', 'In', ['high'])).toEqual([]);
+    expect(selecting('PriorityClass', 'In')).toEqual([
+      `${at}.values: Required value: must be at least one value when \`operator\` is 'In' or 'NotIn' for scope selector`,
+    ]);
+    expect(selecting('PriorityClass', 'Exists', ['high'])).toEqual([
+      `${at}.values: Invalid value: ["high"]: must be no value when \`operator\` is 'Exist' or 'DoesNotExist' for scope selector`,
+    ]);
+    expect(selecting('Terminating', 'DoesNotExist')[0]).toMatch(
+      /operator: Invalid value: "DoesNotExist": must be 'Exists' when scope is any of/,
+    );
+    expect(selecting('PriorityClass', 'Like')).toEqual([
+      `${at}.operator: Invalid value: "Like": not a valid selector operator`,
+    ]);
+  });
+});
