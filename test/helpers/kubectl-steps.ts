@@ -34,9 +34,7 @@ export class Kubectl {
 
   try(command: string, options: RunOptions = {}): Promise<Ran> {
     const words = [...this.#named(command).matchAll(/'([^']*)'|(\S+)/g)].map(([, held, word]) => held ?? word!);
-    const end = words.indexOf('--');
-    words.splice(end < 0 ? words.length : end, 0, '--namespace', this.id);
-    return run(kubectlPath(this.version), words, {
+    return run(kubectlPath(this.version), ['--namespace', this.id, ...words], {
       ...options,
       cwd: this.folder,
       env: { ...this.#lab.env, ...options.env },
