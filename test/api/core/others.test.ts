@@ -231,6 +231,7 @@ describe('resource quotas', () => {
       errors({ hard: { 'count/widgets.example.test': '1', 'hugepages-2Mi': '1', 'services.nodeports': '1' } }),
     ).toEqual([]);
     expect(errors({ hard: { 'count.widgets': '1' } })).toEqual([
+      'spec.hard[count.widgets]: Invalid value: "count.widgets": must be a standard resource type or fully qualified',
       'spec.hard[count.widgets]: Invalid value: "count.widgets": must be a standard resource for quota',
     ]);
   });
