@@ -26,6 +26,7 @@ export { DeviceTaintEvictionController } from './device-taint-eviction/controlle
 export { DisruptionController } from './disruption/controller.ts';
 export { EndpointsController } from './endpoint/controller.ts';
 export { EndpointSliceController } from './endpointslice/controller.ts';
+export { EndpointSliceMirroringController } from './endpointslice-mirroring/controller.ts';
 export { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 export { GarbageCollector } from './garbage-collector/controller.ts';
 export { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';

@@ -16,6 +16,7 @@ import { DeviceTaintEvictionController } from './device-taint-eviction/controlle
 import { DisruptionController } from './disruption/controller.ts';
 import { EndpointsController } from './endpoint/controller.ts';
 import { EndpointSliceController } from './endpointslice/controller.ts';
+import { EndpointSliceMirroringController } from './endpointslice-mirroring/controller.ts';
 import { EphemeralVolumeController } from './ephemeral-volume/controller.ts';
 import { GarbageCollector } from './garbage-collector/controller.ts';
 import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
@@ -123,6 +124,12 @@ export const controllerTable: readonly ControllerDescriptor[] = [
     aliases: ['endpointslice'],
     serviceAccount: 'endpointslice-controller',
     create: (context) => new EndpointSliceController(context),
+  },
+  {
+    name: 'endpointslice-mirroring-controller',
+    aliases: ['endpointslicemirroring'],
+    serviceAccount: 'endpointslicemirroring-controller',
+    create: (context) => new EndpointSliceMirroringController(context),
   },
   {
     name: 'daemonset-controller',

@@ -33,9 +33,10 @@ import {
   UpdateBatcher,
   watchPodsForServices,
 } from '../common/endpoints.ts';
-import { addressTypesOf, controllerName, managedByLabel, serviceNameLabel } from './endpoint.ts';
+import { SliceTracker } from '../common/slice-tracker.ts';
+import { type AddressType, addressTypesOf, controllerName, managedByLabel, serviceNameLabel } from './endpoint.ts';
 import { reconcileByAddressType, type SliceChanges } from './reconcile.ts';
-import { SliceTracker } from './tracker.ts';
+import { nodeIsReady, TopologyCache } from './topology-cache.ts';
 
 const concurrentSyncs = 5;
 const maxRetries = 15;
@@ -63,6 +64,10 @@ export class EndpointSliceController implements Controller {
   readonly #batcher: UpdateBatcher;
   readonly #triggers = new TriggerTimeTracker();
   readonly #tracker = new SliceTracker();
+  readonly #topology = new TopologyCache();
+  #counted = false;
+  /** One item: the nodes are to be counted again. */
+  readonly #nodesQueue: Workqueue;
   /** Services whose sync found the cache behind our own writes: they are synced when it has caught up. */
   readonly #behind = new Set<string>();
   readonly #maxEndpointsPerSlice: number;
@@ -90,6 +95,15 @@ export class EndpointSliceController implements Controller {
       onUpdate: (old, service) => this.#queue.add(objectKey(service), updateCause(this.#services, old, service)),
       onDelete: add,
     });
+    this.#nodesQueue = new Workqueue(context, { name: 'endpoint_slice_topology' });
+    const nodesChanged = (node: Readonly<Node>) => this.#nodesQueue.add('nodes', causeOf(this.#nodes.resource, node));
+    this.#nodes.addHandler({
+      onAdd: nodesChanged,
+      onUpdate: (old, node) => {
+        if (nodeIsReady(old) !== nodeIsReady(node) || zoneOf(old) !== zoneOf(node)) nodesChanged(node);
+      },
+      onDelete: nodesChanged,
+    });
     this.#batcher = new UpdateBatcher(this.#batchMs);
     watchPodsForServices(this.#pods, this.#services.lister, this.#queue, this.#batcher);
     this.#slices.addHandler({
@@ -111,13 +125,22 @@ export class EndpointSliceController implements Controller {
     const { log, broadcaster } = this.#base;
     const informers = [this.#services, this.#pods, this.#nodes, this.#slices];
     const reconcile = (key: string) => this.#sync(key);
-    const queues = [{ queue: this.#queue, workers: concurrentSyncs, maxRetries, reconcile }];
+    const queues = [
+      { queue: this.#nodesQueue, workers: 1, reconcile: async () => this.#countNodes() },
+      { queue: this.#queue, workers: concurrentSyncs, maxRetries, reconcile },
+    ];
     return runController({ log, broadcaster, informers, queues }, signal);
   }
 
   #sliceSeen(slice: Readonly<EndpointSlice>, news: boolean): void {
     if (news) this.#enqueueSlice(slice);
     else if (this.#behind.delete(serviceKey(slice))) this.#queue.add(serviceKey(slice), { timer: 'cache-caught-up' });
+  }
+
+  #countNodes(): void {
+    this.#counted = true;
+    this.#topology.setNodes(this.#nodes.lister.list());
+    for (const key of this.#topology.overloaded()) this.#queue.add(key, { timer: 'topology' });
   }
 
   #enqueueSlice(slice: Readonly<EndpointSlice>): void {
@@ -132,9 +155,12 @@ export class EndpointSliceController implements Controller {
       this.#triggers.forget(key);
       this.#batcher.note(key, 0);
       this.#tracker.forget(key);
+      this.#topology.forget(key);
       return;
     }
     if (service.spec?.type === 'ExternalName' || service.spec?.selector === undefined) return;
+    // Whichever queue is first after the start: hints need the zones.
+    if (!this.#counted) this.#countNodes();
     const pods = selectedPods(this.#pods.lister, service);
     const all = this.#slices.lister.byIndex(serviceIndex, key);
     if (this.#tracker.isStale(key, all)) {
@@ -155,6 +181,7 @@ export class EndpointSliceController implements Controller {
         slices: ofFamily,
         nodes: this.#nodes.lister,
         maxEndpointsPerSlice: this.#maxEndpointsPerSlice,
+        topology: this.#topology,
       };
       const changes = reconcileByAddressType(input, family);
       errors.push(...changes.errors);
@@ -163,9 +190,12 @@ export class EndpointSliceController implements Controller {
       } catch (error) {
         errors.push(error as Error);
       }
+      for (const { type, reason, message } of changes.events) this.#base.recorder.event(service, type, reason, message);
     }
     const foreign = slices.filter((slice) => !(families as string[]).includes(slice.addressType));
-    await this.#write(key, service, { create: [], update: [], delete: foreign, errors: [] }, triggerTime);
+    for (const slice of foreign) this.#topology.forget(key, slice.addressType as AddressType);
+    const removal = { create: [], update: [], delete: foreign, errors: [], events: [] };
+    await this.#write(key, service, removal, triggerTime);
     if (errors.length === 0) return;
     const error =
       errors.length === 1 ? errors[0]! : new AggregateError(errors, errors.map((e) => e.message).join(', '));
@@ -215,6 +245,10 @@ export class EndpointSliceController implements Controller {
       }
     }
   }
+}
+
+function zoneOf(node: Readonly<Node>): string | undefined {
+  return node.metadata.labels?.['topology.kubernetes.io/zone'];
 }
 
 function isOurs(slice: Readonly<KubeObject>): boolean {

@@ -5,7 +5,7 @@
  */
 
 import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
-import { deepEqual } from '../../apimachinery/index.ts';
+import { deepEqual, objectKey } from '../../apimachinery/index.ts';
 import type { Lister } from '../../client/index.ts';
 import { shouldPodBeInEndpoints } from '../common/endpoints.ts';
 import type { ReadPod } from '../common/pods.ts';
@@ -19,6 +19,8 @@ import {
   portMapKey,
   sliceLabels,
 } from './endpoint.ts';
+import { disabled, type TopologyCache, type TopologyEvent, topologyModeIsAuto } from './topology-cache.ts';
+import { addDistributionHints, removeHints, trafficDistributionOf } from './traffic-distribution.ts';
 
 type ReadSlice = Readonly<EndpointSlice>;
 
@@ -28,6 +30,7 @@ export interface SliceChanges {
   readonly delete: ReadSlice[];
   /** Pods left out because their node is not known yet; the sync is to be repeated. */
   readonly errors: Error[];
+  readonly events: TopologyEvent[];
 }
 
 export interface ReconcileInput {
@@ -36,6 +39,7 @@ export interface ReconcileInput {
   readonly slices: readonly ReadSlice[];
   readonly nodes: Lister<Node>;
   readonly maxEndpointsPerSlice: number;
+  readonly topology: TopologyCache;
 }
 
 interface PortGroup {
@@ -46,7 +50,7 @@ interface PortGroup {
 /** Changes of one address family; `slices` are those of that family. */
 export function reconcileByAddressType(input: ReconcileInput, addressType: AddressType): SliceChanges {
   const { service, slices } = input;
-  const changes: SliceChanges = { create: [], update: [], delete: [], errors: [] };
+  const changes: SliceChanges = { create: [], update: [], delete: [], errors: [], events: [] };
   const existing = new Map<string, ReadSlice[]>();
   for (const slice of slices) {
     if (!isOwnedBy(slice, service)) {
@@ -70,8 +74,25 @@ export function reconcileByAddressType(input: ReconcileInput, addressType: Addre
     if (changes.delete.length === 1 && isPlaceholder(only!, placeholder)) changes.delete.length = 0;
     else changes.create.push(placeholder);
   }
+  hint(input, addressType, changes);
   reuseDeleted(service, changes);
   return changes;
+}
+
+/** The topology annotation goes before `spec.trafficDistribution`; without either nobody has hints. */
+function hint({ service, slices, topology }: ReconcileInput, addressType: AddressType, changes: SliceChanges): void {
+  const key = objectKey(service);
+  const written = new Set([...changes.update, ...changes.delete].map(({ metadata }) => metadata.uid));
+  const unchanged = slices.filter(({ metadata }) => !written.has(metadata.uid));
+  if (topologyModeIsAuto(service)) {
+    changes.events.push(...topology.addHints(key, addressType, changes, unchanged));
+    return;
+  }
+  if (topology.has(key)) changes.events.push(disabled('Topology Aware Hints has been disabled', addressType));
+  topology.forget(key, addressType);
+  const distribution = trafficDistributionOf(service);
+  if (distribution === undefined) removeHints(changes, unchanged);
+  else addDistributionHints(distribution, changes, unchanged);
 }
 
 function desiredEndpoints(input: ReconcileInput, addressType: AddressType, errors: Error[]): Map<string, PortGroup> {
