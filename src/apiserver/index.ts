@@ -18,6 +18,7 @@ export {
 export type { OpenApiDocuments } from './openapi/openapi.ts';
 export { type BuiltParts, newServerParts, type ServerPartsOptions, type ServiceAccountKeys } from './parts.ts';
 export { ApiServer, type ApiServerDeps, type ApiServerOptions } from './server.ts';
+export { decodeStoredObject } from './storage/entry.ts';
 export type {
   AdmissionAttributes,
   AdmissionChain,

@@ -4,7 +4,13 @@
  */
 import { apiVersionOf, type ResourceDefinition } from '../api/index.ts';
 import { newBadRequest, newForbidden, newNotFound, parseDuration } from '../apimachinery/index.ts';
-import type { Authorizer, KlabRoute, RequestContext, ServerResponse } from '../apiserver/index.ts';
+import {
+  type Authorizer,
+  decodeStoredObject,
+  type KlabRoute,
+  type RequestContext,
+  type ServerResponse,
+} from '../apiserver/index.ts';
 import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
 import type { EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
 import type { DecisionStore, Scheduler } from '../scheduler/index.ts';
@@ -143,18 +149,16 @@ function objectOfKey(
 
 const masked = '(masked; add --show-secrets to see it)';
 
-/** JSON values as objects, others as base64. Secret data is masked. */
+/** Objects, in JSON or protobuf, as objects; others as text or base64. Secret data is masked. */
 function decodeValue(value: Uint8Array | undefined, showSecrets: boolean): { value?: unknown; base64?: string } {
   if (!value) return {};
-  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-  if (!text.startsWith('{')) {
-    return /^[\x20-\x7e\s]*$/.test(text) ? { value: text } : { base64: Buffer.from(value).toString('base64') };
-  }
-  let object: any;
-  try {
-    object = JSON.parse(text);
-  } catch {
-    return { value: text };
+  const object: any = decodeStoredObject(value);
+  if (object === undefined) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    // An object that cannot be read might be a Secret.
+    if (!showSecrets && bytes.subarray(0, 4).toString('latin1') === 'k8s\0') return { value: masked };
+    const text = bytes.toString('utf8');
+    return /^[\x20-\x7e\s]*$/.test(text) ? { value: text } : { base64: bytes.toString('base64') };
   }
   if (object.kind === 'Secret' && !showSecrets) {
     for (const field of ['data', 'stringData']) {

@@ -168,4 +168,20 @@ describe('over HTTPS', () => {
     const found = await cluster.client.resource('namespaces').get('default');
     expect(found['status'].phase).toBe('Active');
   });
+
+  it('their history is objects too, Secrets masked', async () => {
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { password: 'hunter2' } };
+    await cluster.client.resource('secrets').namespace('default').create(secret);
+    const historyOf = async (showSecrets: string) => {
+      const query = { key: '/registry/secrets/default/s', showSecrets };
+      const { body } = await cluster.transport.request({ method: 'GET', path: '/klab/v1/etcd/history', query });
+      return (body as any).items[0].value;
+    };
+    expect(await historyOf('false')).toMatchObject({
+      kind: 'Secret',
+      metadata: { name: 's' },
+      data: { password: '(masked; add --show-secrets to see it)' },
+    });
+    expect((await historyOf('true')).data).toEqual({ password: Buffer.from('hunter2').toString('base64') });
+  });
 });

@@ -40,7 +40,8 @@ export function decodeContinue(token: string, prefix: string): Continuation {
   }
   if (typeof start !== 'string' || start === '') return invalid(`: encoded start key empty (version ${version})`);
   // A token comes from outside: it must not lead out of the prefix.
-  const segments = start.replace(/^\//, '').split('/');
+  const relative = start.replace(/^\//, '');
+  const segments = relative.split('/');
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return invalid(`: ${start}`);
-  return { startKey: prefix + start, revision: rv as number };
+  return { startKey: prefix + relative, revision: rv as number };
 }

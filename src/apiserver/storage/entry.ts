@@ -76,6 +76,16 @@ function decode(key: string, value: Uint8Array, revision: number): KubeObject {
   return object;
 }
 
+/** What is stored in either form, as it lies there; undefined when it is no object. */
+export function decodeStoredObject(value: Uint8Array): KubeObject | undefined {
+  try {
+    const object = isProtobuf(value) ? decodeProtobuf(value) : parseJson(value);
+    return typeof object === 'object' && object !== null ? object : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseJson(value: Uint8Array): KubeObject {
   const text = bufferOf(value).toString('utf8');
   return maybeBig.test(text) ? (decodeJson(text).value as KubeObject) : JSON.parse(text);

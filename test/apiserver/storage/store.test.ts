@@ -132,6 +132,7 @@ describe('continue tokens', () => {
       const token = make({ v: 'meta.k8s.io/v1', rv: 5, start });
       expect(() => decodeContinue(token, prefix)).toThrow('invalid continue token: continue key is not valid: ');
     }
+    expect(decodeContinue(make({ v: 'meta.k8s.io/v1', rv: 5, start: '/a' }), prefix).startKey).toBe('/registry/pods/a');
     expect(() => decodeContinue(make({ v: 'v9', rv: 5, start: 'a' }), prefix)).toThrow(
       'server does not recognize this encoded version v9',
     );
