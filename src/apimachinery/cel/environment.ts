@@ -98,6 +98,8 @@ export interface EnvironmentOptions {
   /** Types that `Name{…}` makes, beside their fields. */
   readonly messages?: (name: string) => CelType | undefined;
   readonly messageField?: (typeName: string, field: string) => CelType | undefined;
+  /** With the macro `cel.bind`. */
+  readonly bindings?: boolean;
   /** With the functions of MutatingAdmissionPolicy. */
   readonly mutation?: boolean;
 }
@@ -138,7 +140,7 @@ export class CelEnvironment implements CheckScope {
 
   compile(expression: string): CompileResult {
     const source = new CelSource(expression);
-    const parsed = parseCel(source);
+    const parsed = parseCel(source, { bindings: this.#options.bindings === true });
     if (!parsed.expr) return { issues: renderIssues(source, parsed.issues) };
     const { tree, issues } = checkCel(parsed.expr, this);
     const all = issues.length > 0 ? issues : literalIssues(parsed.expr);

@@ -223,6 +223,13 @@ function sortBy(make: Maker, target: Expr, args: readonly Expr[]): Expr | undefi
   return bind(make, sorted, target, make.method(make.ident(sorted), '@sortByAssociatedKeys', keys));
 }
 
+/** `cel.bind(name, value, expression)`. Upstream: cel-go ext/bindings.go. @throws MacroError */
+export function expandBind(args: readonly Expr[], place: Place): Expr | undefined {
+  if (args.length !== 3) return undefined;
+  const name = variable(args[0]!, 'cel.bind() variable names must be simple identifiers');
+  return bind(new Maker(place), name, args[1]!, args[2]!);
+}
+
 /** The tree that a macro call stands for, or undefined when it is no macro. @throws MacroError */
 export function expandMacro(
   fn: string,

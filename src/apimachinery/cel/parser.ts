@@ -1,7 +1,7 @@
 /** Text to syntax tree, macros expanded. Upstream: cel-go parser/parser.go, parser/gen/CEL.g4. */
 import type { CallExpr, Expr, MapEntry, StructField } from './ast.ts';
 import { type Token, tokenize, unescapeLiteral } from './lexer.ts';
-import { expandMacro, MacroError } from './macros.ts';
+import { expandBind, expandMacro, MacroError } from './macros.ts';
 import type { CelIssue, CelSource } from './source.ts';
 import { Uint } from './values.ts';
 
@@ -44,14 +44,19 @@ export interface ParseResult {
   readonly issues: readonly CelIssue[];
 }
 
-export function parseCel(source: CelSource): ParseResult {
+export interface ParseOptions {
+  /** The macro `cel.bind(name, value, expression)`. */
+  readonly bindings?: boolean;
+}
+
+export function parseCel(source: CelSource, options: ParseOptions = {}): ParseResult {
   if (source.points.length > maxExpressionSize) {
     const message = `expression code point size exceeds limit: size: ${source.points.length}, limit ${maxExpressionSize}`;
     return { expr: undefined, issues: [{ offset: -1, message }] };
   }
   const issues: CelIssue[] = [];
   const tokens = tokenize(source, issues);
-  const parser = new Parser(tokens, issues);
+  const parser = new Parser(tokens, issues, options);
   try {
     const expr = parser.start();
     return { expr: issues.length > 0 ? undefined : expr, issues };
@@ -76,11 +81,13 @@ const products: Readonly<Record<string, string>> = { '*': '_*_', '/': '_/_', '%'
 class Parser {
   readonly #tokens: readonly Token[];
   readonly #issues: CelIssue[];
+  readonly #options: ParseOptions;
   #at = 0;
   #nextId = 1;
   #depth = 0;
 
-  constructor(tokens: readonly Token[], issues: CelIssue[]) {
+  constructor(tokens: readonly Token[], issues: CelIssue[], options: ParseOptions) {
+    this.#options = options;
     this.#tokens = tokens;
     this.#issues = issues;
   }
@@ -368,7 +375,10 @@ class Parser {
 
   #callOrMacro(offset: number, fn: string, target: Expr | undefined, args: readonly Expr[]): Expr {
     try {
-      const expanded = expandMacro(fn, target, args, { id: () => this.#id(), offset });
+      const place = { id: () => this.#id(), offset };
+      const isBind =
+        this.#options.bindings === true && fn === 'bind' && target?.kind === 'ident' && target.name === 'cel';
+      const expanded = isBind ? expandBind(args, place) : expandMacro(fn, target, args, place);
       if (expanded) return expanded;
     } catch (error) {
       if (!(error instanceof MacroError)) throw error;

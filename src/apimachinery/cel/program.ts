@@ -217,7 +217,8 @@ class Planner {
     if (this.#typeNames.has(bare)) return this.#constant(expr, new TypeValue(bare));
     return (frame) => {
       charge(frame, 1);
-      return frame.vars(bare) ?? new CelFailure(`no such attribute(s): ${bare}`);
+      const value = frame.vars(bare);
+      return value === undefined ? new CelFailure(`no such attribute(s): ${bare}`) : value;
     };
   }
 

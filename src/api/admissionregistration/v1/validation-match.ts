@@ -1,4 +1,9 @@
 /** What requests a webhook or policy is asked for. Upstream: pkg/apis/admissionregistration/validation (1.36). */
+import {
+  AdmissionCompiler,
+  type AdmissionExpressionOptions,
+  type AdmissionResult,
+} from '../../../apimachinery/cel/index.ts';
 import { isDns1035Label, isPathSegmentName } from '../../../apimachinery/index.ts';
 import type { Place } from '../../place.ts';
 
@@ -80,7 +85,19 @@ export function validateMatchResources(match: Place): void {
 }
 
 /** Shape only: the expressions are compiled where CEL is at hand. */
-export function validateMatchConditions(conditions: Place): void {
+/** What is wrong with an expression, if anything. */
+export function validateExpression(
+  expression: Place,
+  compiler: AdmissionCompiler,
+  result: AdmissionResult,
+  options: AdmissionExpressionOptions,
+): void {
+  const { error } = compiler.compile(expression.text, result, options);
+  if (error !== undefined) expression.invalid(error);
+}
+
+/** Webhooks have no params; policies may. */
+export function validateMatchConditions(conditions: Place, hasParams = false): void {
   if (conditions.list.length > maxConditions) {
     conditions.errors.tooMany(conditions.path, conditions.list.length, maxConditions);
   }
@@ -88,6 +105,7 @@ export function validateMatchConditions(conditions: Place): void {
   for (const condition of conditions.items()) {
     const [name, expression] = [condition.child('name'), condition.child('expression')];
     if (expression.text.trim() === '') expression.required();
+    else validateExpression(expression, new AdmissionCompiler(), 'bool', { hasParams });
     if (name.text === '') {
       name.required();
       continue;

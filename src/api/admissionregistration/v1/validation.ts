@@ -2,6 +2,7 @@
  * Webhook configurations, policies and bindings. Upstream: pkg/apis/admissionregistration/validation/validation.go (1.36).
  * CEL expressions are held against the grammar by what evaluates them.
  */
+import { AdmissionCompiler } from '../../../apimachinery/cel/index.ts';
 import {
   isDns1035Label,
   isDns1123Subdomain,
@@ -17,6 +18,7 @@ import {
   failurePolicies,
   matchPolicies,
   reinvocationPolicies,
+  validateExpression,
   validateMatchConditions,
   validateMatchResources,
   validateReviewVersions,
@@ -97,15 +99,21 @@ function validateParamKind(kind: Place): void {
   if (messages.length > 0) name.invalid(`may have mixed case, but should otherwise match: ${messages.join(',')}`);
 }
 
-function validateVariable(variable: Place): void {
+function validateVariable(variable: Place, compiler: AdmissionCompiler, hasParams: boolean): void {
   const [name, expression] = [variable.child('name'), variable.child('expression')];
   if (name.text.trim() === '') name.required('name is not specified');
   else if (!identifier.test(name.text) || reserved.has(name.text)) name.invalid('must be a valid CEL identifier');
   if (expression.text.trim() === '') expression.required('expression is not specified');
+  else {
+    const { error } = compiler.addVariable(name.text, expression.text, { hasParams });
+    if (error !== undefined) expression.invalid(error);
+  }
 }
 
-/** The part that both kinds of policies share. */
-function validatePolicy(spec: Place): void {
+/** The part that both kinds of policies share. @returns what compiles the expressions that see the variables. */
+function validatePolicy(spec: Place): AdmissionCompiler {
+  const hasParams = spec.child('paramKind').isSet;
+  const compiler = new AdmissionCompiler();
   spec.child('failurePolicy').oneOf(failurePolicies);
   validateParamKind(spec.child('paramKind'));
   const match = spec.child('matchConstraints');
@@ -113,15 +121,20 @@ function validatePolicy(spec: Place): void {
     validateMatchResources(match);
     if (match.child('resourceRules').list.length === 0) match.child('resourceRules').required();
   } else match.required();
-  validateMatchConditions(spec.child('matchConditions'));
-  for (const variable of spec.items('variables')) validateVariable(variable);
+  validateMatchConditions(spec.child('matchConditions'), hasParams);
+  for (const variable of spec.items('variables')) validateVariable(variable, compiler, hasParams);
+  return compiler;
 }
 
-function validateValidation(validation: Place): void {
+function validateValidation(validation: Place, compiler: AdmissionCompiler, hasParams: boolean): void {
   const [expression, message, messageExpression] = ['expression', 'message', 'messageExpression'].map((name) =>
     validation.child(name),
   );
   if (expression!.text.trim() === '') expression!.required('expression is not specified');
+  else validateExpression(expression!, compiler, 'bool', { hasParams });
+  if (messageExpression!.text.trim() !== '') {
+    validateExpression(messageExpression!, compiler, 'string', { hasParams, hasAuthorizer: false });
+  }
   for (const place of [messageExpression!, message!]) {
     if (place.text !== '' && place.text.trim() === '') place.invalid('must be non-empty if specified');
   }
@@ -129,13 +142,21 @@ function validateValidation(validation: Place): void {
   validation.child('reason').maybeOneOf(['Forbidden', 'Invalid', 'RequestEntityTooLarge']);
 }
 
-function validateAuditAnnotation(annotation: Place, policy: string): void {
+function validateAuditAnnotation(
+  annotation: Place,
+  policy: string,
+  compiler: AdmissionCompiler,
+  hasParams: boolean,
+): void {
   const [key, value] = [annotation.child('key'), annotation.child('valueExpression')];
   if (policy === '') key.invalid('requires metadata.name be non-empty', key.text);
   else key.messages(isQualifiedName(`${policy}/${key.text}`), `${policy}/${key.text}`);
   if (value.text.trim() === '') value.required('valueExpression is not specified');
   else if (value.text.trim().length > maxValueExpression) {
     value.required(`must not exceed ${maxValueExpression} bytes in length`);
+  } else {
+    const { error } = compiler.compile(value.text.trim(), 'string-or-null', { hasParams });
+    if (error !== undefined) value.invalid(error);
   }
 }
 
@@ -143,19 +164,20 @@ const oneOfBoth = 'validations or auditAnnotations must contain at least one ite
 
 export function validateValidatingPolicy(object: Place): void {
   const spec = object.child('spec');
-  validatePolicy(spec);
+  const compiler = validatePolicy(spec);
+  const hasParams = spec.child('paramKind').isSet;
   const [validations, annotations] = [spec.child('validations'), spec.child('auditAnnotations')];
   if (validations.list.length === 0 && annotations.list.length === 0) {
     validations.required(oneOfBoth);
     annotations.required(oneOfBoth);
     return;
   }
-  for (const validation of validations.items()) validateValidation(validation);
+  for (const validation of validations.items()) validateValidation(validation, compiler, hasParams);
   if (annotations.list.length > maxAuditAnnotations) {
     annotations.invalid(`must not have more than ${maxAuditAnnotations} auditAnnotations`);
   }
   const policy: string = object.value.metadata.name ?? '';
-  for (const annotation of annotations.items()) validateAuditAnnotation(annotation, policy);
+  for (const annotation of annotations.items()) validateAuditAnnotation(annotation, policy, compiler, hasParams);
   annotations.unique('key');
 }
 
@@ -173,7 +195,7 @@ const patchFields: Readonly<Record<string, string>> = {
   JSONPatch: 'jsonPatch',
 };
 
-function validateMutation(mutation: Place): void {
+function validateMutation(mutation: Place, compiler: AdmissionCompiler, hasParams: boolean): void {
   const type = mutation.child('patchType');
   if (!type.oneOf(Object.keys(patchFields))) return;
   for (const [name, field] of Object.entries(patchFields)) {
@@ -182,6 +204,11 @@ function validateMutation(mutation: Place): void {
       if (place.isSet) place.invalid(`must not be specified when patchType is ${type.text}`, `{${field}}`);
     } else if (!place.isSet) place.required(`must be specified when patchType is ${type.text}`);
     else if (place.child('expression').text.trim() === '') place.child('expression').required();
+    else {
+      const expression = place.child('expression');
+      const result = name === 'JSONPatch' ? 'json-patch' : 'apply-configuration';
+      validateExpression(expression, compiler, result, { hasParams });
+    }
   }
 }
 
@@ -197,11 +224,11 @@ function validateMutatingOperations(match: Place): void {
 
 export function validateMutatingPolicy(object: Place): void {
   const spec = object.child('spec');
-  validatePolicy(spec);
+  const compiler = validatePolicy(spec);
   validateMutatingOperations(spec.child('matchConstraints'));
   const mutations = spec.child('mutations');
   if (mutations.list.length === 0) mutations.required('mutations must contain at least one item');
-  for (const mutation of mutations.items()) validateMutation(mutation);
+  for (const mutation of mutations.items()) validateMutation(mutation, compiler, spec.child('paramKind').isSet);
   spec.child('reinvocationPolicy').oneOf(reinvocationPolicies);
 }
 

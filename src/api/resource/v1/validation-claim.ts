@@ -1,4 +1,5 @@
 /** Claims, their templates and device classes. Upstream: pkg/apis/resource/validation/validation.go (1.36). */
+import { compileDeviceSelector, deviceSelectorCostLimit } from '../../../apimachinery/cel/index.ts';
 import {
   deepEqual,
   isDns1123Label,
@@ -49,11 +50,21 @@ function eachNamed(list: Place, limit: number, nameOf: (item: Place) => string, 
 
 const byName = (item: Place): string => item.child('name').text;
 
+function validateSelector(expression: Place): void {
+  if (expression.text.length > maxExpression) {
+    expression.tooLong(maxExpression);
+    return;
+  }
+  const { error, maxCost } = compileDeviceSelector(expression.text);
+  if (error !== undefined) expression.invalid(error);
+  else if (maxCost > deviceSelectorCostLimit) expression.forbidden('too complex, exceeds cost limit');
+}
+
 function validateSelectors(selectors: Place): void {
   each(selectors, maxSelectors, (selector) => {
     const cel = selector.child('cel');
     if (!cel.isSet) cel.required();
-    else if (cel.child('expression').text.length > maxExpression) cel.child('expression').tooLong(maxExpression);
+    else validateSelector(cel.child('expression'));
   });
 }
 

@@ -194,7 +194,9 @@ function addOptionals(table: FunctionTable): void {
   table.add('or', 'optional_or_optional', 'optional<V>.(optional<V>): optional<V>', (a: Optional, b: Optional) =>
     a.value === undefined ? b : a,
   );
-  table.add('orValue', 'optional_orValue_value', 'optional<V>.(V): V', (a: Optional, b: Value) => a.value ?? b);
+  table.add('orValue', 'optional_orValue_value', 'optional<V>.(V): V', (a: Optional, b: Value) =>
+    a.value === undefined ? b : a.value,
+  );
   table.add('_?._', 'select_optional_field', '(dyn, string): optional<V>', planned);
   table.add('_[?_]', 'list_optindex_optional_int', '(list<V>, int): optional<V>', planned);
   table.add('_[?_]', 'optional_list_optindex_optional_int', '(optional<list<V>>, int): optional<V>', planned);
