@@ -4,6 +4,7 @@ import { ipWarning } from '../../../addresses.ts';
 import type { Strategy, StrategyContext } from '../../../definition.ts';
 import type { Service, ServiceSpec } from '../../../types.ts';
 import { defaultService, isExternallyAccessible, needsHealthCheck } from './defaults.ts';
+import { validateServiceStatus } from './status-validation.ts';
 import { validateService, validateServiceUpdate } from './validation.ts';
 import { serviceWarnings } from './warnings.ts';
 
@@ -95,6 +96,8 @@ export const serviceStrategy: Strategy = {
   validate: (object, errors) => validateService(object as Readonly<Service>, errors),
   validateUpdate: (object, old, errors) =>
     validateServiceUpdate(object as Readonly<Service>, old as Readonly<Service>, errors),
+  validateStatusUpdate: (object, old, errors) =>
+    validateServiceStatus(object as Readonly<Service>, old as Readonly<Service>, errors),
   warnings: (object) => serviceWarnings(object as Readonly<Service>),
   statusWarnings: (object) =>
     ((object as Readonly<Service>).status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
