@@ -38,6 +38,8 @@ export interface NodeParts {
 export class Components {
   readonly #parts: ReadonlyMap<ComponentName, Part | undefined>;
   readonly #onNodes: ReadonlyMap<ComponentName, NodeParts>;
+  /** Called after each change. */
+  onChange: (() => void) | undefined;
   #changing: Promise<unknown> = Promise.resolve();
 
   /** A part that is undefined is disabled. */
@@ -86,6 +88,7 @@ export class Components {
     if (!part) throw newBadRequest(`this cluster was made without a ${name}`);
     if (part.running === on) throw newConflict(componentsResource, name, `it is ${state} already`);
     await (on ? part.start() : part.stop());
+    this.onChange?.();
     return { name, state };
   }
 }

@@ -26,6 +26,7 @@ import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
 import { ApiComponent, addressIn } from './api-component.ts';
+import { ComponentLogs } from './component-logs.ts';
 import { type ComponentSettings, componentSettings } from './component-settings.ts';
 import { type ComponentName, Components, LoopPart, type Part, type Task } from './components.ts';
 import { controlDispatch } from './control.ts';
@@ -39,6 +40,7 @@ import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { listenWhereFree } from './ports.ts';
 import type { ServerInfo } from './state.ts';
+import { SystemPods, systemPrograms } from './system-pods.ts';
 
 /** A running cluster. `await using cluster = await createCluster()` stops it at the end of the block. */
 export interface Cluster extends AsyncDisposable {
@@ -103,6 +105,7 @@ class RunningCluster implements Cluster {
   readonly #controllers: ReadonlySet<string>;
   readonly #prng: Prng;
   readonly #log: Logger;
+  readonly #logs: ComponentLogs;
   readonly #dir: string;
   readonly #ownsDir: boolean;
   readonly #tasks = new TaskGroup();
@@ -120,11 +123,12 @@ class RunningCluster implements Cluster {
     this.#settings = componentSettings(options.flags);
     this.#controllers = controllerNames(options.controllers);
     this.name = options.name ?? 'default';
-    this.#log = options.log ?? silentLogger;
     this.#prng = options.seed === undefined ? Prng.random() : new Prng(options.seed);
     const { clock = 'real' } = options;
     this.clock = typeof clock === 'string' ? new VirtualClock() : clock;
     if (clock === 'real') this.clock.setSpeed(1);
+    this.#log = options.log ?? silentLogger;
+    this.#logs = new ComponentLogs(this.clock);
     this.#ownsDir = options.dir === undefined;
     this.#dir = options.dir ?? mkdtempSync(join(tmpdir(), 'klab-'));
     this.failed = new Promise((_, reject) => {
@@ -161,6 +165,16 @@ class RunningCluster implements Cluster {
     this.#options.onPhase?.(text, detail);
   }
 
+  /** A phase that is also the component's own log line. */
+  #phaseOf(component: string, text: string): void {
+    this.#phase(text);
+    this.#logs.note(component, text.replace(/^\S+: /, ''));
+  }
+
+  #logOf(component: string): Logger {
+    return this.#logs.tee(this.#log.child(component === 'controller-manager' ? 'controllers' : component), component);
+  }
+
   async boot(): Promise<void> {
     const { signal } = this.#options;
     await this.#startStore();
@@ -174,6 +188,7 @@ class RunningCluster implements Cluster {
     await this.#openControlDoor();
     await this.#untilReady();
     await etcdDoors;
+    if (this.#options.systemPods) this.#showSystemPods();
     this.#phase('the cluster is ready', false);
   }
 
@@ -183,13 +198,16 @@ class RunningCluster implements Cluster {
       storage: this.#storage ?? memoryStorage(),
       clock: this.clock,
       prng: this.#prng.fork('etcd'),
-      log: this.#log.child('etcd'),
+      log: this.#logOf('etcd'),
       ...(members !== undefined && { members }),
       onFailure: (error) => this.#fail(error),
     });
     if (this.etcd.size > 1) await this.#untilTrue(() => this.etcd.leaderIndex() !== undefined, 'etcd elects no leader');
     const where = this.#storage ? `SQLite at ${this.#storage.path}` : 'memory';
-    this.#phase(`etcd: ${this.etcd.size} member(s) on ${where}, revision ${this.etcd.member().header().revision}`);
+    this.#phaseOf(
+      'etcd',
+      `etcd: ${this.etcd.size} member(s) on ${where}, revision ${this.etcd.member().header().revision}`,
+    );
   }
 
   async #startApiServer(): Promise<void> {
@@ -202,14 +220,14 @@ class RunningCluster implements Cluster {
       store: this.etcd.member(),
       clock: this.clock,
       prng: this.#prng,
-      log: this.#log,
+      log: this.#logs.tee(this.#log, 'apiserver'),
       nodes: () => this.nodes,
       checks: new Map([
         ['controller-manager', () => answers(this.#controllerManager, 10257)],
         ['scheduler', () => answers(this.#schedulerPart, 10259)],
       ]),
       routes: (parts) => this.#routes(parts),
-      phase: (text) => this.#phase(text),
+      phase: (text) => this.#phaseOf('apiserver', text),
     });
     await this.#api.start();
     this.transport = transportAs(this.#api.gate, identities.admin);
@@ -342,6 +360,7 @@ class RunningCluster implements Cluster {
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
+        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs) }),
       },
       this.#tasks.signal,
     );
@@ -359,6 +378,24 @@ class RunningCluster implements Cluster {
         ['proxy', this.nodes.proxies],
       ]),
     );
+  }
+
+  /** After the boot, which does not wait for them. */
+  #showSystemPods(): void {
+    const { podCidr = '10.244.0.0/16', controllers = ['*'], flags = {} } = this.#options;
+    const [serviceCidr] = this.#api.serviceCidrs;
+    const pods = new SystemPods({
+      nodes: this.nodes,
+      components: () => this.components.list(),
+      client: this.client,
+      log: this.#log,
+      facts: { podCidr, serviceCidr: serviceCidr!, clusterDns: addressIn(serviceCidr!, 10n), controllers },
+      flags,
+    });
+    if (this.nodes.names.length === 0) return;
+    this.components.onChange = () => pods.refresh();
+    pods.refresh();
+    this.#run('system addons', (signal) => pods.ensureAddons(signal));
   }
 
   /** A process that starts again draws from another stream than the one before it. */
@@ -382,7 +419,7 @@ class RunningCluster implements Cluster {
       {
         clock: this.clock,
         prng: prng.fork('controllers'),
-        log: this.#log.child('controllers'),
+        log: this.#logOf('controller-manager'),
         informers,
         clientFor,
         rootClient: clientAs(identities.controllerManager),
@@ -400,7 +437,7 @@ class RunningCluster implements Cluster {
       { controllers },
     );
     const names = running.names.map((name) => name.replace(/-controller$/, ''));
-    this.#phase(`controllers: ${names.join(', ')}`);
+    this.#phaseOf('controller-manager', `controllers: ${names.join(', ')}`);
     return [
       { name: 'controller informers', run: (signal) => informers.run(signal) },
       { name: 'controllers', run: (signal) => running.run(signal) },
@@ -415,7 +452,7 @@ class RunningCluster implements Cluster {
       userAgent: identities.scheduler.agent,
     });
     const prng = own.fork('scheduler');
-    const log = this.#log.child('scheduler');
+    const log = this.#logOf('scheduler');
     const broadcaster = new EventBroadcaster({ client, clock: this.clock, prng: prng.fork('events'), log });
     const scheduler = new Scheduler({
       client,
@@ -427,7 +464,7 @@ class RunningCluster implements Cluster {
       decisions: this.decisions,
     });
     this.scheduler = scheduler;
-    this.#phase(`scheduler: ${scheduler.profile.plugins.length} plugins`);
+    this.#phaseOf('scheduler', `scheduler: ${scheduler.profile.plugins.length} plugins`);
     return [
       { name: 'scheduler informers', run: (signal) => informers.run(signal) },
       { name: 'scheduler events', run: (signal) => broadcaster.run(signal) },

@@ -19,9 +19,11 @@ import {
   decodeBytes,
   encodeText,
   type Kubelet,
+  type KubeletPod,
   kubeletHttp,
   MemoryFabric,
   type Peer,
+  type Program,
 } from '../kubelet/index.ts';
 import type { IpFamily } from '../net/index.ts';
 import { apiForPods } from './api-for-pods.ts';
@@ -63,6 +65,8 @@ export interface NodeFleetOptions {
   /** What the API server advertises: where pods reach it. Default: the control plane's primary address. */
   readonly apiAddress?: string;
   readonly instantContainers?: boolean;
+  /** Programs that containers may run besides those of the simulation. */
+  readonly programs?: Readonly<Record<string, Program>>;
 }
 
 /** A machine as `klab node ls` shows it. */
@@ -224,6 +228,11 @@ export class NodeFleet implements NodeDialer {
     });
   }
 
+  /** The manifests of a node's own pods. Nothing for a node that is not there. */
+  setStaticPods(node: string, pods: readonly KubeletPod[]): void {
+    this.#members.get(node)?.machine.setStaticPods(pods);
+  }
+
   /** For Components. */
   get kubelets(): NodeParts {
     const fleet = this;
@@ -284,6 +293,7 @@ export class NodeFleet implements NodeDialer {
         services: { list: (namespace) => services.lister.list(namespace), hasSynced: () => services.hasSynced },
         clusterDns: this.#options.clusterDns,
         instantContainers: this.#options.instantContainers ?? false,
+        programs: this.#options.programs ?? {},
         onFailure,
       },
       withFamilies(config, this.#families),

@@ -51,6 +51,11 @@ export interface ClusterOptions {
   readonly podCidr?: string;
   /** Default `10.96.0.0/16`. */
   readonly serviceCidr?: string;
+  /**
+   * kube-system shows the control plane's pods, kube-proxy and CoreDNS, as on a cluster of kubeadm. Default false: a
+   * library's user gets the nodes for himself. `klab up` asks for it.
+   */
+  readonly systemPods?: boolean;
   /** Simulated delays of image pulls and container starts are skipped. Default false. */
   readonly instantContainers?: boolean;
   /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */

@@ -82,6 +82,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       api: { port: settings.apiPort, explicit: request.explicitApiPort ?? false, preferred: 6443 },
       etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: 2379 },
       control: true,
+      systemPods: true,
       log,
       onPhase: phase,
       signal: options.signal,

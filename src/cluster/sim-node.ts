@@ -6,8 +6,10 @@ import { KubeClient } from '../client/index.ts';
 import {
   type Disks,
   Kubelet,
+  type KubeletPod,
   type MemoryFabric,
   type NodeConfig,
+  type Program,
   type ServiceLister,
   SimRuntime,
 } from '../kubelet/index.ts';
@@ -23,6 +25,7 @@ export interface SimNodeDeps {
   readonly services: ServiceLister;
   readonly clusterDns: string;
   readonly instantContainers: boolean;
+  readonly programs: Readonly<Record<string, Program>>;
   /** The kubelet ended by a mistake of klab's own. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -35,21 +38,28 @@ export class SimNode {
   #kubelet: Kubelet | undefined;
   #group: TaskGroup | undefined;
   #kubeletStarts = 0;
+  #staticPods: readonly KubeletPod[] = [];
 
   constructor(deps: SimNodeDeps, config: NodeConfig, signal: AbortSignal) {
-    const { clock, prng, log, fabric, instantContainers } = deps;
+    const { clock, prng, log, fabric, instantContainers, programs } = deps;
     this.#deps = deps;
     this.config = config;
     this.#signal = signal;
     this.#runtime = new SimRuntime(
       { clock, prng: prng.fork('runtime'), log, fabric },
-      { node: config.name, ...(instantContainers && { instant: true }) },
+      { node: config.name, nodeIP: config.ip, programs, ...(instantContainers && { instant: true }) },
     );
   }
 
   /** Undefined while it is not running. */
   get kubelet(): Kubelet | undefined {
     return this.#kubelet;
+  }
+
+  /** Pods that the machine has by itself, whichever kubelet runs it. */
+  setStaticPods(pods: readonly KubeletPod[]): void {
+    this.#staticPods = pods;
+    this.#kubelet?.setStaticPods(pods);
   }
 
   /** `boots`: how often the machine was started; from the second time on it has another boot id. */
@@ -71,6 +81,7 @@ export class SimNode {
         runtime: this.#runtime,
         disks,
         services,
+        staticPods: this.#staticPods,
       },
       boots === 1 ? config : { ...config, bootID: prng.fork(`boot/${boots}`).uuid() },
       { clusterDNS: [clusterDns] },

@@ -10,6 +10,7 @@ export { kubeletHttp } from './http.ts';
 export { Kubelet } from './kubelet.ts';
 export { defaultCapacity } from './node-object.ts';
 export { podLimits, podQOS, podRequests } from './pod-resources.ts';
+export type { Pod as KubeletPod } from './pod-types.ts';
 export { decodeBytes, encodeText } from './runtime/sim/bytes.ts';
 export {
   ConnectError,
@@ -27,6 +28,7 @@ export {
   type SimRuntimeOptions,
   type TcpSession,
 } from './runtime/sim/index.ts';
+export type { Program } from './runtime/sim/shell/commands/lines.ts';
 export {
   type ContainerEvent,
   type ContainerRuntime,

@@ -24,6 +24,7 @@ import { ProbeManager } from './prober.ts';
 import type { ContainerRuntime, ContainerStats, ExecResult, ExecStreams } from './runtime/types.ts';
 import { sandboxConfig } from './sandbox-config.ts';
 import { serviceEnvironment } from './service-env.ts';
+import { isMirrorPod, StaticPods } from './static-pods.ts';
 import { StatusManager } from './status-manager.ts';
 import { type EventSink, hostIps, type KubeletDeps, type KubeletOptions, type NodeConfig } from './types.ts';
 
@@ -59,6 +60,8 @@ export class Kubelet implements Runnable {
   #podRuntime!: PodRuntime;
   #volumes!: PodVolumes;
   #agent: NodeAgent | undefined;
+  #static: StaticPods | undefined;
+  #staticPods: readonly Pod[];
   #runtimeName = 'sim';
   #group: TaskGroup | undefined;
 
@@ -72,6 +75,7 @@ export class Kubelet implements Runnable {
     this.#log = log;
     this.#runtime = runtime;
     this.#api = new NodeApi(client);
+    this.#staticPods = deps.staticPods ?? [];
     if (deps.events) this.#events = deps.events;
     else {
       this.#broadcaster = new EventBroadcaster({ client, clock, prng: prng.fork('events'), log });
@@ -129,8 +133,10 @@ export class Kubelet implements Runnable {
       this.#pods.addHandler({
         onAdd: (pod) => this.#onPod(pod as Pod),
         onUpdate: (_, pod) => this.#onPod(pod as Pod),
-        onDelete: (pod) => this.#onPodGone(pod as Pod),
+        onDelete: (pod) => (isMirrorPod(pod as Pod) ? this.#static?.gone(pod as Pod) : this.#onPodGone(pod as Pod)),
       });
+      this.#static = this.#newStaticPods(group);
+      this.#static.set(this.#staticPods);
       group.add(this.#pods);
       group.spawn('orphans', (inner) => this.#removeOrphans(inner));
       await group.wait();
@@ -153,12 +159,13 @@ export class Kubelet implements Runnable {
     options: ContainerLogOptions,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
-    const known = this.#workers.get(pod.uid);
+    const uid = this.#localUid(pod.uid);
+    const known = this.#workers.get(uid);
     return containerLogs(
       { clock: this.#clock, runtime: this.#runtime },
       pod.name,
       known?.pod,
-      this.#statuses.get(pod.uid) ?? known?.pod.status,
+      this.#statuses.get(uid) ?? known?.pod.status,
       options,
       signal,
     );
@@ -166,7 +173,7 @@ export class Kubelet implements Runnable {
 
   /** For `pods/exec` and hooks outside: runs a command and collects its output. Throws StatusError. */
   execSync(podUid: string, container: string, command: readonly string[], timeoutSeconds = 0): Promise<ExecResult> {
-    const id = findRunningContainer(this.#statuses.get(podUid), container);
+    const id = findRunningContainer(this.#statuses.get(this.#localUid(podUid)), container);
     return this.#runtime.execSync(id, command, timeoutSeconds);
   }
 
@@ -178,7 +185,7 @@ export class Kubelet implements Runnable {
     streams: ExecStreams,
     signal: AbortSignal,
   ): Promise<number> {
-    const id = findRunningContainer(this.#statuses.get(podUid), container);
+    const id = findRunningContainer(this.#statuses.get(this.#localUid(podUid)), container);
     return this.#runtime.exec(id, command, streams, signal);
   }
 
@@ -189,12 +196,12 @@ export class Kubelet implements Runnable {
 
   /** Runtime id of a running container. Throws StatusError `container not found ("name")`. */
   runningContainer(podUid: string, container: string): string {
-    return findRunningContainer(this.#statuses.get(podUid), container);
+    return findRunningContainer(this.#statuses.get(this.#localUid(podUid)), container);
   }
 
   /** Id of the pod's ready sandbox. Throws StatusError. */
   async readySandbox(pod: { readonly name: string; readonly uid: string }): Promise<string> {
-    const sandbox = (await this.#runtime.podSandboxes(pod.uid)).find(({ state }) => state === 'ready');
+    const sandbox = (await this.#runtime.podSandboxes(this.#localUid(pod.uid))).find(({ state }) => state === 'ready');
     if (!sandbox) throw newNotFound({ group: '', resource: 'pods' }, pod.name);
     return sandbox.id;
   }
@@ -202,6 +209,35 @@ export class Kubelet implements Runnable {
   /** One connection to a port of the pod, served to its end. Throws RuntimeError. */
   portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void> {
     return this.#runtime.portForward(sandboxId, port, connection, signal);
+  }
+
+  /** The manifests of the node's own pods, from now on. Upstream: --pod-manifest-path. */
+  setStaticPods(manifests: readonly Pod[]): void {
+    this.#staticPods = manifests;
+    this.#static?.set(manifests);
+  }
+
+  #localUid(uid: string): string {
+    return this.#static?.localUid(uid) ?? uid;
+  }
+
+  #newStaticPods(group: TaskGroup): StaticPods {
+    return new StaticPods({
+      api: this.#api,
+      clock: this.#clock,
+      log: this.#log,
+      nodeName: this.config.name,
+      node: () => this.#agent?.node,
+      signal: group.signal,
+      start: (pod) => {
+        if (this.#workers.has(pod.metadata.uid!)) return false;
+        this.#startWorker(pod);
+        return true;
+      },
+      stop: (pod) => this.#onPodGone(pod),
+      mirrored: (uid) => this.#statuses.reconcile(uid),
+      track: (task) => group.spawn('mirror-pod', () => task),
+    });
   }
 
   /** Pods bound to this node, with the status the agent last saw. */
@@ -213,7 +249,7 @@ export class Kubelet implements Runnable {
   }
 
   podStats(podUid: string): Promise<readonly ContainerStats[]> {
-    return this.#runtime.podStats(podUid);
+    return this.#runtime.podStats(this.#localUid(podUid));
   }
 
   #build(): void {
@@ -266,6 +302,10 @@ export class Kubelet implements Runnable {
     const agent = this.#agent!;
     if (this.#options.registerNode) await withCause({ timer: 'node-registration' }, () => agent.register(signal));
     const group = new TaskGroup(signal);
+    group.spawn('static-pods', async (inner) => {
+      await this.#pods.waitForSync(inner);
+      this.#static?.open();
+    });
     group.spawn('node-status', (inner) => withCause({ timer: 'node-status' }, () => agent.runStatus(inner)));
     group.spawn('node-lease', (inner) => withCause({ timer: 'node-lease' }, () => agent.runLease(inner)));
     await group.wait();
@@ -274,11 +314,16 @@ export class Kubelet implements Runnable {
   #onPod(pod: Pod): void {
     const uid = pod.metadata.uid!;
     const worker = this.#workers.get(uid);
-    if (worker) {
+    if (isMirrorPod(pod)) this.#static?.seen(pod);
+    else if (!worker) this.#startWorker(pod);
+    else {
       worker.update(pod);
       this.#statuses.reconcile(uid);
-      return;
     }
+  }
+
+  #startWorker(pod: Pod): void {
+    const uid = pod.metadata.uid!;
     // Finished before we knew it (a restart): nothing to run, but a deletion may wait for us.
     const created = new PodWorker(
       pod,
@@ -360,7 +405,10 @@ export class Kubelet implements Runnable {
     const gone = this.#gone.has(uid);
     // A finished pod keeps its containers for their logs; a deleted one leaves nothing behind.
     if (gone || worker?.pod.metadata.deletionTimestamp) {
-      this.#group?.spawn('pod-cleanup', () => this.#removeFromRuntime(uid));
+      this.#group?.spawn('pod-cleanup', async () => {
+        await this.#removeFromRuntime(uid);
+        this.#static?.forgotten(uid);
+      });
     }
     if (gone) this.#forget(uid);
   }
@@ -389,6 +437,7 @@ export class Kubelet implements Runnable {
 
   #latest(uid: string): Pod | undefined {
     if (this.#gone.has(uid)) return undefined;
+    if (this.#static?.has(uid)) return this.#static.mirrorOf(uid);
     return this.#workers.get(uid)?.pod;
   }
 

@@ -173,7 +173,8 @@ export class StatusManager {
       if (!pod) return;
       const patch = this.#patchFor(pod, entry);
       if (patch) {
-        const body = { metadata: { uid }, status: patch };
+        // A static pod's status goes to its mirror, which has a uid of its own.
+        const body = { metadata: { uid: pod.metadata.uid }, status: patch };
         pod = await withCause(podCause(pod), () => api.patchPodStatus(entry.namespace, entry.name, body, signal));
         entry.answered = pod;
       }

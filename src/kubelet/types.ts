@@ -1,6 +1,7 @@
 /** What a node agent is made of: its dependencies, its node, its options. */
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import type { KubeClient } from '../client/index.ts';
+import type { Pod } from './pod-types.ts';
 import type { ContainerRuntime, MountedVolume } from './runtime/types.ts';
 
 /** The node as its owner describes it. Quantities as Kubernetes writes them. */
@@ -48,6 +49,8 @@ export interface KubeletDeps {
   readonly events?: EventSink;
   /** Services of a namespace, for environment variables; shared by a process's kubelets. Absent: listed on demand. */
   readonly services?: ServiceLister;
+  /** Manifests of the node's own pods, with every default filled in; see Kubelet.setStaticPods. Default none. */
+  readonly staticPods?: readonly Pod[];
   /** What persistent volumes hold, by their uid; shared by the nodes of a cluster. Default: this node's own. */
   readonly disks?: Disks;
 }

@@ -20,6 +20,34 @@ const states = async () =>
     ]),
   );
 
+describe('kube-system', () => {
+  it('reads as on a cluster of kubeadm', async () => {
+    await advance('1m');
+    const rows = (await lab.kubectl('-n', 'kube-system', 'get', 'pods', '--no-headers')).trim().split('\n');
+    const shown = rows.map((row) => row.split(/ +/)).map(([name, ready, status]) => `${name} ${ready} ${status}`);
+    for (const pattern of [
+      /^coredns-\w+-\w+ 1\/1 Running$/,
+      /^etcd-node-1 1\/1 Running$/,
+      /^kube-apiserver-node-1 1\/1 Running$/,
+      /^kube-controller-manager-node-1 1\/1 Running$/,
+      /^kube-proxy-\w+ 1\/1 Running$/,
+      /^kube-scheduler-node-1 1\/1 Running$/,
+    ]) {
+      expect(
+        shown.some((row) => pattern.test(row)),
+        `${pattern} in\n${shown.join('\n')}`,
+      ).toBe(true);
+    }
+    expect(shown).toHaveLength(9);
+    expect(await lab.kubectl('-n', 'kube-system', 'logs', 'kube-apiserver-node-1')).toContain(
+      '"bootstrap objects are in place"',
+    );
+    await lab.kubectl('-n', 'kube-system', 'delete', 'pod', 'kube-scheduler-node-1', '--wait=false');
+    await advance('2s');
+    expect((await lab.json('-n', 'kube-system', 'get', 'pod', 'kube-scheduler-node-1')).status.phase).toBe('Running');
+  });
+});
+
 describe('nodes', () => {
   it('lie in three zones, over which a Deployment is spread', async () => {
     const zones = await lab.kubectl(

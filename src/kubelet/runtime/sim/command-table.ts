@@ -40,17 +40,19 @@ const owners: Readonly<Record<string, string>> = {
 
 const clients = new Set(['curl', 'redis-cli', 'pg_isready', 'mysqladmin', 'grpc_health_probe']);
 
-export function makeCommandTable(): CommandTable {
+/** `programs`: more of them, by name; what the machine's owner brings. */
+export function makeCommandTable(programs: Readonly<Record<string, Program>> = {}): CommandTable {
   const table: CommandTable = {
-    find: (word, process) => find(word, process, commands),
+    find: (word, process) => find(word, process, commands, own),
     unknown: (word, process) => unknownWord(word, process),
   };
+  const own = { ...servers, ...programs };
   const commands: Record<string, Program> = {
     ...fileCommands,
     ...miscCommands,
     ...netCommands,
     ...textCommands,
-    ...servers,
+    ...own,
     stress,
     'stress-ng': stress,
     tar,
@@ -59,14 +61,19 @@ export function makeCommandTable(): CommandTable {
   return table;
 }
 
-function find(word: string, process: Process, commands: Record<string, Program>): Program | undefined {
+function find(
+  word: string,
+  process: Process,
+  commands: Record<string, Program>,
+  own: Record<string, Program>,
+): Program | undefined {
   const { image, fs } = process.world;
   const base = word.slice(word.lastIndexOf('/') + 1);
   if (word.includes('/')) {
     const file = word.startsWith('/') ? word : `${process.cwd === '/' ? '' : process.cwd}/${word}`;
     // A script that the container wrote or mounted.
     if (fs.stat(file)?.kind === 'file') return async (inner, args) => commands['sh']!(inner, [file, ...args]);
-    if (!/^(\/usr)?(\/local)?\/s?bin\//.test(word) && !(base in servers)) return undefined;
+    if (!/^(\/usr)?(\/local)?\/s?bin\//.test(word) && !(base in own)) return undefined;
   }
   const program = Object.hasOwn(commands, base) ? commands[base] : undefined;
   if (!program) return undefined;

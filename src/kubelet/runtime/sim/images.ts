@@ -45,6 +45,7 @@ const definitions: Readonly<Record<string, ImageDefinition>> = {
   debian: shell('bash', false),
   fedora: shell('/bin/bash', false),
   ubuntu: shell('/bin/bash', false),
+  coredns: { ...base, family: 'general', entrypoint: ['/coredns'], cmd: [] },
   'hello-world': { ...base, family: 'hello-world', entrypoint: [], cmd: ['/hello'], complete: true },
   'kube-webhook-certgen': {
     ...base,

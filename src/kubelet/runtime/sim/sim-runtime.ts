@@ -23,6 +23,8 @@ import {
 import { makeCommandTable } from './command-table.ts';
 import { ConnectError, type NetworkFabric } from './fabric-types.ts';
 import { definitionOf, digestOf, parseImageName, sizeOf } from './images.ts';
+import type { Program } from './shell/commands/lines.ts';
+import type { CommandTable } from './shell/interpreter.ts';
 import { SimContainer, type SimSandbox } from './sim-container.ts';
 import { SimProbes } from './sim-probes.ts';
 
@@ -48,6 +50,10 @@ export interface SimRuntimeOptions {
   readonly pullError?: (image: string) => string | undefined;
   /** The node this runtime serves: where its probes come from. */
   readonly node?: string;
+  /** Its address; probes of 127.0.0.1 reach the pods of the host's network. */
+  readonly nodeIP?: string;
+  /** Programs that containers may run besides klab's own, by name. */
+  readonly programs?: Readonly<Record<string, Program>>;
   /** Pulls, sandboxes and starts take no time. Default false. */
   readonly instant?: boolean;
 }
@@ -65,7 +71,7 @@ export class SimRuntime implements ContainerRuntime {
   readonly #deps: SimRuntimeDeps;
   readonly #options: SimRuntimeOptions;
   readonly #prng: Prng;
-  readonly #table = makeCommandTable();
+  readonly #table: CommandTable;
   readonly #sandboxes = new Map<string, SimSandbox>();
   readonly #containers = new Map<string, SimContainer>();
   readonly #byPod = new Map<string, { readonly sandboxes: SimSandbox[]; readonly containers: SimContainer[] }>();
@@ -77,8 +83,9 @@ export class SimRuntime implements ContainerRuntime {
     this.#deps = deps;
     this.#options = options.instant ? { pullMs: () => 0, sandboxMs: 0, startMs: 0, ...options } : options;
     this.#prng = deps.prng.fork('runtime');
+    this.#table = makeCommandTable(options.programs);
     this.probes = new SimProbes(deps.fabric, {
-      ip: '0.0.0.0',
+      ip: options.nodeIP ?? '0.0.0.0',
       ...(options.node ? { node: options.node } : {}),
     });
     for (const image of options.preloaded ?? []) this.#addImage(image);

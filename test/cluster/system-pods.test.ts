@@ -1,0 +1,137 @@
+/** kube-system as on a cluster of kubeadm: static pods with their mirrors, kube-proxy, CoreDNS. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Cluster } from '../../src/cluster/create-cluster.ts';
+import { quietCluster, until } from './lab.ts';
+
+let cluster: Cluster;
+afterEach(() => cluster.stop());
+
+const systemPods = (): any[] =>
+  cluster.server.reader.list('pods').filter(({ metadata }) => metadata.namespace === 'kube-system');
+const pod = (name: string): any => cluster.server.reader.get('pods', 'kube-system', name);
+const isReady = (each: any) => each.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
+const names = () =>
+  systemPods()
+    .map(({ metadata }) => metadata.name.replace(/-[a-z0-9]{5}$/, '').replace(/-[a-z0-9]{8,10}$/, ''))
+    .sort();
+const client = () => cluster.client.resource('pods').namespace('kube-system');
+
+async function boot(options: Parameters<typeof quietCluster>[0] = {}): Promise<void> {
+  cluster = await quietCluster({ systemPods: true, ...options });
+  const wanted = 6 + cluster.nodes.names.length;
+  await until(cluster, 'kube-system is complete', () => systemPods().filter(isReady).length === wanted);
+}
+
+describe('kube-system', () => {
+  it('shows what kubeadm would have started, all of it Ready', async () => {
+    await boot();
+    expect(names()).toEqual([
+      'coredns',
+      'coredns',
+      'etcd-node-1',
+      'kube-apiserver-node-1',
+      'kube-controller-manager-node-1',
+      'kube-proxy',
+      'kube-proxy',
+      'kube-proxy',
+      'kube-scheduler-node-1',
+    ]);
+    const { metadata, spec, status } = pod('kube-scheduler-node-1');
+    const hash = metadata.annotations['kubernetes.io/config.hash'];
+    expect(metadata.annotations).toMatchObject({
+      'kubernetes.io/config.mirror': hash,
+      'kubernetes.io/config.source': 'file',
+    });
+    expect(hash).toMatch(/^[0-9a-f]{32}$/);
+    expect(metadata.labels).toEqual({ component: 'kube-scheduler', tier: 'control-plane' });
+    const node: any = cluster.server.reader.get('nodes', '', 'node-1');
+    expect(metadata.ownerReferences).toEqual([
+      { apiVersion: 'v1', kind: 'Node', name: 'node-1', uid: node.metadata.uid, controller: true },
+    ]);
+    expect(spec).toMatchObject({
+      hostNetwork: true,
+      nodeName: 'node-1',
+      priority: 2_000_001_000,
+      priorityClassName: 'system-node-critical',
+      tolerations: [{ operator: 'Exists', effect: 'NoExecute' }],
+    });
+    expect(status).toMatchObject({ phase: 'Running', hostIP: node.status.addresses[0].address, qosClass: 'Burstable' });
+    const dns: any = cluster.server.reader.get('services', 'kube-system', 'kube-dns');
+    expect(dns.spec.clusterIP).toBe('10.96.0.10');
+  });
+
+  it('has the log of the component in its pod', async () => {
+    await boot({ nodes: 1 });
+    const read = async (name: string) => {
+      const path = `/api/v1/namespaces/kube-system/pods/${name}/log`;
+      let text = '';
+      for await (const chunk of await cluster.transport.stream({ method: 'GET', path })) text += Buffer.from(chunk);
+      return text;
+    };
+    expect(await read('kube-apiserver-node-1')).toMatch(
+      /^I0101 \d\d:\d\d:\d\d\.\d{6} +1 "bootstrap objects are in place"/m,
+    );
+    expect(await read('kube-controller-manager-node-1')).toContain('deployment, replicaset');
+    expect(await read('kube-scheduler-node-1')).toMatch(/plugins/);
+    expect(await read('etcd-node-1')).toContain('member(s) on memory');
+  });
+
+  it('a mirror pod that is deleted is made anew; the container never notices', async () => {
+    await boot({ nodes: 1 });
+    const before = pod('etcd-node-1');
+    await client().delete('etcd-node-1');
+    const again = () => pod('etcd-node-1') && pod('etcd-node-1').metadata.uid !== before.metadata.uid;
+    await until(cluster, 'there is another one', () => again() && isReady(pod('etcd-node-1')), 5_000);
+    const [was] = before.status.containerStatuses;
+    expect(pod('etcd-node-1').status.containerStatuses[0]).toMatchObject({
+      containerID: was.containerID,
+      restartCount: 0,
+      state: was.state,
+    });
+  });
+
+  it('a pod goes with its component and comes with it', async () => {
+    await boot({ nodes: 1 });
+    await cluster.components.stop('scheduler');
+    await until(cluster, 'it is gone', () => pod('kube-scheduler-node-1') === undefined, 60_000);
+    await cluster.components.start('scheduler');
+    await until(cluster, 'it is there', () => isReady(pod('kube-scheduler-node-1') ?? { status: {} }), 60_000);
+    // The API server's own: its image in the API can only follow when there is an API.
+    const [before] = pod('kube-apiserver-node-1').status.containerStatuses;
+    await cluster.components.stop('apiserver');
+    await cluster.clock.advance(120_000);
+    await cluster.components.start('apiserver');
+    await until(
+      cluster,
+      'it runs anew',
+      () =>
+        isReady(pod('kube-apiserver-node-1') ?? { status: {} }) &&
+        pod('kube-apiserver-node-1').status.containerStatuses[0].containerID !== before.containerID,
+    );
+    expect(systemPods().filter(({ metadata }) => metadata.name.startsWith('kube-apiserver'))).toHaveLength(1);
+  });
+
+  it('survives the node: not evicted while it is away, and back with it', async () => {
+    await boot();
+    const uid = pod('etcd-node-1').metadata.uid;
+    await cluster.nodes.stop('node-1');
+    await cluster.clock.advance(500_000);
+    expect(pod('etcd-node-1').metadata).toMatchObject({ uid });
+    expect(pod('etcd-node-1').metadata.deletionTimestamp).toBeUndefined();
+    expect(isReady(pod('etcd-node-1'))).toBe(false);
+    await cluster.nodes.start('node-1');
+    await until(cluster, 'Ready again', () => isReady(pod('etcd-node-1')));
+    expect(pod('etcd-node-1').status.containerStatuses[0].restartCount).toBe(1);
+  });
+
+  it('is empty without nodes, and leaves out what the cluster was made without', async () => {
+    cluster = await quietCluster({ systemPods: true, nodes: 0 });
+    await cluster.clock.advance(60_000);
+    expect(systemPods()).toEqual([]);
+    await cluster.stop();
+    cluster = await quietCluster({ systemPods: true, nodes: 1, scheduler: false });
+    await cluster.clock.advance(60_000);
+    expect(names()).not.toContain('kube-scheduler-node-1');
+    expect(names()).toContain('kube-controller-manager-node-1');
+  });
+});
