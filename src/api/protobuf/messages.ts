@@ -20,6 +20,7 @@ import { extensionMessages } from './tables/extension.ts';
 import { metaMessages } from './tables/meta.ts';
 import { networkingMessages } from './tables/networking.ts';
 import { nodesMessages } from './tables/nodes.ts';
+import { optionalMessages } from './tables/optional.ts';
 import { workloadsMessages } from './tables/workloads.ts';
 
 export type ProtobufScalar = 'string' | 'bool' | 'int32' | 'int64' | 'double' | 'bytes';
@@ -78,6 +79,7 @@ function lines(): Map<string, string> {
     accessMessages,
     nodesMessages,
     extensionMessages,
+    optionalMessages,
   ];
   for (const text of texts) {
     let group = '';
@@ -153,7 +155,9 @@ const tableGroups: ReadonlyMap<string, string> = new Map([
     'resource',
     'scheduling',
     'storage',
+    'storagemigration',
   ].map((group) => [`${group}.k8s.io`, group] as const),
+  ['internal.apiserver.k8s.io', 'apiserverinternal'],
   ['rbac.authorization.k8s.io', 'rbac'],
   ['flowcontrol.apiserver.k8s.io', 'flowcontrol'],
 ]);

@@ -7,6 +7,7 @@ DeleteOptions gracePeriodSeconds:*int64 preconditions:*Preconditions orphanDepen
    dryRun:[]string ignoreStoreReadErrorWithClusterBreakingPotential:*bool
 FieldSelectorRequirement key! operator! values:[]string
 GetOptions resourceVersion
+GroupResource group! resource!
 LabelSelector matchLabels:{}string matchExpressions:[]LabelSelectorRequirement
 LabelSelectorRequirement key! operator! values:[]string
 ListMeta selfLink resourceVersion continue remainingItemCount:*int64 shardInfo:*ShardInfo
