@@ -58,7 +58,7 @@ describe('create', () => {
       'clusterrolebinding.rbac.authorization.k8s.io/metrics-% created',
     ],
     ['quota q --hard=services=10 --scopes=BestEffort', 'is invalid'],
-    ['quota q --hard=pods=100,requests.cpu=50', 'resourcequota/q created'],
+    ['quota q --hard=pods=100,services=50', 'resourcequota/q created'],
     ['poddisruptionbudget b --selector=app=web --min-available=50%%', 'poddisruptionbudget.policy/b created'],
     ['priorityclass high-% --value=1000 --description=important', 'priorityclass.scheduling.k8s.io/high-% created'],
     ['namespace other-%', 'namespace/other-% created'],
