@@ -57,6 +57,7 @@ export class FakeApi {
   /** Requests served, newest last. */
   readonly requests: ApiRequest[] = [];
   readonly #interceptors = new Set<Interceptor>();
+  readonly #observers: ((event: WatchEvent, old: Readonly<KubeObject> | undefined) => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -87,6 +88,11 @@ export class FakeApi {
   intercept(interceptor: Interceptor): () => void {
     this.#interceptors.add(interceptor);
     return () => this.#interceptors.delete(interceptor);
+  }
+
+  /** Called after every change, with the object as it was before. */
+  observe(observer: (event: WatchEvent, old: Readonly<KubeObject> | undefined) => void): void {
+    this.#observers.push(observer);
   }
 
   /** Forgets history: watches from before answer 410. */
@@ -356,6 +362,7 @@ export class FakeApi {
   #notify(target: Target, event: WatchEvent, old: Readonly<KubeObject> | undefined): void {
     this.#history.push({ revision: this.#revision, key: this.#key(target), event, old: old as KubeObject });
     for (const watcher of this.#watchers) deliver(watcher, target.definition, event, old);
+    for (const observer of this.#observers) observer(event, old);
   }
 
   async #watch(request: ApiRequest): Promise<AsyncIterable<WatchEvent<KubeObject | Status>>> {

@@ -38,6 +38,9 @@ export async function reconcileOldReplicaSets(
 ): Promise<boolean> {
   let olds = active(old).sort(byCreation);
   if (olds.length === 0) return false;
+  // A set whose controller has not seen its new size yet counts pods that it is about to lose. Upstream counts them too,
+  // and takes too many when a deployment is rolled while it is scaled down or rolled back; here the next status wakes us.
+  if ([...olds, newReplicaSet].some(isBehind)) return false;
   const minAvailable = replicasOf(deployment) - maxUnavailable(deployment);
   const newUnavailable = replicasOf(newReplicaSet) - (newReplicaSet.status?.availableReplicas ?? 0);
   const maxScaledDown = desiredCount(all) - minAvailable - newUnavailable;
@@ -65,4 +68,8 @@ export async function reconcileOldReplicaSets(
     scaledDown += count;
   }
   return cleanedUp + scaledDown > 0;
+}
+
+function isBehind({ metadata, status }: ReadReplicaSet): boolean {
+  return (status?.observedGeneration ?? 0) < (metadata.generation ?? 0);
 }
