@@ -4,7 +4,8 @@
  */
 import type { Schema } from '../../apimachinery/index.ts';
 import type { ResourceDefinition } from '../definition.ts';
-import type { BuiltinSchema } from '../schema/builtin.ts';
+import type { BuiltinSchema, DocsSet } from '../schema/builtin.ts';
+import { customListSchema, customObjectSchema, type MetaTexts } from './custom.ts';
 import {
   type OpenApiRoute,
   otherPathItems,
@@ -39,11 +40,6 @@ function customName(row: ResourceDefinition, kind: string): string {
   return [...row.group.split('.').reverse(), row.version, kind].join('.');
 }
 
-const typeMeta: Readonly<Record<string, Schema>> = {
-  apiVersion: { type: 'string' },
-  kind: { type: 'string' },
-};
-
 function rowSchemas(row: ResourceDefinition): RowSchemas {
   if (typeof row.schema !== 'string') {
     return { object: customName(row, row.kind), list: customName(row, row.listKind) };
@@ -53,27 +49,17 @@ function rowSchemas(row: ResourceDefinition): RowSchemas {
 }
 
 /** Schemas of custom resources by definition name: the object and its list. */
-function customSchemas(rows: readonly ResourceDefinition[]): Map<string, Schema> {
+function customSchemas(rows: readonly ResourceDefinition[], dialect: Dialect, docs: DocsSet): Map<string, Schema> {
   const result = new Map<string, Schema>();
-  for (const row of rows) {
-    if (typeof row.schema === 'string') continue;
-    const { object, list } = rowSchemas(row);
-    const { properties, ...rest } = row.schema;
-    result.set(object, {
-      type: 'object',
-      ...rest,
-      properties: { ...properties, ...typeMeta, metadata: { ref: `${metaPrefix}ObjectMeta` } },
-    });
-    result.set(list, {
-      type: 'object',
-      description: `${row.listKind} is a list of ${row.kind}`,
-      required: ['items'],
-      properties: {
-        ...typeMeta,
-        items: { type: 'array', items: { ref: object } },
-        metadata: { ref: `${metaPrefix}ListMeta` },
-      },
-    });
+  const custom = rows.filter((row) => typeof row.schema !== 'string');
+  if (custom.length === 0) return result;
+  const object = docs.get('io.k8s.api.core.v1.ConfigMap')?.properties;
+  const listMetadata = docs.get('io.k8s.api.core.v1.ConfigMapList')?.properties['metadata'];
+  const texts: MetaTexts = { ...object, ...(listMetadata === undefined ? {} : { listMetadata }) };
+  for (const row of custom) {
+    const names = rowSchemas(row);
+    result.set(names.object, customObjectSchema(row.schema as Schema, dialect, texts));
+    result.set(names.list, customListSchema(row, names.object, texts));
   }
   return result;
 }
@@ -96,6 +82,11 @@ export class OpenApiDocumentBuilder {
     return otherPathsOf(rows, this.#input.routes?.() ?? []);
   }
 
+  /** What the document of a group version is made of: equal lists, equal documents. Empty for other paths. */
+  v3Rows(path: string): readonly ResourceDefinition[] {
+    return [...this.#input.definitions()].filter((row) => rootPath(row) === `/${path}`);
+  }
+
   /** The document of one group version; undefined when nothing is served there. */
   v3(path: string): object | undefined {
     return finish(this.v3Steps(path));
@@ -108,7 +99,7 @@ export class OpenApiDocumentBuilder {
   /** Like `v3`, in steps of about a resource each: whoever drives it may let others run in between. */
   *v3Steps(path: string): Generator<undefined, object | undefined, undefined> {
     const served = [...this.#input.definitions()];
-    const rows = served.filter((row) => rootPath(row) === `/${path}`);
+    const rows = this.v3Rows(path);
     if (rows.length === 0) return this.#otherDocument(served, path);
     return {
       openapi: '3.0.0',
@@ -192,7 +183,7 @@ export class OpenApiDocumentBuilder {
 
   *#definitions(rows: readonly ResourceDefinition[], dialect: Dialect): Generator<undefined, Json, undefined> {
     const { schemas } = this.#input;
-    const custom = customSchemas(rows);
+    const custom = customSchemas(rows, dialect, schemas.docs);
     const find = (name: string): Schema | undefined => custom.get(name) ?? this.#find(name);
     const names = new Set<string>([...metaKinds, ...everywhere, 'Patch'].map((kind) => metaPrefix + kind));
     if (dialect === 'v2') names.add(versionInfo);

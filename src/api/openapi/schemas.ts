@@ -16,6 +16,7 @@ const prefixes: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: 
 
 /** Keywords that mean the same in our form and in OpenAPI. */
 const plainKeywords = [
+  'title',
   'type',
   'format',
   'required',

@@ -13,6 +13,8 @@ type Steps<T> = Generator<undefined, T, undefined>;
 export interface OpenApiDocuments {
   v2Steps(): Steps<object>;
   v3Steps(path: string): Steps<object | undefined>;
+  /** What the document of a path is made of: it is kept while this stays the same. Absent or empty: until anything changes. */
+  v3Rows?(path: string): readonly object[];
   /** Paths that `v3Steps` knows. */
   v3Paths(): readonly string[];
 }
@@ -24,10 +26,15 @@ interface Document {
 
 type Encoding = 'json' | 'protobuf';
 
+interface KeptDocument {
+  readonly rows: readonly object[] | undefined;
+  readonly document: Promise<Document | undefined>;
+}
+
 /** All that was made of the resources as they were served at one moment. */
 class Edition {
   readonly v2: Partial<Record<Encoding, Promise<Document>>> = {};
-  readonly v3 = new Map<string, Promise<Document | undefined>>();
+  readonly v3 = new Map<string, KeptDocument>();
 }
 
 const yearSeconds = 365 * 24 * 3600;
@@ -66,9 +73,18 @@ export class OpenApi {
   #current(): Edition {
     if (this.#served.version !== this.#version) {
       this.#version = this.#served.version;
+      const before = this.#edition;
       this.#edition = new Edition();
+      // A custom resource changes the documents of its own group alone.
+      for (const [path, kept] of before.v3) if (this.#isCurrent(path, kept)) this.#edition.v3.set(path, kept);
     }
     return this.#edition;
+  }
+
+  #isCurrent(path: string, { rows: before }: KeptDocument): boolean {
+    const rows = this.#documents.v3Rows?.(path);
+    if (!rows || !before || rows.length === 0 || rows.length !== before.length) return false;
+    return rows.every((row, i) => row === before[i]);
   }
 
   async #serveV2(context: RequestContext): Promise<ServerResponse> {
@@ -114,12 +130,13 @@ export class OpenApi {
 
   #v3Of({ v3 }: Edition, path: string): Promise<Document | undefined> {
     if (!this.#documents.v3Paths().includes(path)) return Promise.resolve(undefined);
-    let document = v3.get(path);
-    if (!document) {
-      document = kept(this.#makeV3(path), () => v3.delete(path));
-      v3.set(path, document);
+    let made = v3.get(path);
+    if (!made) {
+      const rows = this.#documents.v3Rows?.(path);
+      made = { rows, document: kept(this.#makeV3(path), () => v3.delete(path)) };
+      v3.set(path, made);
     }
-    return document;
+    return made.document;
   }
 
   async #makeV3(path: string): Promise<Document | undefined> {

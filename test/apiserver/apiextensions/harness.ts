@@ -56,6 +56,13 @@ export class Lab {
     return (await this.client.request(request)).body;
   }
 
+  /** Bytes of an answer that is no object. */
+  async text(path: string): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await this.client.stream({ method: 'GET', path })) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
   get(path: string, query: Record<string, string> = {}): Promise<any> {
     return this.send({ method: 'GET', path, query });
   }
