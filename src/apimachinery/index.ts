@@ -219,6 +219,7 @@ export {
   type DecodeTypedOptions,
   decodeTyped,
 } from './schema-decode.ts';
+export { isKnownFormat } from './schema-formats.ts';
 export {
   applySchemaDefaults,
   type PruneOptions,

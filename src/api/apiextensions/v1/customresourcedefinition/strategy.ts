@@ -5,7 +5,12 @@ import { setIfAbsent, setIfZero } from '../../../defaulting.ts';
 import type { Strategy } from '../../../definition.ts';
 import { rules } from '../../../place.ts';
 import type { CustomResourceDefinition } from '../../../types.ts';
-import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validation.ts';
+import {
+  definitionWarnings,
+  validateDefinition,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from './validation.ts';
 
 function applyDefaults(object: KubeObject): void {
   setIfAbsent(object, 'spec', {});
@@ -54,6 +59,7 @@ function beginDeletion(object: KubeObject, { now }: { readonly now: number }): v
 export const customResourceDefinitionStrategy: Strategy = {
   allowUnconditionalUpdate: false,
   beginDeletion,
+  warnings: definitionWarnings,
   generation: 'spec',
   applyDefaults,
   prepareForCreate: keepStoredVersion,

@@ -14,6 +14,7 @@ import {
 import { validateVersionList } from '../../../admissionregistration/v1/validation-match.ts';
 import { Place } from '../../../place.ts';
 import { validateWebhookClient } from '../../../webhook-client.ts';
+import { unrecognizedFormats, validateDefaults } from './validation-defaults.ts';
 import { validateSchemaKeywords, validateStructural } from './validation-schema.ts';
 
 type Fields = Readonly<Record<string, any>>;
@@ -162,6 +163,7 @@ function validateSchema(schema: Place, hasStatus: boolean): void {
   if (value.nullable === true) schema.child('nullable').forbidden('nullable cannot be true at the root');
   const before = schema.errors.length;
   validateStructural(schema);
+  if (schema.errors.length === before) validateDefaults(schema);
   validateSchemaKeywords(schema, { isRoot: true });
   // Rules of a schema that is not sound cannot be typed.
   if (schema.errors.length === before) checkSchemaRules(value, schema.path, schema.errors);
@@ -328,6 +330,18 @@ export function validateDefinitionUpdate(object: Place, old: Fields): void {
   validateNames(object.child('status', 'acceptedNames'));
   validateStoredVersions(object);
   validateApproval(object, old);
+}
+
+/** A format nobody checks is told of when it comes. */
+export function definitionWarnings(object: Readonly<KubeObject>, old?: Readonly<KubeObject>): string[] {
+  const formats = (of: Readonly<KubeObject> | undefined): string[] =>
+    (of?.['spec']?.versions ?? []).flatMap((version: Fields) =>
+      unrecognizedFormats(version['schema']?.openAPIV3Schema),
+    );
+  const before = new Set(formats(old));
+  return formats(object)
+    .filter((format) => !before.has(format))
+    .map((format) => `unrecognized format ${JSON.stringify(format)}`);
 }
 
 /** What keeps the schemas of a definition from being structural. */
