@@ -4,6 +4,7 @@
  */
 import { type JsonPath, parseJsonPath, printJsonPathResult } from '../../apimachinery/index.ts';
 import { parseTime } from '../../base/index.ts';
+import { describeColumns } from '../column-docs.ts';
 import type { Column, PrintContext, TablePrinter } from '../definition.ts';
 import { nameOfRow, since } from '../printing.ts';
 
@@ -17,33 +18,34 @@ export interface PrinterColumn {
   readonly jsonPath: string;
 }
 
-const ageColumn: PrinterColumn = {
-  name: 'Age',
-  type: 'date',
-  description: '',
-  jsonPath: '.metadata.creationTimestamp',
-};
+/** Both say of themselves what they say for built-in kinds. */
+const [nameColumn, ageColumn] = describeColumns('', [
+  { name: 'Name', type: 'string', format: 'name', priority: 0 },
+  { name: 'Age', type: 'date', format: '', priority: 0 },
+]) as [Column, Column];
 
-const nameColumn: Column = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
+const creationTime = '.metadata.creationTimestamp';
+
+function columnOf({ name, type, format = '', description, jsonPath, priority = 0 }: PrinterColumn): Column {
+  return {
+    name,
+    type: type as Column['type'],
+    format,
+    description: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
+    priority: priority as 0 | 1,
+  };
+}
 
 /** A path that cannot be read leaves the table with names alone. */
-export function customPrinter(given: readonly PrinterColumn[] | undefined): TablePrinter {
-  const additional = given && given.length > 0 ? given : [ageColumn];
+export function customPrinter(given: readonly PrinterColumn[] = []): TablePrinter {
+  const columns = given.length > 0 ? given.map(columnOf) : [ageColumn];
   let paths: JsonPath[];
   try {
-    paths = additional.map(({ jsonPath }) => parseJsonPath(`{${jsonPath}}`));
+    const texts = given.length > 0 ? given.map(({ jsonPath }) => jsonPath) : [creationTime];
+    paths = texts.map((text) => parseJsonPath(`{${text}}`));
   } catch {
     return { columns: [nameColumn], cells: (object) => [nameOfRow(object)] };
   }
-  const columns = additional.map(
-    ({ name, type, format = '', description, jsonPath, priority = 0 }): Column => ({
-      name,
-      type: type as Column['type'],
-      format,
-      description: description ?? `Custom resource definition column (in JSONPath format): ${jsonPath}`,
-      priority: priority as 0 | 1,
-    }),
-  );
   return {
     columns: [nameColumn, ...columns],
     cells: (object, context) => [

@@ -139,7 +139,7 @@ export class CustomResourceController {
       if (!crd) return this.#end(name);
       await this.#serve(crd);
       const now = rfc3339(this.#core.clock.now());
-      const renamed = named(crd, this.#groupOf(crd), now);
+      const renamed = named(crd, () => this.#groupOf(crd), now);
       const next = renamed ?? establish(crd, now) ?? structural(crd, now) ?? approved(crd, now);
       if (!next) break;
       // Somebody else was faster: their change comes by the watch.

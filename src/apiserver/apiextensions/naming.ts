@@ -54,11 +54,11 @@ function normalized(names: Partial<CrdNames> | undefined): Partial<CrdNames> {
 }
 
 /** The definition with the names it may have now; undefined when nothing changes. `group`: all of its group, it included. */
-export function named(crd: Crd, group: readonly Crd[], now: string): Crd | undefined {
+export function named(crd: Crd, group: () => readonly Crd[], now: string): Crd | undefined {
   const wanted = normalized(crd.spec.names);
   const before = normalized(crd.status?.acceptedNames);
   if (deepEqual(wanted, before)) return undefined;
-  const taken = takenNames(group);
+  const taken = takenNames(group());
   const accepted: Record<string, unknown> = { ...before };
   let conflict: WantedCondition | undefined;
   const refuse = (reason: string, message: string) => {

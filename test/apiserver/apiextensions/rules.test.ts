@@ -68,7 +68,10 @@ describe('rules', () => {
       schema: {
         openAPIV3Schema: {
           type: 'object',
-          properties: { a: { type: 'object', properties: { n: { type: 'integer' } }, ...more }, b: { type: 'integer' } },
+          properties: {
+            a: { type: 'object', properties: { n: { type: 'integer' } }, ...more },
+            b: { type: 'integer' },
+          },
         },
       },
     });

@@ -320,6 +320,18 @@ describe('reads', () => {
     expect(body.rows[0].cells).toEqual(['table', 3, 'slow', '["b","a"]', '0s']);
   });
 
+  it('show names and ages where the definition names no columns', async () => {
+    await lab.post(gears, { ...widget('plain', { spec: {} }), kind: 'Gear' });
+    const { body } = await lab.client.request({
+      method: 'GET',
+      path: `${gears}/plain`,
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+    });
+    expect(body.rows[0].cells).toEqual(['plain', '0s']);
+    expect(body.columnDefinitions[1]).toMatchObject({ name: 'Age', type: 'date' });
+    expect(body.columnDefinitions[1].description).toContain('server time');
+  });
+
   it('select by the fields of the definition', async () => {
     await create('quick', { mode: 'fast', size: 9 });
     const names = async (fieldSelector: string) =>
