@@ -108,5 +108,5 @@ for (const file of readdirSync(folder).sort()) {
 }
 
 test('there are several hundred cases', () => {
-  expect(cases).toBeGreaterThan(300);
+  expect(cases).toBeGreaterThan(550);
 });
