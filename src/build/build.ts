@@ -40,7 +40,7 @@ async function bundle(): Promise<void> {
   }
   const named: Record<string, string> = {
     klab: 'src/cli/main.ts',
-    server: 'src/cluster/server-main.ts',
+    server: 'src/cluster/server-start.ts',
     index: 'src/cluster/library.ts',
   };
   for (const [name, file] of Object.entries(named)) {

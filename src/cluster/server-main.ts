@@ -1,11 +1,14 @@
-/** Program of the background server: `server.js STATE_FOLDER REQUEST_JSON`, started by the launcher. */
+/** Program of the background server: `server.js STATE_FOLDER REQUEST_JSON`, started by the launcher through server-start. */
+import nodeModule from 'node:module';
 import { basename, dirname } from 'node:path';
-import { isAbort, StoppedError } from '../base/index.ts';
+import { isAbort, StoppedError, wallClock } from '../base/index.ts';
 import { ClusterError } from './errors.ts';
 import { lockedExitCode, type ServerMessage, type StartRequest } from './launcher.ts';
 import { serverLogger } from './log.ts';
 import { runServer } from './run-server.ts';
 import { clusterPaths } from './state.ts';
+
+const flushAfterMs = 5000;
 
 const [dir, requestJson] = process.argv.slice(2);
 if (!dir || !requestJson) {
@@ -44,6 +47,8 @@ try {
       void tell({ type: 'ready', info }).then(() => {
         if (process.connected) process.disconnect();
       });
+      // Node would write it at the end, which a killed server does not have. Later, when the boot's work is done.
+      wallClock.schedule(flushAfterMs, () => nodeModule.flushCompileCache?.());
     },
   });
   log.info('stopped');

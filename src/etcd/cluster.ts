@@ -88,6 +88,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   readonly #tasks = new TaskGroup();
   readonly #heartbeatMs: number;
   #incarnation = 0;
+  #leaseIds: Prng | undefined;
   #proposals = 0;
   readonly #turns = new Turns(() => this.#turn());
   #closed = false;
@@ -306,9 +307,10 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     return (this.#incarnation * 2 ** 30 + ++this.#proposals) * 8 + member;
   }
 
-  /** A positive number of 52 bits. */
+  /** A positive number of 52 bits. Drawn anew in each life: a cluster of the same seed must not ask for the leases it has. */
   newLeaseId(): number {
-    return (this.#prng.uint32() % 2 ** 20) * 2 ** 32 + this.#prng.uint32() + 1;
+    this.#leaseIds ??= this.#prng.fork(`leases/${this.#incarnation}`);
+    return (this.#leaseIds.uint32() % 2 ** 20) * 2 ** 32 + this.#leaseIds.uint32() + 1;
   }
 
   sizes() {
