@@ -13,7 +13,7 @@ import {
   RuntimeConfigError,
   resourcesFor,
 } from '../api/index.ts';
-import { FormatError, parseDuration } from '../apimachinery/index.ts';
+import { FormatError, parseDuration, wholeValueOf } from '../apimachinery/index.ts';
 import {
   AdmissionOptionsError,
   type ApiServerOptions,
@@ -27,6 +27,7 @@ import {
 } from '../apiserver/index.ts';
 import type { ControllerSettings } from '../controllers/index.ts';
 import { componentFlags, type FlagValues } from './component-flags.ts';
+import type { DecisionRetention } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
 
 export interface ApiServerSettings {
@@ -60,6 +61,7 @@ export interface ApiServerSettings {
 export interface ComponentSettings {
   readonly apiServer: ApiServerSettings;
   readonly controllers: Partial<ControllerSettings>;
+  readonly decisions: DecisionRetention;
 }
 
 /** @throws ClusterError `InvalidOption` with everything that is wrong, in upstream's words. */
@@ -67,8 +69,19 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
   const read = new FlagReader(flags);
   const apiServer = apiServerSettings(read);
   const controllers = controllerSettings(read);
+  const decisions: DecisionRetention = defined({
+    maxAgeMs: read.duration('decision-history-age'),
+    maxBytes: read.text('decision-history-size', parseSize),
+  });
   read.finish();
-  return { apiServer, controllers };
+  return { apiServer, controllers, decisions };
+}
+
+/** A quantity of bytes: 64Mi, 1G. */
+function parseSize(text: string): number {
+  const bytes = wholeValueOf(text);
+  if (bytes < 0) throw new ValueError('must not be negative');
+  return bytes;
 }
 
 function apiServerSettings(read: FlagReader): ApiServerSettings {

@@ -138,7 +138,11 @@ class RunningCluster implements Cluster {
     if ((options.store ?? (options.dir ? 'sqlite' : 'memory')) === 'sqlite') {
       this.#storage = openStorage({ path: join(this.#dir, 'cluster.db') });
     }
-    this.decisions = new DecisionStore(this.#storage && { sink: decisionSink(this.#storage.side) });
+    this.decisions = new DecisionStore(
+      this.#storage
+        ? { sink: decisionSink(this.#storage.side, this.#settings.decisions) }
+        : { maxBytes: this.#settings.decisions.maxBytes },
+    );
   }
 
   get server(): ApiServer {

@@ -3,7 +3,7 @@
  * under it. Upstream: scheduler/schedule_one.go (1.36).
  */
 import type { Prng } from '../base/index.ts';
-import { type Decision, DecisionBuilder } from './decision/record.ts';
+import { type Decision, DecisionBuilder, nodeNamesOf } from './decision/record.ts';
 import type { NodeInfo, PodInfo } from './framework/node-info.ts';
 import { CycleState, isRefusal, type Refusal, type Snapshot } from './framework/types.ts';
 import type { Profile } from './profile.ts';
@@ -54,7 +54,7 @@ export class SchedulingCycle {
   run(pod: PodInfo, snapshot: Snapshot): CycleOutcome {
     const nodes = snapshot.nodes;
     const state = new CycleState();
-    const builder = new DecisionBuilder(nodes.map((node) => node.name));
+    const builder = new DecisionBuilder(nodeNamesOf(nodes));
     const refusedBy = new Set<string>();
     if (nodes.length === 0) return { state, builder, refusedBy, message: fitErrorMessage(0, new Map(), '') };
 

@@ -5,7 +5,12 @@
 export { SchedulerCache } from './cache.ts';
 export { fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
 export type { Decision, NodeDecision, PluginScore, PluginVerdict } from './decision/record.ts';
-export { type DecisionSink, DecisionStore, type DecisionStoreOptions } from './decision/store.ts';
+export {
+  type DecisionSink,
+  DecisionStore,
+  type DecisionStoreOptions,
+  type DecisionSummary,
+} from './decision/store.ts';
 export { type ExplainOptions, type ExplainTable, type Explanation, explainDecision } from './explain.ts';
 export { type PodInfo, podInfoOf } from './framework/node-info.ts';
 export type { Plugin, QueuedPod } from './framework/types.ts';

@@ -107,6 +107,50 @@ export class SideTable {
     return removed;
   }
 
+  /** Bytes kept under a kind, of the values alone. */
+  bytes(kind: string): number {
+    this.flush();
+    return this.#sql.bytes.get(kind) as number;
+  }
+
+  /** Time of a kind's oldest entry. */
+  oldest(kind: string): number | undefined {
+    this.flush();
+    return (this.#sql.oldest.get(kind) as number | null) ?? undefined;
+  }
+
+  /**
+   * Removes the oldest entries of a kind, over all keys: those before a time, or until so many bytes are free; at most
+   * `limit` entries. Returns the bytes freed.
+   */
+  pruneOldest(kind: string, options: { before?: number; bytes?: number; limit: number }): number {
+    this.flush();
+    const rows = this.#sql.eldest.all(kind, options.before ?? Number.MAX_SAFE_INTEGER, options.limit) as {
+      id: number;
+      size: number;
+    }[];
+    let freed = 0;
+    for (const { id, size } of rows) {
+      if (options.bytes !== undefined && freed >= options.bytes) break;
+      if (freed === 0) this.#database.write();
+      this.#sql.removeRow.run(id);
+      freed += size;
+    }
+    if (freed === 0) return 0;
+    this.#lastSeq.clear();
+    this.onPending();
+    return freed;
+  }
+
+  /** Removes all entries of a key. */
+  remove(kind: string, key: string): void {
+    this.flush();
+    this.#database.write();
+    this.#sql.removeKey.run(kind, key);
+    this.#lastSeq.delete(`${kind}\0${key}`);
+    this.onPending();
+  }
+
   /** Writes what is pending into the open transaction. */
   flush(): void {
     if (this.#pending.length === 0) return;
@@ -147,6 +191,14 @@ function prepareAll(db: Sqlite.Database) {
       .prepare('SELECT DISTINCT key FROM side WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?')
       .pluck(),
     lastSeq: db.prepare('SELECT max(seq) FROM side WHERE kind = ? AND key = ?').pluck(),
+    bytes: db.prepare('SELECT coalesce(sum(coalesce(length(data), length(json))), 0) FROM side WHERE kind = ?').pluck(),
+    oldest: db.prepare('SELECT min(time) FROM side WHERE kind = ?').pluck(),
+    eldest: db.prepare(
+      `SELECT rowid AS id, coalesce(length(data), length(json), 0) AS size FROM side
+       WHERE kind = ? AND time < ? ORDER BY time LIMIT ?`,
+    ),
+    removeRow: db.prepare('DELETE FROM side WHERE rowid = ?'),
+    removeKey: db.prepare('DELETE FROM side WHERE kind = ? AND key = ?'),
     pruneBefore: db.prepare(
       'DELETE FROM side WHERE rowid IN (SELECT rowid FROM side WHERE kind = ? AND time < ? ORDER BY time LIMIT ?)',
     ),

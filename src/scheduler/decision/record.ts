@@ -53,30 +53,102 @@ export interface Decision {
   readonly bindError?: string;
 }
 
+/** A score of one plugin over the feasible nodes, in their order. */
+export interface ScoreColumn {
+  readonly plugin: string;
+  readonly weight: number;
+  readonly raw: ArrayLike<number>;
+  readonly normalised: ArrayLike<number>;
+}
+
+/** A decision by columns: what is kept in memory and on disk. */
+export interface DecisionColumns {
+  readonly nodeNames: readonly string[];
+  readonly verdicts: readonly PluginVerdict[];
+  /** Per node: 0 not looked at, 1 feasible, n + 2 refused with verdict n. */
+  readonly state: ArrayLike<number>;
+  /** Indexes of the scored nodes, in the order they were found. */
+  readonly feasible: ArrayLike<number>;
+  readonly scores: readonly ScoreColumn[];
+}
+
+/** All of a decision but what its columns say. */
+export type DecisionHead = Omit<Decision, 'nodes'>;
+
+const columns = new WeakMap<Decision, DecisionColumns>();
+
+/** A decision whose `nodes` are made from columns each time somebody asks. */
+export function decisionOf(head: DecisionHead, data: DecisionColumns): Decision {
+  const decision: Decision = {
+    ...head,
+    get nodes() {
+      return expand(data);
+    },
+  };
+  columns.set(decision, data);
+  return decision;
+}
+
+/** The columns of a decision that `decisionOf` made. */
+export function columnsOf(decision: Decision): DecisionColumns | undefined {
+  return columns.get(decision);
+}
+
+function expand({ nodeNames, verdicts, state, feasible, scores }: DecisionColumns): NodeDecision[] {
+  const positions = new Map<number, number>();
+  for (let i = 0; i < feasible.length; i++) positions.set(feasible[i]!, i);
+  return nodeNames.map((name, i) => {
+    const is = state[i]!;
+    if (is === 0) return { name, skipped: true };
+    if (is > 1) return { name, filter: verdicts[is - 2]! };
+    const position = positions.get(i);
+    if (position === undefined) return { name };
+    let total = 0;
+    const own = scores.map(({ plugin, weight, raw, normalised }) => {
+      const weighted = normalised[position]! * weight;
+      total += weighted;
+      return { plugin, raw: raw[position]!, normalised: normalised[position]!, weight, weighted };
+    });
+    return { name, scores: own, total };
+  });
+}
+
+const namesByNodes = new WeakMap<readonly { readonly name: string }[], readonly string[]>();
+
+/** Names of a snapshot's nodes: one array for as long as the snapshot's array is the same, which is never changed. */
+export function nodeNamesOf(nodes: readonly { readonly name: string }[]): readonly string[] {
+  let names = namesByNodes.get(nodes);
+  if (!names) {
+    names = nodes.map((node) => node.name);
+    namesByNodes.set(nodes, names);
+  }
+  return names;
+}
+
 /** Collects one attempt. */
 export class DecisionBuilder {
   readonly #nodeNames: readonly string[];
   readonly #verdicts: PluginVerdict[] = [];
   readonly #verdictIndex = new Map<string, number>();
-  /** Per node: 0 not looked at, 1 feasible, n + 2 refused with verdict n. */
   readonly #state: Uint32Array;
-  readonly #nodeIndex = new Map<string, number>();
-  readonly #scores: { plugin: string; weight: number; raw: Float64Array; normalised: Float64Array }[] = [];
+  readonly #scores: ScoreColumn[] = [];
   #feasible: readonly number[] = [];
+  #feasibleCount = 0;
   readonly preFilter: (PluginVerdict & { nodes?: number })[] = [];
   readonly skippedScorers = new Map<string, number>();
 
   constructor(nodeNames: readonly string[]) {
     this.#nodeNames = nodeNames;
     this.#state = new Uint32Array(nodeNames.length);
-    for (const [i, name] of nodeNames.entries()) this.#nodeIndex.set(name, i);
   }
 
   feasible(nodeIndex: number): void {
+    if (this.#state[nodeIndex] !== 1) this.#feasibleCount++;
     this.#state[nodeIndex] = 1;
   }
 
   refused(nodeIndex: number, plugin: string, refusal: Refusal): void {
+    if (this.#state[nodeIndex] === 1) this.#feasibleCount--;
     const key = `${plugin}\u0000${refusal.reasons.join('\u0000')}\u0000${refusal.detail ?? ''}`;
     let index = this.#verdictIndex.get(key);
     if (index === undefined) {
@@ -91,52 +163,36 @@ export class DecisionBuilder {
     this.#state[nodeIndex] = index + 2;
   }
 
-  /** Scores of the feasible nodes, in their order. */
+  /** Scores of the feasible nodes, in their order. The arrays are kept, not copied: they must not change afterwards. */
   scored(
     feasible: readonly number[],
     plugin: string,
     weight: number,
-    raw: readonly number[],
-    normalised: readonly number[],
+    raw: ArrayLike<number>,
+    normalised: ArrayLike<number>,
   ): void {
     this.#feasible = feasible;
-    this.#scores.push({ plugin, weight, raw: Float64Array.from(raw), normalised: Float64Array.from(normalised) });
+    this.#scores.push({ plugin, weight, raw, normalised });
   }
 
-  /** A lazily expanded record: the expansion is made when somebody asks. */
   finish(rest: Omit<Decision, 'nodes' | 'preFilter' | 'plugins' | 'feasible'>): Decision {
-    const builder = this;
-    const positions = new Map(this.#feasible.map((node, position) => [node, position]));
-    let feasibleCount = 0;
-    for (const state of this.#state) if (state === 1) feasibleCount++;
-    return {
-      ...rest,
-      preFilter: this.preFilter,
-      plugins: [
-        ...this.#scores.map(({ plugin, weight }) => ({ name: plugin, weight, skipped: false })),
-        ...[...this.skippedScorers].map(([name, weight]) => ({ name, weight, skipped: true })),
-      ],
-      feasible: feasibleCount,
-      get nodes() {
-        return builder.#expand(positions);
+    return decisionOf(
+      {
+        ...rest,
+        preFilter: this.preFilter,
+        plugins: [
+          ...this.#scores.map(({ plugin, weight }) => ({ name: plugin, weight, skipped: false })),
+          ...[...this.skippedScorers].map(([name, weight]) => ({ name, weight, skipped: true })),
+        ],
+        feasible: this.#feasibleCount,
       },
-    };
-  }
-
-  #expand(positions: ReadonlyMap<number, number>): NodeDecision[] {
-    return this.#nodeNames.map((name, i) => {
-      const state = this.#state[i]!;
-      if (state === 0) return { name, skipped: true };
-      if (state > 1) return { name, filter: this.#verdicts[state - 2]! };
-      const position = positions.get(i);
-      if (position === undefined) return { name };
-      let total = 0;
-      const scores = this.#scores.map(({ plugin, weight, raw, normalised }) => {
-        const weighted = normalised[position]! * weight;
-        total += weighted;
-        return { plugin, raw: raw[position]!, normalised: normalised[position]!, weight, weighted };
-      });
-      return { name, scores, total };
-    });
+      {
+        nodeNames: this.#nodeNames,
+        verdicts: this.#verdicts,
+        state: this.#state,
+        feasible: this.#feasible,
+        scores: this.#scores,
+      },
+    );
   }
 }
