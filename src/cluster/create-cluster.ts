@@ -344,7 +344,12 @@ class RunningCluster implements Cluster {
     }
 
     const networkInformers = this.#informers(identities.network, 'network');
-    const network = new ServiceNetwork(networkInformers, this.#prng.fork('network'), () => this.clock.now());
+    const network = new ServiceNetwork(
+      networkInformers,
+      this.#prng.fork('network'),
+      () => this.clock.now(),
+      (namespace, name) => this.server.reader.get('pods', namespace, name),
+    );
     this.#run('network informers', (signal) => networkInformers.run(signal));
     this.nodes = new NodeFleet(
       {

@@ -1,12 +1,14 @@
 /**
  * What the simulated pod network asks the cluster: where a Service's packet goes (by the same choice the node's rules
- * make) and what a name resolves to.
+ * make), what a name resolves to, and whether NetworkPolicies let a connection through.
  */
+import type { NetworkPolicy } from '../api/index.ts';
 import type { KubeObject } from '../apimachinery/index.ts';
 import type { Prng } from '../base/index.ts';
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { ClusterDns } from '../dns/index.ts';
 import type { FabricHooks, Peer, Protocol } from '../kubelet/index.ts';
+import { networkPolicyVerdict, type PolicyEnd, type PolicyVerdict } from '../net/index.ts';
 import { type NodeView, nodeView, servicePorts, trafficChoice } from '../proxy/index.ts';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
@@ -30,11 +32,17 @@ function serviceOf(slice: Readonly<KubeObject>): string {
   return `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`;
 }
 
+/** The pod's newest state. */
+export type PodLookup = (namespace: string, name: string) => Readonly<KubeObject> | undefined;
+
 export class ServiceNetwork {
   readonly dns: ClusterDns;
   readonly #services: SharedInformer;
   readonly #slices: SharedInformer;
   readonly #nodes: SharedInformer;
+  readonly #namespaces: SharedInformer;
+  readonly #policies: SharedInformer;
+  readonly #podOf: PodLookup;
   readonly #prng: Prng;
   /** Client affinity: `service port client` → endpoint address and when it ends. */
   readonly #affinity = new Map<string, { address: string; until: number }>();
@@ -42,9 +50,10 @@ export class ServiceNetwork {
   /** Nodes whose proxy is stopped, with the rules they had then. */
   readonly #frozen = new Map<string, Rules>();
 
-  constructor(informers: SharedInformerFactory, prng: Prng, now: () => number) {
+  constructor(informers: SharedInformerFactory, prng: Prng, now: () => number, podOf: PodLookup) {
     this.#prng = prng;
     this.#now = now;
+    this.#podOf = podOf;
     this.#services = informers.informer('services', {
       indexers: { clusterIP: (service) => addressesOf(service) },
     });
@@ -54,12 +63,13 @@ export class ServiceNetwork {
       },
     });
     this.#nodes = informers.informer('nodes');
-    const namespaces = informers.informer('namespaces');
+    this.#namespaces = informers.informer('namespaces');
+    this.#policies = informers.informer('networkpolicies.networking.k8s.io');
     this.dns = new ClusterDns({
       service: (namespace, name) => this.#services.lister.get(namespace, name),
       services: () => this.#services.lister.list(),
       slices: (namespace, name) => this.#slices.lister.byIndex('service', `${namespace}/${name}`),
-      namespaceExists: (name) => namespaces.lister.get('', name) !== undefined,
+      namespaceExists: (name) => this.#namespaces.lister.get('', name) !== undefined,
     });
   }
 
@@ -106,6 +116,34 @@ export class ServiceNetwork {
     return {
       resolveService: (ip, port, protocol, from) => this.#resolve(ip, port, protocol, from),
       resolveName: (name) => this.dns.addresses(name),
+      allowed: (from, to, owner) => this.#policies.lister.size === 0 || this.verdict(from, to, owner).allowed,
+    };
+  }
+
+  /** What NetworkPolicies say of a connection, as a network plugin on both nodes would enforce it. */
+  verdict(from: Peer, to: { readonly ip: string; readonly port: number }, owner: Peer | undefined): PolicyVerdict {
+    return networkPolicyVerdict(
+      {
+        policies: (namespace) => this.#policies.lister.list(namespace) as readonly Readonly<NetworkPolicy>[],
+        namespaceLabels: (namespace) => this.#namespaces.lister.get('', namespace)?.metadata.labels ?? {},
+      },
+      { from: this.#policyEnd(from.ip, from), to: this.#policyEnd(to.ip, owner), port: to.port, protocol: 'TCP' },
+    );
+  }
+
+  #policyEnd(ip: string, peer: Peer | undefined): PolicyEnd {
+    const { namespace, pod: name, node } = peer ?? {};
+    const pod = namespace !== undefined && name !== undefined ? this.#podOf(namespace, name) : undefined;
+    if (!pod || pod['spec']?.hostNetwork === true) return { ip, ...(node === undefined ? {} : { node }) };
+    return {
+      ip,
+      pod: {
+        namespace: namespace!,
+        name: name!,
+        labels: pod.metadata.labels ?? {},
+        namedPorts: namedPorts(pod),
+        ...(node === undefined ? {} : { node }),
+      },
     };
   }
 
@@ -183,6 +221,13 @@ export class ServiceNetwork {
     if (this.#affinity.size > 10_000) this.#affinity.delete(this.#affinity.keys().next().value!);
     return chosen;
   }
+}
+
+function namedPorts(pod: Readonly<KubeObject>): { name: string; port: number; protocol: string }[] {
+  const ports = (pod['spec']?.containers ?? []).flatMap((container: any) => container.ports ?? []) as any[];
+  return ports
+    .filter(({ name }) => name !== undefined)
+    .map(({ name, containerPort, protocol = 'TCP' }) => ({ name, port: containerPort, protocol }));
 }
 
 function clusterIPs(service: Readonly<KubeObject>): string[] {

@@ -17,4 +17,15 @@ export {
   parseCidr,
 } from './addresses.ts';
 export { type AllocationError, IpAllocator, subnet } from './ipam.ts';
+export {
+  type DirectionVerdict,
+  explainVerdict,
+  networkPolicyVerdict,
+  type PolicyConnection,
+  type PolicyDirection,
+  type PolicyEnd,
+  type PolicySource,
+  type PolicyVerdict,
+  policyDirections,
+} from './network-policy.ts';
 export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';

@@ -63,8 +63,11 @@ export interface FabricHooks {
   ): ServiceEndpoint | 'refused' | 'drop' | undefined;
   /** Addresses of a fully qualified name (no trailing dot), undefined = NXDOMAIN. */
   resolveName?(name: string, from: Peer): readonly string[] | undefined;
-  /** False when a NetworkPolicy or a cut link keeps the two apart: the packet is dropped. */
-  allowed?(from: Peer, to: ServiceEndpoint): boolean;
+  /**
+   * False when a NetworkPolicy or a cut link keeps the two apart: the packet is dropped. `owner`: whose address `to` is, when
+   * it is one of the fabric's.
+   */
+  allowed?(from: Peer, to: ServiceEndpoint, owner: Peer | undefined): boolean;
   /** Answers for addresses outside the pod network (API server, the world). */
   external?(ip: string, port: number, request: HttpRequest, from: Peer): Promise<HttpResponse> | undefined;
 }

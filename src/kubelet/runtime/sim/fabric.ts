@@ -165,6 +165,7 @@ export class MemoryFabric implements NetworkFabric {
     timeoutMs: number,
   ): Promise<{ readonly target: Listener | undefined; readonly to: ServiceEndpoint }> {
     const loopback = ip.startsWith('127.') || ip === '::1';
+    const ownerOf = (address: string) => this.#listeners.get(address)?.values().next().value?.owner;
     let to: ServiceEndpoint = { ip: loopback ? from.ip : ip.includes(':') ? canonicalIp(ip) : ip, port };
     const local = to.ip === from.ip;
     if (!local) {
@@ -172,7 +173,8 @@ export class MemoryFabric implements NetworkFabric {
       if (service === 'refused') throw refused(ip, port);
       if (service === 'drop') throw await this.#timedOut(ip, port, timeoutMs);
       if (service) to = service;
-      if (this.hooks.allowed && !this.hooks.allowed(from, to)) throw await this.#timedOut(ip, port, timeoutMs);
+      if (this.hooks.allowed && !this.hooks.allowed(from, to, ownerOf(to.ip)))
+        throw await this.#timedOut(ip, port, timeoutMs);
     }
     const ports = this.#listeners.get(to.ip);
     const entry = ports?.get(to.port) ?? ports?.get('*');
