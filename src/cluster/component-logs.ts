@@ -25,7 +25,7 @@ export class ComponentLogs {
   tee(log: Logger, component: string): Logger {
     const write = (level: Level) => (message: string, fields?: Fields) => {
       log[level](message, fields);
-      if (level !== 'debug') this.#add(component, this.#line(level, message, fields));
+      if (level !== 'debug') this.#add(component, this.line(level, message, fields));
     };
     return {
       debug: write('debug'),
@@ -38,7 +38,7 @@ export class ComponentLogs {
 
   /** For what was said to the user rather than logged. */
   note(component: string, message: string): void {
-    this.#add(component, this.#line('info', message));
+    this.#add(component, this.line('info', message));
   }
 
   /** Calls with each line so far and to come. Returns how to stop. */
@@ -66,7 +66,7 @@ export class ComponentLogs {
   }
 
   /** `I1122 15:04:05.000000       1 "message" key="value"` */
-  #line(level: Level, message: string, fields: Fields = {}): string {
+  line(level: Level, message: string, fields: Fields = {}): string {
     const [date, time] = rfc3339Micro(this.#clock.now()).split('T') as [string, string];
     const [, month, day] = date.split('-');
     const rest = Object.entries(fields).map(

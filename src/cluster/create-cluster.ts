@@ -34,6 +34,7 @@ import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { klabRoutes } from './klab-routes.ts';
+import { leaderLeaseTasks } from './leader-lease.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
@@ -450,7 +451,15 @@ class RunningCluster implements Cluster {
     return [
       { name: 'controller informers', run: (signal) => informers.run(signal) },
       { name: 'controllers', run: (signal) => running.run(signal) },
+      ...this.#lease(clientAs(identities.controllerManager), 'kube-controller-manager', prng),
     ];
+  }
+
+  /** Where kube-system shows the control plane, it shows its leases too. */
+  #lease(client: KubeClient, component: string, prng: Prng): Task[] {
+    if (!this.#options.systemPods) return [];
+    const log = this.#logOf(component.replace(/^kube-/, ''));
+    return leaderLeaseTasks({ client, clock: this.clock, prng: prng.fork(component), log }, this.name, component);
   }
 
   #schedulerTasks(life: number): Task[] {
@@ -478,6 +487,7 @@ class RunningCluster implements Cluster {
       { name: 'scheduler informers', run: (signal) => informers.run(signal) },
       { name: 'scheduler events', run: (signal) => broadcaster.run(signal) },
       { name: 'scheduler', run: (signal) => scheduler.run(signal) },
+      ...this.#lease(client, 'kube-scheduler', own),
     ];
   }
 

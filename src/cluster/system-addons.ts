@@ -8,6 +8,7 @@ import type { Program } from '../kubelet/index.ts';
 import type { ComponentLogs } from './component-logs.ts';
 
 const namespace = 'kube-system';
+const dnsVersion = '1.13.1';
 const dnsLabels = { 'k8s-app': 'kube-dns' };
 const proxyLabels = { 'k8s-app': 'kube-proxy' };
 
@@ -131,7 +132,7 @@ function dns({ clusterDns }: SystemAddonFacts): KubeObject[] {
   };
   const container = {
     name: 'coredns',
-    image: 'registry.k8s.io/coredns/coredns:v1.13.1',
+    image: `registry.k8s.io/coredns/coredns:v${dnsVersion}`,
     imagePullPolicy: 'IfNotPresent',
     resources: { limits: { memory: '170Mi' }, requests: { cpu: '100m', memory: '70Mi' } },
     args: ['-conf', '/etc/coredns/Corefile'],
@@ -236,23 +237,32 @@ export async function ensureSystemAddons(
   }
 }
 
-/** Programs of their containers: they show klab's own log of that part, and answer probes. */
+/** Programs of their containers: they say what the real ones say when they start and answer probes. */
 export function addonPrograms(logs: ComponentLogs): Record<string, Program> {
   const serve =
-    (component: string): Program =>
+    (
+      greeting: (nodeIps: readonly string[]) => { readonly to: 'stdout' | 'stderr'; readonly lines: readonly string[] },
+    ): Program =>
     async (process) => {
       const { world } = process;
-      const unfollow = logs.follow(component, (line) => world.log('stderr', `${line}\n`));
-      try {
-        for (const { containerPort, protocol } of world.config.ports) {
-          if (protocol !== 'TCP') continue;
-          world.listen(containerPort, { http: async () => ({ status: 200, headers: {}, body: 'OK' }) });
-        }
-        await process.waitForSignal('TERM', 'INT');
-        return 0;
-      } finally {
-        unfollow();
+      const { to, lines } = greeting(world.peer.ips ?? [world.podIP]);
+      for (const line of lines) world.log(to, `${line}\n`);
+      for (const { containerPort, protocol } of world.config.ports) {
+        if (protocol !== 'TCP') continue;
+        world.listen(containerPort, { http: async () => ({ status: 200, headers: {}, body: 'OK' }) });
       }
+      await process.waitForSignal('TERM', 'INT');
+      return 0;
     };
-  return { 'kube-proxy': serve('proxy'), coredns: serve('dns') };
+  const proxy = serve((NodeIPs) => ({
+    to: 'stderr',
+    lines: [
+      logs.line('info', 'Successfully retrieved NodeIPs', { NodeIPs }),
+      logs.line('info', 'Using iptables Proxier'),
+      logs.line('info', 'Version info', { version: 'v1.36.0' }),
+      ...['service', 'endpoint slice', 'node'].map((kind) => logs.line('info', `Starting ${kind} config controller`)),
+    ],
+  }));
+  const dns = serve(() => ({ to: 'stdout', lines: ['.:53', `CoreDNS-${dnsVersion}`, 'linux/amd64'] }));
+  return { 'kube-proxy': proxy, coredns: dns };
 }

@@ -58,6 +58,7 @@ export class SystemPods {
     const { client, facts, log } = this.#deps;
     while (!signal.aborted) {
       try {
+        await this.#markNode(signal);
         return await ensureSystemAddons(client, facts, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -65,6 +66,13 @@ export class SystemPods {
         await wallClock.sleep(retryMs, signal).catch(() => {});
       }
     }
+  }
+
+  /** As kubeadm does, without its taint and its exclusion from load balancers: the node takes work as all others. */
+  async #markNode(signal: AbortSignal): Promise<void> {
+    if (this.#node === undefined) return;
+    const labels = { 'node-role.kubernetes.io/control-plane': '' };
+    await this.#deps.client.resource('nodes').patch(this.#node, 'merge', { metadata: { labels } }, { signal });
   }
 }
 

@@ -74,6 +74,53 @@ describe('kube-system', () => {
     expect(await read('kube-controller-manager-node-1')).toContain('deployment, replicaset');
     expect(await read('kube-scheduler-node-1')).toMatch(/plugins/);
     expect(await read('etcd-node-1')).toContain('member(s) on memory');
+    const addon = (prefix: string) =>
+      systemPods().find(({ metadata }) => metadata.name.startsWith(prefix)).metadata.name;
+    expect(await read(addon('kube-proxy-'))).toMatch(/^I0101 .* "Version info" version="v1\.36\.0"$/m);
+    expect(await read(addon('coredns-'))).toMatch(/^\.:53\nCoreDNS-\d/);
+  });
+
+  it('its node has the role, and takes work all the same', async () => {
+    await boot();
+    const role = 'node-role.kubernetes.io/control-plane';
+    const nodes: any[] = [...cluster.server.reader.list('nodes')];
+    expect(nodes.map(({ metadata, spec }) => [metadata.name, metadata.labels[role], spec.taints])).toEqual([
+      ['node-1', '', undefined],
+      ['node-2', undefined, undefined],
+      ['node-3', undefined, undefined],
+    ]);
+  });
+
+  it('the leases of its managers are held by one and renewed, also after the API server was away and by the next life', async () => {
+    await boot({ nodes: 1 });
+    const lease = (name: string): any =>
+      cluster.server.reader.get('leases.coordination.k8s.io', 'kube-system', name)?.['spec'];
+    const names = ['kube-controller-manager', 'kube-scheduler'];
+    const holders = names.map((name) => lease(name).holderIdentity);
+    expect(new Set(holders).size).toBe(2);
+    const age = (name: string) => cluster.clock.now() - Date.parse(lease(name).renewTime);
+    for (const name of names) {
+      expect(lease(name)).toMatchObject({ leaseDurationSeconds: 15, leaseTransitions: 0 });
+      expect(holders[names.indexOf(name)]).toMatch(/^default_[0-9a-f-]{36}$/);
+    }
+    const { acquireTime } = lease(names[0]!);
+    await cluster.clock.advance(60_000);
+    for (const name of names) expect(age(name)).toBeLessThanOrEqual(10_000);
+    expect(lease(names[0]!).acquireTime).toBe(acquireTime);
+    await cluster.components.stop('apiserver');
+    await cluster.clock.advance(45_000);
+    await cluster.components.start('apiserver');
+    await cluster.components.stop('scheduler');
+    await cluster.components.start('scheduler');
+    await cluster.clock.advance(12_000);
+    for (const [i, name] of names.entries()) {
+      expect(lease(name)).toMatchObject({ holderIdentity: holders[i], leaseTransitions: 0 });
+      expect(age(name)).toBeLessThanOrEqual(12_000);
+    }
+    const events = cluster.server.reader
+      .list('events')
+      .map((event: any) => `${event.reason}: ${event.note ?? event.message}`);
+    expect(events).toContain(`LeaderElection: ${holders[1]} became leader`);
   });
 
   it('a mirror pod that is deleted is made anew; the container never notices', async () => {

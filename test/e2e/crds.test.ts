@@ -150,7 +150,6 @@ describe('controllers', () => {
     await eventually(
       () => lab.kubectl('get', 'deployments,replicasets,pods', '-o', 'name'),
       (names) => names === '',
-      60_000,
     );
   });
 

@@ -1,6 +1,6 @@
 /** Deletes what nobody owns any more. Upstream: pkg/controller/garbagecollector (1.36). */
 
-import { builtinResources } from '../../api/index.ts';
+import { builtinResources, type CustomResourceDefinition } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { TaskGroup } from '../../base/index.ts';
 import {
@@ -28,8 +28,14 @@ import { identityText } from './node.ts';
 const concurrentSyncs = 20;
 /** How often discovery is asked for new and gone resources. */
 const discoveryPeriodMs = 30_000;
+/** A definition's resource may be served a moment after its condition says so; asked again once. */
+const discoveryAgainMs = 1_000;
+const definitions = 'customresourcedefinitions.apiextensions.k8s.io';
 /** Workers start after this even when some resource cannot be watched. */
 const initialSyncTimeoutMs = 30_000;
+
+/** The one key of the queue of discoveries. */
+const everything = 'everything';
 
 /** Never owners nor owned, and too many. */
 const ignored = new Set(['events', 'events.events.k8s.io']);
@@ -55,7 +61,9 @@ export class GarbageCollector implements Controller {
   readonly #base: ControllerBase;
   readonly #toDelete: Workqueue;
   readonly #toOrphan: Workqueue;
+  readonly #toDiscover: Workqueue;
   readonly #monitors = new Map<string, Monitor>();
+  #definitions: HandlerRegistration | undefined;
   /** Who owns whom, as seen; for `klab why` and tests. */
   readonly graph: OwnershipGraph;
   readonly #collector: Collector;
@@ -65,6 +73,7 @@ export class GarbageCollector implements Controller {
     this.#base = controllerBase(context, names);
     this.#toDelete = new Workqueue(context, { name: 'garbage_collector_attempt_to_delete' });
     this.#toOrphan = new Workqueue(context, { name: 'garbage_collector_attempt_to_orphan' });
+    this.#toDiscover = new Workqueue(context, { name: 'garbage_collector_discovery' });
     const { client, recorder, prng } = this.#base;
     this.graph = new OwnershipGraph({
       attemptToDelete: (uid, cause) => this.#toDelete.add(uid, cause),
@@ -94,14 +103,41 @@ export class GarbageCollector implements Controller {
       const options = { workers: concurrentSyncs, signal: inner, log };
       group.spawn('delete', () => runWorkers(this.#toDelete, options, (uid) => this.#attemptToDelete(uid)));
       group.spawn('orphan', () => runWorkers(this.#toOrphan, options, (uid) => this.#collector.attemptToOrphan(uid)));
-      for await (const _ of this.#context.clock.every(discoveryPeriodMs, inner)) await this.#discover(group, inner);
+      this.#watchDefinitions();
+      group.spawn('rediscovery', () =>
+        runWorkers(this.#toDiscover, { workers: 1, signal: inner, log }, () => this.#discover(group, inner)),
+      );
+      for await (const _ of this.#context.clock.every(discoveryPeriodMs, inner)) this.#toDiscover.add(everything);
     });
     try {
       await group.wait();
     } finally {
+      this.#definitions?.remove();
       for (const { registration } of this.#monitors.values()) registration.remove();
       this.#monitors.clear();
     }
+  }
+
+  /** What a definition brings or takes is known when it is served, not at the next turn of discovery. */
+  #watchDefinitions(): void {
+    const again = () => {
+      this.#toDiscover.add(everything);
+      this.#toDiscover.addAfter(everything, discoveryAgainMs);
+    };
+    this.#definitions = this.#context.informers.informer<CustomResourceDefinition>(definitions).addHandler({
+      onAdd: (definition) => {
+        if (!this.#isWatched(definition)) again();
+      },
+      onUpdate: (old, definition) => {
+        if (servedAs(old) !== servedAs(definition)) again();
+      },
+      onDelete: again,
+    });
+  }
+
+  #isWatched({ spec }: Readonly<CustomResourceDefinition>): boolean {
+    const name = `${spec.names.plural}.${spec.group}`;
+    return spec.versions.some(({ name: version }) => this.#monitors.has(`${name}/${version}`));
   }
 
   async #attemptToDelete(uid: string): Promise<void> {
@@ -180,4 +216,11 @@ export class GarbageCollector implements Controller {
       all.catch(() => {});
     }
   }
+}
+
+/** Equal for two states of a definition that are served alike. */
+function servedAs({ spec, status }: Readonly<CustomResourceDefinition>): string {
+  const established = status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
+  if (!established) return '';
+  return spec.versions.flatMap(({ name, served }) => (served ? [name] : [])).join(',');
 }

@@ -114,7 +114,7 @@ export class ServiceLoadBalancerController implements Controller {
     recorder.event(service, 'Normal', 'DeletingLoadBalancer', 'Deleting load balancer');
     const finalizers = (service.metadata.finalizers ?? []).filter((other) => other !== finalizer);
     try {
-      await this.#patch(service, { metadata: { finalizers }, status: { loadBalancer: null } });
+      await this.#patch(service, { metadata: { finalizers }, status: { loadBalancer: { ingress: null } } });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
