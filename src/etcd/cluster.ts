@@ -17,9 +17,10 @@ import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
 import { clusterIdentity } from './identity.ts';
 import { EtcdError } from './kv.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { compactIndex, type HistoryBounds, hashHistory, pruneHistory } from './maintenance.ts';
+import { compactIndex, type HistoryBounds, pruneHistory } from './maintenance.ts';
 import { Member, type MemberHost } from './member.ts';
 import type { Proposal, ProposedRequest } from './proposal.ts';
+import { hashRevisions } from './revisions.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
 import { type AlarmRow, type Cursor, StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
@@ -97,6 +98,8 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   #overQuota = false;
   #leaderWaits: { target: Member; done: () => void; fail: (error: unknown) => void; timer: Timer }[] = [];
   #compacting: Promise<void> = Promise.resolve();
+  /** Revisions whose state somebody reads slice by slice: it is not pruned. */
+  readonly #pins = new Set<{ readonly revision: number }>();
 
   /** Opens or makes a cluster; with one member, or with storage that has a quorum's logs, it leads when this resolves. */
   static async open(options: EtcdClusterOptions): Promise<EtcdCluster> {
@@ -340,7 +343,18 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   }
 
   hash(member: Member, revision: number): Promise<number> {
-    return hashHistory(member.machine.store, member.cursor.compactRevision, revision);
+    const { compactRevision } = member.cursor;
+    return this.pinned(compactRevision, () => hashRevisions(member.machine.store, compactRevision, revision));
+  }
+
+  async pinned<T>(revision: number, work: () => Promise<T>): Promise<T> {
+    const pin = { revision };
+    this.#pins.add(pin);
+    try {
+      return await work();
+    } finally {
+      this.#pins.delete(pin);
+    }
   }
 
   async defragment(): Promise<void> {
@@ -488,7 +502,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   async #prune(signal: AbortSignal): Promise<void> {
     for await (const now of this.#clock.every(pruneEveryMs, signal)) {
       for (const machine of this.#machines) {
-        const lowest = () => this.#lowest(machine);
+        const lowest = () => Math.min(this.#lowest(machine), ...[...this.#pins].map(({ revision }) => revision));
         const commit = () => this.#commit();
         await pruneHistory(this.#storage, machine.store, { bounds: this.#options, lowest, now, commit, signal });
       }

@@ -1,4 +1,5 @@
 import { compacted, futureRevision, keyRange, prefixEnd, type Row } from '../mvcc/index.ts';
+import { writeSnapshotFile } from './bolt/snapshot-file.ts';
 import { checkDelete, checkPut, checkRange, checkTxn } from './check.ts';
 import { summarize } from './codec.ts';
 import { asEtcdError, etcdError } from './errors.ts';
@@ -22,6 +23,7 @@ import type {
 import type { Member } from './member.ts';
 import type { Proposal, ProposedRequest } from './proposal.ts';
 import { executeRange, executeSliced, isPlain, type ReadRange, rangeSlice } from './range.ts';
+import { keptRevisions } from './revisions.ts';
 import type {
   AlarmRequest,
   AlarmResponse,
@@ -34,6 +36,7 @@ import type {
   RaftLogEntry,
   RaftStatus,
 } from './server-api.ts';
+import { snapshotHead } from './snapshot-head.ts';
 
 /** The etcd this one behaves as. */
 const etcdVersion = '3.5.21';
@@ -47,6 +50,8 @@ export interface MemberApiHost {
   sizes(): { readonly total: number; readonly inUse: number };
   compactIndex(member: Member): Promise<void>;
   hash(member: Member, revision: number): Promise<number>;
+  /** While `work` runs, the state at `revision` and all that came after it stay readable. */
+  pinned<T>(revision: number, work: () => Promise<T>): Promise<T>;
   defragment(): Promise<void>;
   moveLeader(member: Member, target: Member): Promise<void>;
 }
@@ -225,12 +230,31 @@ export class EtcdMember implements EtcdServerApi {
     const hashRevision = this.#revision(revision);
     const { compactRevision } = this.#member.cursor;
     const hash = await this.#host.hash(this.#member, hashRevision);
-    return { header: this.header(), hash, compactRevision, hashRevision };
+    // etcd says -1 where nothing was ever compacted.
+    return { header: this.header(), hash, compactRevision: compactRevision || -1, hashRevision };
   }
 
   async hash(): Promise<HashResponse> {
     const { header, hash } = await this.hashKV(0);
     return { header, hash };
+  }
+
+  async saveSnapshot(path: string): Promise<ResponseHeader> {
+    this.#running();
+    const { members } = await this.memberList();
+    const header = this.header();
+    const { machine, cursor } = this.#member;
+    const { compactRevision } = cursor;
+    const head = snapshotHead(machine, {
+      members,
+      consistentIndex: cursor.index,
+      term: header.raftTerm,
+      compactRevision,
+    });
+    await this.#host.pinned(compactRevision, () =>
+      writeSnapshotFile(path, head, keptRevisions(machine.store, compactRevision, header.revision)),
+    );
+    return header;
   }
 
   async defragment(): Promise<ResponseHeader> {

@@ -1,6 +1,5 @@
 import { Slicer, yieldToEventLoop } from '../base/index.ts';
-import type { PrunePolicy, Row, Store } from '../mvcc/index.ts';
-import { crc32c } from './bolt/crc32c.ts';
+import type { PrunePolicy, Store } from '../mvcc/index.ts';
 import type { ClusterStorage } from './storage.ts';
 
 export interface HistoryBounds {
@@ -47,39 +46,4 @@ export async function pruneHistory(
 export async function compactIndex(store: Store, lowest: () => number, signal: AbortSignal): Promise<void> {
   const slicer = new Slicer();
   while (!signal.aborted && store.compactSlice(lowest())) if (slicer.due) await slicer.pause();
-}
-
-/**
- * CRC-32C of the state at the compacted revision and of every revision after it up to `revision`. Equal for equal
- * histories, whatever was pruned below.
- */
-export async function hashHistory(store: Store, compactRevision: number, revision: number): Promise<number> {
-  const slicer = new Slicer();
-  let crc = 0;
-  const add = (row: Row) => {
-    const head = Buffer.alloc(48);
-    head.writeDoubleBE(row.main, 0);
-    head.writeDoubleBE(row.sub, 8);
-    head.writeDoubleBE(row.tombstone ? 0 : row.createRevision, 16);
-    head.writeDoubleBE(row.version, 24);
-    head.writeDoubleBE(row.lease, 32);
-    head.writeDoubleBE(row.key.length, 40);
-    crc = crc32c(row.value, crc32c(row.key, crc32c(head, crc)));
-  };
-  let start: Uint8Array = new Uint8Array(0);
-  for (;;) {
-    const rows = store.backend.rangeAt(start, undefined, compactRevision, 256);
-    for (const row of rows) add(row);
-    if (rows.length < 256) break;
-    start = Buffer.concat([rows.at(-1)!.key, Buffer.alloc(1)]);
-    if (slicer.due) await slicer.pause();
-  }
-  for (let from = compactRevision; from < revision; ) {
-    const rows = store.backend.changes({ from, to: revision, limit: 256 });
-    for (const row of rows) add(row);
-    if (rows.length < 256) break;
-    from = rows.at(-1)!.main;
-    if (slicer.due) await slicer.pause();
-  }
-  return crc;
 }

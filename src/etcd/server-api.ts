@@ -119,6 +119,11 @@ export interface EtcdServerApi extends KV, History {
   /** `revision` 0 = the current one. Throws the compacted and future-revision errors as range does. */
   hashKV(revision: number, options?: CallOptions): Promise<HashKVResponse>;
   hash(options?: CallOptions): Promise<HashResponse>;
+  /**
+   * Writes etcd's snapshot of this member's state to a new file: a bbolt database and its SHA-256, what `etcdctl snapshot
+   * restore` takes. The header names the revision. Other requests are served meanwhile.
+   */
+  saveSnapshot(path: string, options?: CallOptions): Promise<ResponseHeader>;
   /** Gives free pages of the database back to the file system. */
   defragment(options?: CallOptions): Promise<ResponseHeader>;
   /** Only on the leader (`etcdserver: not leader` else); resolves when the target leads. */

@@ -41,6 +41,7 @@ export async function etcdProxy(remote: RemoteKV): Promise<EtcdServerApi> {
     alarm: async () => ({ header: newest, alarms: await remote.alarms() }),
     hashKV: watching((...args) => remote.hashKV(...args)),
     hash: unsupported,
+    saveSnapshot: unsupported,
     defragment: (...args) => remote.defragment(...args),
     moveLeader: (...args) => remote.moveLeader(...args),
     raftStatus: () => ({ leader: status.leader }) as ReturnType<EtcdServerApi['raftStatus']>,

@@ -25,8 +25,10 @@ export interface RealEtcd {
   stop(): Promise<void>;
 }
 
-/** One real etcd on 127.0.0.1 with its data in a temporary folder; TLS with client certificates when `pki` is given. */
-export async function startRealEtcd(pki?: ClusterPki): Promise<RealEtcd> {
+/**
+ * One real etcd on 127.0.0.1 with its data in a temporary folder; TLS with client certificates when `pki` is given; on an existing
+ * data folder when `data` is. */
+export async function startRealEtcd(pki?: ClusterPki, data?: string): Promise<RealEtcd> {
   const dir = mkdtempSync(join(tmpdir(), 'klab-real-etcd-'));
   const [clientPort, peerPort] = [await freePort(), await freePort()];
   const url = `${pki ? 'https' : 'http'}://127.0.0.1:${clientPort}`;
@@ -38,7 +40,7 @@ export async function startRealEtcd(pki?: ClusterPki): Promise<RealEtcd> {
   const child: ChildProcess = spawn(
     'etcd',
     [
-      ...['--name', 'real', '--data-dir', join(dir, 'data'), '--log-level', 'error', ...tls, ...ca],
+      ...['--name', 'real', '--data-dir', data ?? join(dir, 'data'), '--log-level', 'error', ...tls, ...ca],
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `real=${peer}`],
     ],

@@ -12,6 +12,7 @@ import type {
   watchService,
 } from '../v3/services.ts';
 import { DoorCallOptions } from './caller.ts';
+import { serveSnapshot } from './snapshot-stream.ts';
 import { serveWatch } from './watch-server.ts';
 
 /** Index = number on the wire. */
@@ -104,6 +105,7 @@ export function maintenanceHandlers(api: EtcdServerApi): Handlers<typeof mainten
     defragment: async (_request, call) => ({ header: await api.defragment(options(call)) }),
     hash: (_request, call) => api.hash(options(call)),
     hashKV: ({ revision }, call) => api.hashKV(revision, options(call)),
+    snapshot: (stream) => serveSnapshot(api, stream),
     moveLeader: async ({ targetId }, call) => ({ header: await api.moveLeader(targetId, options(call)) }),
   };
 }

@@ -266,9 +266,10 @@ export const AlarmRequest = message('etcdserverpb.AlarmRequest', {
   memberId: bigUint64(2),
   alarm: enumeration(3),
 });
+export const AlarmMember = message('etcdserverpb.AlarmMember', { memberId: bigUint64(1), alarm: enumeration(2) });
 export const AlarmResponse = message('etcdserverpb.AlarmResponse', {
   header,
-  alarms: repeated(nested(2, message('etcdserverpb.AlarmMember', { memberId: bigUint64(1), alarm: enumeration(2) }))),
+  alarms: repeated(nested(2, AlarmMember)),
 });
 
 export const DefragmentRequest = empty('DefragmentRequest');
@@ -281,6 +282,13 @@ export const HashKVResponse = message('etcdserverpb.HashKVResponse', {
   hash: uint32(2),
   compactRevision: int64(3),
   hashRevision: int64(4),
+});
+export const SnapshotRequest = empty('SnapshotRequest');
+/** Parts of one file; the last 32 bytes are the SHA-256 of what came before. */
+export const SnapshotResponse = message('etcdserverpb.SnapshotResponse', {
+  header,
+  remainingBytes: uint64(2),
+  blob: bytes(3),
 });
 export const MoveLeaderRequest = message('etcdserverpb.MoveLeaderRequest', { targetId: bigUint64(1) });
 export const MoveLeaderResponse = headerOnly('MoveLeaderResponse');

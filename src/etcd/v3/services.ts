@@ -40,7 +40,7 @@ export const maintenanceService = service('etcdserverpb.Maintenance', {
   hash: unary('Hash', m.HashRequest, m.HashResponse),
   hashKV: unary('HashKV', m.HashKVRequest, m.HashKVResponse),
   moveLeader: unary('MoveLeader', m.MoveLeaderRequest, m.MoveLeaderResponse),
-  snapshot: serverStream('Snapshot', unsupported, unsupported),
+  snapshot: serverStream('Snapshot', m.SnapshotRequest, m.SnapshotResponse),
   downgrade: missing('Downgrade'),
 });
 
