@@ -48,6 +48,17 @@ export abstract class BaseCommand extends Command {
     return parsed.raw.filter((token) => token.type === 'arg').map((token) => token.input);
   }
 
+  /** Flags, positional words before `--`, and everything after it; `dashed` tells whether there was one. */
+  protected async parseWords<F extends Values, B extends Values, A extends Values>(
+    options: Input<F, B, A>,
+  ): Promise<ParserOutput<F, B, A> & { words: string[]; afterDash: string[]; dashed: boolean }> {
+    const dash = this.argv.indexOf('--');
+    const before = dash < 0 ? this.argv : this.argv.slice(0, dash);
+    const afterDash = dash < 0 ? [] : this.argv.slice(dash + 1);
+    const parsed = await this.parse(options, before);
+    return { ...parsed, words: this.wordsOf(parsed), afterDash, dashed: dash >= 0 };
+  }
+
   /** Data exactly as it is, on stdout. */
   protected write(text: string): void {
     process.stdout.write(text);

@@ -44,6 +44,15 @@ export {
   switchNode,
 } from './control.ts';
 export { ControlCommand } from './control-command.ts';
+export { configMap, dockerRegistrySecret, genericSecret, tlsSecret } from './create/config.ts';
+export { CreateCommand, createFlags } from './create/create-command.ts';
+export { createFiles } from './create/files.ts';
+export { ingress } from './create/ingress.ts';
+export { namespace, podDisruptionBudget, priorityClass, quota, serviceAccount } from './create/plain.ts';
+export { clusterRole, clusterRoleBinding, role, roleBinding } from './create/rbac.ts';
+export { service } from './create/service.ts';
+export { createToken } from './create/token.ts';
+export { cronJob, deployment, job } from './create/workloads.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';
@@ -83,3 +92,6 @@ export {
   watchChanges,
   watchSubject,
 } from './watch/watch-rows.ts';
+export { dryRunFlag, fieldManagerFlag, fileFlags, printFlags, selectFlags, validateFlag } from './write/flags.ts';
+export { readFileFlags } from './write/read-files.ts';
+export { exactlyOneName, requireFlags, usageError } from './write/usage.ts';

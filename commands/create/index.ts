@@ -1,0 +1,34 @@
+import {
+  ApiCommand,
+  createFiles,
+  createFlags,
+  Flags,
+  fileFlags,
+  readFileFlags,
+  UserError,
+  usageError,
+} from '../../src/cli/index.ts';
+
+export default class Create extends ApiCommand {
+  static override summary = 'Create objects from files, or one object by kind (klab create deployment …).';
+  static override usage = 'create (-f FILE | -k DIR) [flags]';
+  static override strict = false;
+  static override examples = [
+    '<%= config.bin %> create -f web.yaml',
+    '<%= config.bin %> create deployment web --image=nginx',
+  ];
+
+  static override flags = {
+    ...createFlags,
+    ...fileFlags,
+    selector: Flags.string({ char: 'l', summary: 'only objects whose labels match' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, words } = await this.parseWords(Create);
+    if (words.length > 0) throw usageError('create', `Unexpected args: [${words.join(' ')}]`);
+    const manifests = await readFileFlags(flags, 'created', this.signal);
+    if (!manifests) throw new UserError('must specify one of -f and -k');
+    await createFiles(await this.session(flags), manifests, flags, (text) => this.write(text));
+  }
+}

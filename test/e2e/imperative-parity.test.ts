@@ -1,0 +1,157 @@
+/**
+ * klab's imperative commands print what real kubectl prints, byte for byte, on the same server, and exit alike.
+ * Commands that change something run in a namespace for each of the two.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Lab } from '../helpers/lab.ts';
+
+const lab = new Lab();
+const folder = join(lab.home, 'files');
+
+beforeAll(async () => {
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'a.txt'), 'hello\n');
+  writeFileSync(join(folder, 'e.env'), 'A=1\n#c\nB=x y\n');
+  writeFileSync(join(folder, 'bin.dat'), Buffer.from([255, 254, 0]));
+  writeFileSync(
+    join(folder, 'cm.yaml'),
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made, labels: {x: y}}\ndata: {a: b}\n',
+  );
+  const req = 'req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x';
+  execFileSync('openssl', req.split(' '), { cwd: folder, stdio: 'ignore' });
+  await lab.klab('up', '--nodes', '2');
+});
+afterAll(() => lab.dispose());
+
+/** Words of a line; single quotes hold a word together. */
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/(?:'[^']*'|\S)+/g)].map(([word]) => word.replace(/'([^']*)'/g, '$1'));
+}
+
+const linesOf = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim());
+
+interface Result {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly failed: boolean;
+}
+
+/** Usage errors exit with 2 in klab and 1 in kubectl: only failure itself is compared. */
+async function both(args: readonly string[], spaced: boolean): Promise<{ theirs: Result; ours: Result }> {
+  const dash = args.indexOf('--');
+  const within = (namespace: string) =>
+    !spaced ? args : dash < 0 ? [...args, '-n', namespace] : args.toSpliced(dash, 0, '-n', namespace);
+  const [theirs, ours] = await Promise.all([
+    lab.tryKubectl(within('one'), { cwd: folder }),
+    lab.try(within('two'), { cwd: folder }),
+  ]);
+  const plain = (text: string) => text.replaceAll('kubectl', 'klab').replace(/\b(one|two)\b/g, 'NAMESPACE');
+  return {
+    theirs: { stdout: plain(theirs.stdout), stderr: plain(theirs.stderr), failed: theirs.code !== 0 },
+    ours: { stdout: plain(ours.stdout), stderr: plain(ours.stderr), failed: ours.code !== 0 },
+  };
+}
+
+async function expectAlike(line: string, spaced: boolean): Promise<void> {
+  const { theirs, ours } = await both(wordsOf(line), spaced);
+  expect(ours, `klab ${line}`).toEqual(theirs);
+}
+
+describe('klab create writes what kubectl create writes', () => {
+  it.each(
+    linesOf(`
+      create deployment web --image=nginx --image=redis:7 --port=80 --replicas=3 --dry-run=client -o yaml
+      create deployment web --image=nginx --dry-run=client -o yaml -- sleep 10
+      create deployment web --image=a --image=b --dry-run=client -- x
+      create deployment web --image=a --replicas=-1 --dry-run=client
+      create job j --image=busybox --dry-run=client -o yaml -- date
+      create job j --from=cronjob/x --dry-run=client -o yaml
+      create job j
+      create job j --image=a --from=cronjob/x
+      create cronjob c --image=busybox --schedule='*/1 * * * *' --restart=OnFailure --dry-run=client -o yaml -- date
+      create cj c --image=busybox --schedule='*/1 * * * *' --dry-run=client -o yaml
+      create cronjob c --image=x
+      create configmap c --from-literal=a=b --from-file=a.txt --from-file=bin.dat --from-file=k=a.txt --dry-run=client -o yaml
+      create configmap c --from-literal=a=b --dry-run=client --save-config -o yaml
+      create configmap c --from-literal=a=b --dry-run=client -o yaml
+      create configmap c --from-literal=a=b --from-literal=a=c --dry-run=client -o yaml
+      create configmap c --from-literal='a b=c' --dry-run=client -o yaml
+      create cm c --from-env-file=e.env --append-hash --dry-run=client -o yaml
+      create cm c --append-hash --dry-run=client -o yaml
+      create cm c --from-env-file=e.env --from-literal=a=b --dry-run=client -o yaml
+      create secret generic s --from-literal=a=b --type=x/y --dry-run=client -o yaml
+      create secret generic s --from-literal=a=b --append-hash --dry-run=client -o name
+      create secret generic s --from-file=. --dry-run=client -o name
+      create secret docker-registry s --docker-username=u --docker-password=p --docker-email=e@x --dry-run=client -o yaml
+      create secret docker-registry s --dry-run=client -o yaml
+      create secret tls t --cert=c.pem --key=k.pem --dry-run=client -o yaml
+      create secret tls t --cert=c.pem --dry-run=client -o yaml
+      create secret tls t --cert=nope.pem --key=k.pem --dry-run=client -o yaml
+      create service clusterip s --tcp=80:8080 --tcp=443 --dry-run=client -o yaml
+      create service clusterip s --clusterip=None --dry-run=client -o yaml
+      create service clusterip s --clusterip=None --tcp=80 --dry-run=client -o yaml
+      create svc nodeport s --tcp=80 --node-port=30080 --dry-run=client -o yaml
+      create svc loadbalancer s --tcp=80:http --dry-run=client -o yaml
+      create svc externalname s --external-name=a.b --dry-run=client -o yaml
+      create svc externalname s --dry-run=client -o yaml
+      create ns n --dry-run=client -o yaml
+      create namespace n --dry-run=server -o name
+      create sa n --dry-run=client -o yaml -n foo
+      create sa n --dry-run=server
+      create quota q --hard=cpu=1,pods=2,memory=1024Mi --scopes=BestEffort --dry-run=client -o yaml
+      create pdb p --selector=app=x --min-available=50% --dry-run=client -o yaml
+      create pdb p --selector=app=x,b!=c --max-unavailable=1 --dry-run=client -o yaml
+      create pdb p --selector='app in (x,y),!z,w' --max-unavailable=1 --dry-run=client -o yaml
+      create priorityclass p --value=10 --global-default --description=d --preemption-policy=Never --dry-run=client -o yaml
+      create pc p --value=10 --dry-run=client -o yaml
+      create role r --verb=get,list --resource=pods,deployments.apps,pods/log --resource-name=x --dry-run=client -o yaml
+      create role r --verb='*' --resource=pods,svc,deploy --dry-run=client -o yaml
+      create clusterrole r --verb=get --non-resource-url=/x --dry-run=client -o yaml
+      create clusterrole r --verb=get --non-resource-url=/x --resource=nodes --dry-run=client -o yaml
+      create clusterrole r --aggregation-rule=a=b --dry-run=client -o yaml
+      create clusterrole r --verb=get --dry-run=client -o yaml
+      create rolebinding b --role=r --user=u --group=g --serviceaccount=ns:sa --dry-run=client -o yaml
+      create rolebinding b --clusterrole=r --user=u --user=w -n x --dry-run=client -o yaml
+      create clusterrolebinding b --clusterrole=r --user=u --serviceaccount=ns:sa --dry-run=client -o yaml
+      create clusterrolebinding b --clusterrole=r --serviceaccount=sa --dry-run=client -o yaml
+      create clusterrolebinding b --user=u
+      create ingress i --rule='foo.com/bar*=svc:80,tls=sec' --rule='/x=svc:http' --class=c --default-backend=d:80 --annotation=a=b --dry-run=client -o yaml
+      create ingress i --rule='foo.com/=svc:80,tls' --rule='foo.com/b=svc:80,tls=x' --dry-run=client -o yaml
+      create ingress i --rule='foo' --dry-run=client -o yaml
+      create ingress i --rule='foo.com/=svc:8080' --default-backend=d --dry-run=client -o yaml
+      create token nope
+      create deployment
+      create deployment a
+      create configmap
+      create configmap a b
+      create nope
+      create
+      create cm c --from-file=nope.txt --dry-run=client -o yaml
+      create cm c --from-literal=a --dry-run=client -o yaml
+      create svc clusterip s --dry-run=client -o yaml
+      create rolebinding b --user=u --dry-run=client -o yaml
+      create role r --verb=get --dry-run=client -o yaml
+      create role r --resource=pods --dry-run=client -o yaml
+      create role r --resource=nopes --verb=get --dry-run=client -o yaml
+      create pdb p --dry-run=client -o yaml
+      create pdb p --selector=a=b --dry-run=client -o yaml
+      create ingress i --dry-run=client -o yaml
+      create quota q --hard=cpu --dry-run=client -o yaml
+      create quota q --hard=cpu=x --dry-run=client -o yaml
+      create role r --verb=frob --resource=pods --dry-run=client -o yaml
+      create ns n --dry-run=foo
+      create ns n --dry-run=client -o jsonpath={.metadata.name}
+      create ns default
+      create ns Bad
+      create sa default
+      create cm c --from-literal=a=b -n nope
+    `),
+  )('%s', (line) => expectAlike(line, false));
+});
