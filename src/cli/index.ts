@@ -56,10 +56,12 @@ export { cronJob, deployment, job } from './create/workloads.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';
+export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
 export { etcdHistory } from './etcd/history.ts';
 export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
+export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMembers, etcdStatus } from './etcd/members.ts';
 export { raftLog, raftStatus } from './etcd/raft.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
@@ -68,6 +70,18 @@ export { type ExplainRequest, explain } from './explain.ts';
 export { getResources } from './get/get.ts';
 export type { GetRequest, Output } from './get/plan.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
+export {
+  checkAllLabs,
+  checkLab,
+  checkLabAfresh,
+  type LabIo,
+  type LabTarget,
+  listLabs,
+  resetLab,
+  showLab,
+  startLab,
+} from './lab/lab.ts';
+export { LabCommand } from './lab/lab-command.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
 export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';

@@ -4,6 +4,7 @@ import type { KeyValue, RemoteKV, StoreEvent, WatchResponse } from '../../etcd/i
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import { prefixEnd } from './connection.ts';
+import { parseLease } from './lease-id.ts';
 import { decodeStored, storedData, storedSummary, storedText } from './value.ts';
 
 export type EtcdOutput = 'simple' | 'json' | 'yaml';
@@ -114,9 +115,7 @@ export async function etcdPut(
   request: { readonly key: string; readonly value: string; readonly lease?: string },
   io: EtcdIo,
 ): Promise<void> {
-  const lease = request.lease === undefined ? undefined : Number.parseInt(request.lease, 16);
-  if (lease !== undefined && !Number.isSafeInteger(lease))
-    throw new UserError(`bad lease ID (${request.lease}), expecting ID in Hex`, 2);
+  const lease = request.lease === undefined ? undefined : parseLease(request.lease);
   await kv.put({ key: Buffer.from(request.key), value: Buffer.from(request.value), lease }, { signal: io.signal });
   io.print('OK');
 }
