@@ -16,6 +16,14 @@ export {
   numberToIp,
   parseCidr,
 } from './addresses.ts';
+export {
+  type IngressAnswer,
+  type IngressCertificate,
+  type IngressRequest,
+  type IngressRoute,
+  IngressTable,
+  type IngressTarget,
+} from './ingress.ts';
 export { type AllocationError, IpAllocator, subnet } from './ipam.ts';
 export {
   type DirectionVerdict,

@@ -60,6 +60,7 @@ const inputs: readonly RowInput[] = [
     strategy: networkPolicyStrategy,
     shortNames: 'netpol',
     printer: networkPolicyPrinter,
+    acted: true,
   },
   {
     kind: 'ServiceCIDR',
