@@ -34,6 +34,7 @@ export default class Status extends BaseCommand {
               `${status.etcd!.endpoints.join(', ')} (${status.etcdMembers} member${status.etcdMembers === 1 ? '' : 's'})`,
             ],
             ['kubeconfig', status.kubeconfig!],
+            ...(status.ingress ? [['ingress', `${status.ingress.http}, ${status.ingress.https}`]] : []),
           ] as [string, string][])
         : []),
       ...(components ? ([['components', componentSummary(components)]] as [string, string][]) : []),

@@ -6,8 +6,10 @@ import {
   type ClusterPaths,
   clusterPaths,
   componentFlags,
+  type IngressPorts,
   listClusters,
   parseComponentFlags,
+  readIngressPorts,
   readServer,
   readSettings,
   repeatableFlags,
@@ -101,6 +103,8 @@ export interface ClusterStatus {
   readonly api?: { endpoint: string };
   readonly etcd?: ServerInfo['etcd'];
   readonly kubeconfig?: string;
+  /** Where Ingresses are served, once there is one. */
+  readonly ingress?: { readonly http: string; readonly https: string };
   readonly certificates?: ServerInfo['certificates'];
   readonly nodes?: number;
   readonly etcdMembers?: number;
@@ -159,6 +163,7 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
         etcd: info.etcd,
         kubeconfig: info.kubeconfig,
         certificates: info.certificates,
+        ...ingressUrls(readIngressPorts(paths.dir, info.pid)),
       }),
       nodes: info?.nodes ?? settings?.nodes,
       etcdMembers: info?.etcdMembers ?? settings?.etcdMembers,
@@ -169,6 +174,11 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
       sizes: sizes(paths),
     };
   });
+}
+
+function ingressUrls(ports: IngressPorts | undefined): Pick<ClusterStatus, 'ingress'> {
+  if (!ports) return {};
+  return { ingress: { http: `http://127.0.0.1:${ports.http}`, https: `https://127.0.0.1:${ports.https}` } };
 }
 
 export function allClusters(): Promise<ClusterStatus[]> {

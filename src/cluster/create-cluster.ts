@@ -33,6 +33,8 @@ import { controlDispatch } from './control.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
+import { IngressDoor } from './ingress-door.ts';
+import { readIngressPorts, rememberIngressPorts } from './ingress-ports.ts';
 import { klabRoutes } from './klab-routes.ts';
 import { leaderLeaseTasks } from './leader-lease.ts';
 import { ServiceNetwork } from './network-hooks.ts';
@@ -114,6 +116,7 @@ class RunningCluster implements Cluster {
   #storage: SqliteStorage | undefined;
   #api!: ApiComponent;
   #controlDoor: HttpsDoor | undefined;
+  #ingress: IngressDoor | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
   #etcdDoors: EtcdDoor[] = [];
@@ -375,6 +378,7 @@ class RunningCluster implements Cluster {
       this.#tasks.signal,
     );
     this.nodes.open(this.#options.nodes);
+    if (this.#options.ingress) this.#serveIngresses(networkInformers, network);
     const nodes = this.nodes.running.length;
     if (nodes > 0) this.#phase(`kubelets: ${nodes} simulated node(s) register themselves`);
     this.components = new Components(
@@ -388,6 +392,25 @@ class RunningCluster implements Cluster {
         ['proxy', this.nodes.proxies],
       ]),
     );
+  }
+
+  #serveIngresses(informers: SharedInformerFactory, network: ServiceNetwork): void {
+    const remembered = readIngressPorts(this.#dir);
+    this.#ingress = new IngressDoor({
+      informers,
+      fabric: () => this.nodes.fabric,
+      peer: this.nodes.host,
+      reader: { get: (resource, namespace, name) => this.server.reader.get(resource, namespace, name) },
+      endpoints: (namespace, service, port) => network.endpoints(namespace, service, port),
+      prng: this.#prng.fork('ingress'),
+      log: this.#log.child('ingress'),
+      fallback: this.#api.pki.apiserver,
+      ...(remembered && { remembered }),
+      onListening: (ports) => {
+        rememberIngressPorts(this.#dir, ports);
+        this.#log.info('ingress: listening', { ...ports });
+      },
+    });
   }
 
   /** After the boot, which does not wait for them. */
@@ -533,6 +556,7 @@ class RunningCluster implements Cluster {
     // Whoever waits for time must be able to end.
     if (paused) this.clock.setSpeed(1);
     await this.#controlDoor?.close();
+    await this.#ingress?.close();
     await this.#api?.closeDoor();
     for (const door of this.#etcdDoors) await door.close();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));

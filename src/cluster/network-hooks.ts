@@ -120,6 +120,17 @@ export class ServiceNetwork {
     };
   }
 
+  /** Ready endpoints of a Service's port, by the port's name. */
+  endpoints(namespace: string, service: string, port: string | number): { ip: string; port: number }[] {
+    return this.#current.slices(`${namespace}/${service}`).flatMap((slice) => {
+      const target = ((slice['ports'] ?? []) as any[]).find((each) => (each.name ?? '') === port)?.port;
+      if (target === undefined) return [];
+      return ((slice['endpoints'] ?? []) as any[])
+        .filter(({ conditions }) => conditions?.ready !== false)
+        .flatMap(({ addresses = [] }) => (addresses as string[]).map((ip) => ({ ip, port: target as number })));
+    });
+  }
+
   /** What NetworkPolicies say of a connection, as a network plugin on both nodes would enforce it. */
   verdict(from: Peer, to: { readonly ip: string; readonly port: number }, owner: Peer | undefined): PolicyVerdict {
     return networkPolicyVerdict(

@@ -123,6 +123,11 @@ export class NodeFleet implements NodeDialer {
     this.fabric = new MemoryFabric({ clock: deps.clock }, { ...deps.network.hooks(), external });
   }
 
+  /** This machine as pods see it. */
+  get host(): Peer {
+    return this.#controlPlane;
+  }
+
   /** The machines that are remembered, or `wanted` of them; see plannedNodes. */
   open(wanted: number | undefined): void {
     const { records } = this.#deps;

@@ -56,6 +56,8 @@ export interface ClusterOptions {
    * library's user gets the nodes for himself. `klab up` asks for it.
    */
   readonly systemPods?: boolean;
+  /** Ingresses are served on ports of this machine, from the first one on. Default false; `klab up` asks for it. */
+  readonly ingress?: boolean;
   /** Simulated delays of image pulls and container starts are skipped. Default false. */
   readonly instantContainers?: boolean;
   /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */

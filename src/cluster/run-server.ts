@@ -83,6 +83,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: 2379 },
       control: true,
       systemPods: true,
+      ingress: true,
       log,
       onPhase: phase,
       signal: options.signal,
