@@ -75,11 +75,8 @@ export class IngressTable {
 
   /** `ingresses`: those whose class is the controller's. */
   constructor(ingresses: readonly Readonly<Ingress>[]) {
-    const byAge = [...ingresses].sort(
-      (a, b) =>
-        (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
-        nameOf(a).localeCompare(nameOf(b)),
-    );
+    const age = (ingress: Readonly<Ingress>) => `${ingress.metadata.creationTimestamp ?? ''} ${nameOf(ingress)}`;
+    const byAge = [...ingresses].sort((a, b) => (age(a) < age(b) ? -1 : 1));
     for (const ingress of byAge) this.#add(ingress);
     for (const { rules } of this.#hosts.values()) rules.sort(bySpecificity);
   }
