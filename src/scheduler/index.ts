@@ -17,3 +17,13 @@ export type { Plugin, QueuedPod } from './framework/types.ts';
 export { defaultProfile, type Profile } from './profile.ts';
 export { type QueueLengths, SchedulingQueue } from './queue.ts';
 export { Scheduler, type SchedulerDeps, type SchedulerOptions } from './scheduler.ts';
+export {
+  type Trial,
+  World,
+  type WorldObjects,
+  type WorldOptions,
+  type WorldResource,
+  worldResources,
+} from './simulate/world.ts';
+export { type Change, type ChangeKind, type WhatIf, type WhatIfOptions, whatIf } from './what-if/what-if.ts';
+export { type Why, type WhyGroup, whyDecision } from './why.ts';

@@ -1,0 +1,510 @@
+/**
+ * The smallest single changes that would let a pod schedule, or move it to a node. Candidates come from what refused the
+ * pod; each is tried on a copy of the cluster by the real framework, and only those that work are told.
+ */
+import type { Node, Pod } from '../../api/index.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
+import type { Decision, NodeDecision } from '../decision/record.ts';
+import { formatDecimal } from '../format.ts';
+import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
+import { toleratesTaint } from '../plugins/taints.ts';
+import type { World } from '../simulate/world.ts';
+import {
+  amountOf,
+  both,
+  constraintDrops,
+  type Edit,
+  lowerRequests,
+  otherScheduler,
+  type PodSpec,
+  pinTo,
+  removeGates,
+  type TaintLike,
+  tolerate,
+} from './edits.ts';
+import { type PatchOp, type PatchTarget, type PodPatch, podPatch, shellWord } from './patch.ts';
+
+export type ChangeKind =
+  | 'Gate'
+  | 'SchedulerName'
+  | 'Pin'
+  | 'Request'
+  | 'Toleration'
+  | 'Constraint'
+  | 'Node'
+  | 'Eviction'
+  | 'NewNode';
+
+export interface Change {
+  readonly kind: ChangeKind;
+  /** `lower its request of cpu by 300m, from 1 to 700m` */
+  readonly summary: string;
+  /** Where the dry run put the pod. */
+  readonly node: string;
+  /** What is patched or deleted; absent for a new node. */
+  readonly target?: PatchTarget;
+  /** A JSON patch of the target. */
+  readonly patch?: readonly PatchOp[];
+  /** The target goes. */
+  readonly delete?: true;
+  /** The node to add. */
+  readonly manifest?: KubeObject;
+  /** Ready to be run. */
+  readonly commands: readonly string[];
+  readonly note?: string;
+}
+
+export interface WhatIf {
+  readonly pod: { readonly namespace: string; readonly name: string };
+  /** What the scheduler would decide as things are; of a pod that is somewhere, without itself. */
+  readonly now: Decision;
+  /** The node it should go to. */
+  readonly wanted?: string;
+  readonly changes: readonly Change[];
+  /** Dry runs made. */
+  readonly trials: number;
+}
+
+export interface WhatIfOptions {
+  readonly node?: string;
+  /** Owner whose template the pod was made from. */
+  readonly owner?: Readonly<KubeObject>;
+  /** Most dry runs of one kind of change. Default 24. */
+  readonly trialsPerKind?: number;
+}
+
+const order: readonly ChangeKind[] = [
+  'Gate',
+  'SchedulerName',
+  'Pin',
+  'Request',
+  'Toleration',
+  'Constraint',
+  'Node',
+  'Eviction',
+  'NewNode',
+];
+
+/** Changes told of one kind. */
+const perKind: Readonly<Record<ChangeKind, number>> = {
+  Gate: 1,
+  SchedulerName: 1,
+  Pin: 1,
+  Request: 3,
+  Toleration: 3,
+  Constraint: 10,
+  Node: 3,
+  Eviction: 3,
+  NewNode: 1,
+};
+
+const hardTaints = (node: NodeInfo): TaintLike[] =>
+  ((node.node?.spec?.taints ?? []) as TaintLike[]).filter(
+    ({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute',
+  );
+
+const taintText = ({ key, value, effect }: TaintLike): string => `${key}${value ? `=${value}` : ''}:${effect}`;
+
+class Search {
+  readonly #world: World;
+  readonly #pod: Readonly<Pod>;
+  readonly #options: WhatIfOptions;
+  readonly #base: Edit | undefined;
+  readonly #max: number;
+  readonly changes: Change[] = [];
+  trials = 0;
+  /** The node wanted, or undefined. */
+  readonly #wanted: string | undefined;
+
+  constructor(world: World, pod: Readonly<Pod>, options: WhatIfOptions) {
+    this.#world = world;
+    this.#pod = pod;
+    this.#options = options;
+    this.#wanted = options.node;
+    this.#max = options.trialsPerKind ?? 24;
+    this.#base = options.node === undefined ? undefined : pinTo(options.node);
+  }
+
+  #edited(edit: Edit | undefined): Pod {
+    const spec = structuredClone(this.#pod.spec!) as PodSpec;
+    delete spec.nodeName;
+    edit?.apply(spec);
+    return { ...this.#pod, spec } as Pod;
+  }
+
+  #decide(edit: Edit | undefined): Decision {
+    this.trials++;
+    return this.#world.try(this.#edited(edit)).decision;
+  }
+
+  /** The node where the pod would go, if it would and it is the one wanted. */
+  #lands(edit: Edit | undefined): string | undefined {
+    const { node } = this.#decide(edit);
+    return this.#wanted === undefined || node === this.#wanted ? node : undefined;
+  }
+
+  /** The edit with what makes the pod go to the node wanted. */
+  #whole(edit: Edit): Edit {
+    return this.#base ? both(edit, this.#base) : edit;
+  }
+
+  #tell(kind: ChangeKind, edit: Edit, node: string): void {
+    const made: PodPatch = podPatch(this.#pod, edit, this.#options.owner);
+    this.changes.push({ kind, summary: edit.summary, node, ...made });
+  }
+
+  /** Tries edits in order until enough of them work. */
+  #edits(kind: ChangeKind, edits: readonly Edit[]): void {
+    let found = 0;
+    for (const edit of edits.slice(0, this.#max)) {
+      if (found >= perKind[kind]) return;
+      const whole = this.#whole(edit);
+      const node = this.#lands(whole);
+      if (node === undefined) continue;
+      this.#tell(kind, whole, node);
+      found++;
+    }
+  }
+
+  run(): Decision {
+    const now = this.#decide(undefined);
+    const held = (this.#pod.spec?.schedulingGates ?? []).length > 0;
+    if (held) {
+      this.#edits('Gate', [removeGates(this.#pod)]);
+      return now;
+    }
+    const { schedulerName } = this.#pod.spec!;
+    if (schedulerName !== undefined && schedulerName !== this.#world.profile.schedulerName) {
+      this.#edits('SchedulerName', [otherScheduler(this.#world.profile.schedulerName)]);
+      return now;
+    }
+    if (this.#wanted === undefined && now.node !== undefined) return now;
+    if (this.#wanted !== undefined) {
+      if (now.node === this.#wanted) return now;
+      const node = this.#lands(this.#base);
+      if (node !== undefined) {
+        this.#tell('Pin', this.#base!, node);
+        return now;
+      }
+    }
+    const refused = this.#refused(now);
+    this.#requests(refused);
+    this.#tolerations(refused);
+    this.#edits('Constraint', constraintDrops(this.#pod));
+    this.#nodes(refused);
+    this.#evictions(refused);
+    if (this.#wanted === undefined) this.#newNodes();
+    this.changes.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+    return now;
+  }
+
+  /** Refused nodes that are looked at: all, or the one wanted as seen by a pod that is pinned there. */
+  #refused(now: Decision): NodeDecision[] {
+    if (this.#wanted === undefined) return now.nodes.filter((node) => node.filter);
+    return this.#decide(this.#base).nodes.filter((node) => node.name === this.#wanted && node.filter);
+  }
+
+  #info(name: string): NodeInfo {
+    return this.#world.cache.get(name)!;
+  }
+
+  #shortages(node: NodeInfo, pod: PodInfo): Record<string, number> {
+    const names = ['cpu', 'memory', 'ephemeral-storage', ...pod.requests.scalar.keys()];
+    const out: Record<string, number> = {};
+    for (const name of names) {
+      const wanted = amountOf(pod.requests, name);
+      const free = amountOf(node.allocatable, name) - amountOf(node.requested, name);
+      if (wanted > 0 && wanted > free) out[name] = wanted - free;
+    }
+    return out;
+  }
+
+  /** Share of what the pod asks for that is missing on a node; what makes one node nearer than another. */
+  #distance(short: Readonly<Record<string, number>>, pod: PodInfo): number {
+    return Object.entries(short).reduce((sum, [name, amount]) => sum + amount / amountOf(pod.requests, name), 0);
+  }
+
+  #requests(refused: readonly NodeDecision[]): void {
+    const pod = podInfoOf(this.#pod);
+    const byResources = new Map<string, { readonly short: Record<string, number>; readonly distance: number }[]>();
+    for (const { name, filter } of refused) {
+      if (filter!.plugin !== 'NodeResourcesFit' || filter!.reasons.includes('Too many pods')) continue;
+      const node = this.#info(name);
+      const short = this.#shortages(node, pod);
+      // A node that is overcommitted has nothing to give, however little is asked for.
+      if (Object.entries(short).some(([resource, amount]) => amount > amountOf(pod.requests, resource))) continue;
+      const key = Object.keys(short).join();
+      const entry = { short, distance: this.#distance(short, pod) };
+      const list = byResources.get(key);
+      if (list) list.push(entry);
+      else byResources.set(key, [entry]);
+    }
+    for (const list of [...byResources.values()]
+      .sort((a, b) => Object.keys(a[0]!.short).length - Object.keys(b[0]!.short).length)
+      .slice(0, perKind.Request)) {
+      list.sort((a, b) => a.distance - b.distance);
+      for (const { short } of list.slice(0, 5)) {
+        const whole = this.#whole(lowerRequests(this.#pod, short));
+        const node = this.#lands(whole);
+        if (node === undefined) continue;
+        this.#tell('Request', whole, node);
+        break;
+      }
+    }
+  }
+
+  #tolerations(refused: readonly NodeDecision[]): void {
+    const tolerations = (this.#pod.spec?.tolerations ?? []) as Parameters<typeof toleratesTaint>[0];
+    const sets = new Map<string, TaintLike[]>();
+    for (const { name, filter } of refused) {
+      if (filter!.plugin !== 'TaintToleration') continue;
+      const taints = hardTaints(this.#info(name)).filter((taint) => !toleratesTaint(tolerations, taint as never));
+      sets.set(taints.map(taintText).join(), taints);
+    }
+    const smallest = [...sets.values()].sort((a, b) => a.length - b.length);
+    this.#edits('Toleration', smallest.map(tolerate));
+  }
+
+  /** Cordons lifted, taints removed, labels given. */
+  #nodes(refused: readonly NodeDecision[]): void {
+    let found = 0;
+    let tried = 0;
+    const attempt = (name: string, summary: string, command: string, change: (node: any) => void) => {
+      if (found >= perKind.Node || tried++ >= this.#max) return;
+      const before = this.#info(name).node!;
+      const after = structuredClone(before) as Node;
+      change(after);
+      const undo = this.#world.setNode(after);
+      const node = this.#lands(this.#base);
+      undo();
+      // Another node would have done without.
+      if (node !== name) return;
+      found++;
+      const patch: PatchOp[] = [];
+      for (const field of ['labels'] as const) {
+        if (JSON.stringify(before.metadata[field]) !== JSON.stringify(after.metadata[field])) {
+          patch.push({
+            op: before.metadata[field] ? 'replace' : 'add',
+            path: `/metadata/${field}`,
+            value: after.metadata[field],
+          });
+        }
+      }
+      for (const field of ['taints', 'unschedulable'] as const) {
+        const [had, has] = [before.spec?.[field], after.spec?.[field]];
+        if (JSON.stringify(had) === JSON.stringify(has)) continue;
+        patch.push(
+          has === undefined
+            ? { op: 'remove', path: `/spec/${field}` }
+            : { op: 'replace', path: `/spec/${field}`, value: has },
+        );
+      }
+      const pin = this.#base && podPatch(this.#pod, this.#base, this.#options.owner);
+      this.changes.push({
+        kind: 'Node',
+        summary: pin ? `${summary} and ${this.#base!.summary}` : summary,
+        node,
+        target: { apiVersion: 'v1', kind: 'Node', name },
+        patch,
+        commands: [command, ...(pin?.commands ?? [])],
+      });
+    };
+    for (const { name, filter } of refused) {
+      if (found >= perKind.Node || tried >= this.#max) return;
+      if (filter!.plugin === 'NodeUnschedulable') {
+        attempt(name, `uncordon ${name}`, `kubectl uncordon ${name}`, (node) => {
+          delete node.spec.unschedulable;
+          node.spec.taints = node.spec.taints?.filter(
+            (taint: TaintLike) => taint.key !== 'node.kubernetes.io/unschedulable',
+          );
+        });
+      } else if (filter!.plugin === 'TaintToleration') {
+        const taints = hardTaints(this.#info(name));
+        if (taints.length !== 1) continue;
+        const [taint] = taints as [TaintLike];
+        attempt(
+          name,
+          `remove the taint ${taintText(taint)} of ${name}`,
+          `kubectl taint nodes ${name} ${taint.key}:${taint.effect}-`,
+          (node) => {
+            node.spec.taints = node.spec.taints.filter(
+              (other: TaintLike) => other.key !== taint.key || other.effect !== taint.effect,
+            );
+          },
+        );
+      } else if (filter!.plugin === 'NodeAffinity') {
+        const wanted = Object.entries((this.#pod.spec?.nodeSelector ?? {}) as Record<string, string>);
+        const missing = wanted.filter(([key, value]) => this.#info(name).labels[key] !== value);
+        if (missing.length === 0) continue;
+        const words = missing.map(([key, value]) => `${key}=${value}`);
+        attempt(
+          name,
+          `label ${name} ${words.join(' ')}`,
+          `kubectl label node ${name} --overwrite ${words.join(' ')}`,
+          (node) => {
+            node.metadata.labels = { ...node.metadata.labels, ...Object.fromEntries(missing) };
+          },
+        );
+      }
+    }
+  }
+
+  /** One pod less: of the least priority, and the smallest that suffices. */
+  #evictions(refused: readonly NodeDecision[]): void {
+    const pod = podInfoOf(this.#pod);
+    const candidates: { readonly node: NodeInfo; readonly victim: PodInfo; readonly cost: number }[] = [];
+    for (const { name, filter } of refused) {
+      if (!evictionHelps.has(filter!.plugin)) continue;
+      const node = this.#info(name);
+      const short = filter!.plugin === 'NodeResourcesFit' ? this.#shortages(node, pod) : {};
+      for (const victim of node.pods.values()) {
+        const { metadata } = victim.pod;
+        if (metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined || victim.uid === pod.uid) continue;
+        if (metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet' || kind === 'Node')) continue;
+        if (Object.entries(short).some(([resource, amount]) => amountOf(victim.requests, resource) < amount)) continue;
+        candidates.push({ node, victim, cost: victim.requests.milliCPU / 1000 + victim.requests.memory / 2 ** 32 });
+      }
+    }
+    candidates.sort((a, b) => a.victim.priority - b.victim.priority || a.cost - b.cost);
+    let found = 0;
+    for (const { node: info, victim } of candidates.slice(0, this.#max)) {
+      if (found >= perKind.Eviction) return;
+      const putBack = this.#world.take(victim);
+      const node = this.#lands(this.#base);
+      putBack();
+      if (node === undefined) continue;
+      found++;
+      const { namespace } = victim;
+      const name = victim.pod.metadata.name!;
+      const owner = victim.pod.metadata.ownerReferences?.find(({ controller }) => controller);
+      const pin = this.#base && podPatch(this.#pod, this.#base, this.#options.owner);
+      const notes = [
+        `its priority is ${victim.priority}, this pod's is ${pod.priority}`,
+        ...(owner ? [`${owner.kind} ${owner.name} makes it anew`] : []),
+      ];
+      this.changes.push({
+        kind: 'Eviction',
+        summary: `evict ${victim.key} from ${info.name}${pin ? ` and ${this.#base!.summary}` : ''}`,
+        node,
+        target: { apiVersion: 'v1', kind: 'Pod', namespace, name },
+        delete: true,
+        commands: [`kubectl delete pod ${name} -n ${namespace}`, ...(pin?.commands ?? [])],
+        note: notes.join('; '),
+      });
+    }
+  }
+
+  /** One more node of a shape that the cluster has, the smallest that does; else one made to measure. */
+  #newNodes(): void {
+    const pod = podInfoOf(this.#pod);
+    const shapes = new Map<string, NodeInfo>();
+    for (const node of this.#world.cache.nodes) {
+      const { 'kubernetes.io/hostname': _, ...labels } = node.labels;
+      const key = JSON.stringify([node.node!.status?.allocatable, labels, hardTaints(node).filter(lasting)]);
+      if (!shapes.has(key)) shapes.set(key, node);
+    }
+    const bySize = [...shapes.values()].sort(
+      (a, b) => a.allocatable.milliCPU - b.allocatable.milliCPU || a.allocatable.memory - b.allocatable.memory,
+    );
+    const made = bySize.filter(({ allocatable }) => fits(pod, allocatable)).map((like) => this.#nodeLike(like));
+    const largest = bySize.at(-1);
+    if (largest) made.push(this.#nodeLike(largest, pod));
+    for (const node of made.slice(0, this.#max)) {
+      const undo = this.#world.setNode(node);
+      const landed = this.#lands(undefined);
+      undo();
+      if (landed !== node.metadata.name) continue;
+      const { name } = node.metadata;
+      const allocatable = node.status!.allocatable as Record<string, string>;
+      const { 'kubernetes.io/hostname': _, ...labels } = node.metadata.labels ?? {};
+      const pairs = (map: Record<string, string>) =>
+        Object.entries(map)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(',');
+      const taints = (node.spec?.taints ?? []) as TaintLike[];
+      const own = Object.fromEntries(Object.entries(labels).filter(([key]) => !/^(beta\.)?kubernetes\.io\//.test(key)));
+      const command = [
+        `klab node add ${name} --capacity ${shellWord(pairs(allocatable))}`,
+        ...(Object.keys(own).length > 0 ? [`--labels ${shellWord(pairs(own))}`] : []),
+        ...(taints.length > 0 ? [`--taints ${shellWord(taints.map(taintText).join(','))}`] : []),
+      ].join(' ');
+      const { cpu, memory } = allocatable;
+      this.changes.push({
+        kind: 'NewNode',
+        summary: `add a node of cpu ${cpu}, memory ${memory}${taints.length > 0 ? `, tainted ${taints.map(taintText).join(', ')}` : ''}`,
+        node: name!,
+        manifest: node as KubeObject,
+        commands: [command],
+      });
+      return;
+    }
+  }
+
+  /** A node like another, with no pods; large enough for `pod` when given. */
+  #nodeLike(like: NodeInfo, pod?: PodInfo): Node {
+    let number = this.#world.cache.nodes.length + 1;
+    while (this.#world.cache.get(`node-${number}`)) number++;
+    const name = `node-${number}`;
+    const { metadata, spec, status } = like.node!;
+    const allocatable = { ...(status?.allocatable as Record<string, string>) };
+    if (pod) {
+      const cpus = Math.ceil(pod.requests.milliCPU / 1000);
+      const gib = Math.ceil(pod.requests.memory / 2 ** 30);
+      if (cpus * 1000 > like.allocatable.milliCPU) allocatable['cpu'] = String(2 ** Math.ceil(Math.log2(cpus)));
+      if (gib * 2 ** 30 > like.allocatable.memory) allocatable['memory'] = `${2 ** Math.ceil(Math.log2(gib))}Gi`;
+      for (const [resource, amount] of pod.requests.scalar) {
+        if (amount > amountOf(like.allocatable, resource)) allocatable[resource] = String(amount);
+      }
+      if (pod.requests.ephemeralStorage > like.allocatable.ephemeralStorage) {
+        allocatable['ephemeral-storage'] = formatDecimal(
+          'ephemeral-storage',
+          2 ** Math.ceil(Math.log2(pod.requests.ephemeralStorage)),
+        );
+      }
+    }
+    const selector = pod ? ((this.#pod.spec?.nodeSelector ?? {}) as Record<string, string>) : {};
+    const taints = pod ? [] : ((spec?.taints ?? []) as TaintLike[]).filter(lasting);
+    return {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name, labels: { ...metadata.labels, ...selector, 'kubernetes.io/hostname': name } },
+      spec: taints.length > 0 ? { taints } : {},
+      status: { allocatable, capacity: allocatable, images: [] },
+    } as unknown as Node;
+  }
+}
+
+const evictionHelps = new Set([
+  'NodeResourcesFit',
+  'NodePorts',
+  'InterPodAffinity',
+  'PodTopologySpread',
+  'VolumeRestrictions',
+  'NodeVolumeLimits',
+]);
+
+/** Not a condition of the moment. */
+const lasting = ({ key }: TaintLike): boolean => !key.startsWith('node.kubernetes.io/');
+
+function fits({ requests }: PodInfo, allocatable: NodeInfo['allocatable']): boolean {
+  if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
+  return [...requests.scalar].every(([name, amount]) => amount <= amountOf(allocatable, name));
+}
+
+/** The world is as it was when this returns. @throws RangeError when the node wanted does not exist. */
+export function whatIf(world: World, pod: Readonly<Pod>, options: WhatIfOptions = {}): WhatIf {
+  if (options.node !== undefined && !world.cache.get(options.node)) {
+    throw new RangeError(`there is no node "${options.node}"`);
+  }
+  const putBack = pod.spec?.nodeName ? world.take(podInfoOf(pod)) : undefined;
+  const search = new Search(world, pod, options);
+  const now = search.run();
+  putBack?.();
+  return {
+    pod: { namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name! },
+    now,
+    ...(options.node !== undefined && { wanted: options.node }),
+    changes: search.changes,
+    trials: search.trials,
+  };
+}
