@@ -95,6 +95,8 @@ export {
   selectResources,
 } from './resource-args.ts';
 export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.ts';
+export { schedulerWhatIf } from './scheduler-what-if.ts';
+export { schedulerWhy } from './scheduler-why.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
 export { runInTestCluster } from './test-cluster.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';

@@ -1,0 +1,108 @@
+/** explain, why and what-if against a real cluster: what they say is what happens. */
+import { writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kubectlPath } from '../helpers/clients.ts';
+import { Lab, run } from '../helpers/lab.ts';
+
+const lab = new Lab();
+beforeAll(async () => {
+  await lab.klab('up', '--nodes', '3');
+});
+afterAll(() => lab.dispose());
+
+function manifest(name: string, ...objects: object[]): string {
+  const file = join(lab.home, `${name}.json`);
+  writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  return file;
+}
+
+const pod = (name: string, spec: object = {}, cpu = '100m') => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: { ...spec, containers: [{ name: 'c', image: 'nginx', resources: { requests: { cpu } } }] },
+});
+
+/** Runs a command as a user would paste it. */
+const shell = (command: string) =>
+  run('/bin/sh', ['-c', command], {
+    env: { ...lab.env, PATH: `${dirname(kubectlPath())}${delimiter}${process.env['PATH']}` },
+  });
+
+const untilTried = (name: string) =>
+  lab.kubectl('wait', `pod/${name}`, '--for=condition=PodScheduled=false', '--timeout=20s');
+const untilPlaced = (name: string) =>
+  lab.kubectl('wait', `pod/${name}`, '--for=condition=PodScheduled', '--timeout=30s');
+
+describe('the answers of the scheduler', () => {
+  it('explain gives every node by itself, and totals that add up', async () => {
+    await lab.kubectl('apply', '-f', manifest('web', pod('web')));
+    await untilPlaced('web');
+    const data = JSON.parse(await lab.klab('scheduler', 'explain', 'pod', 'web', '-o', 'json'));
+    const placed = JSON.parse(await lab.kubectl('get', 'pod', 'web', '-o', 'json'));
+    expect(data).toMatchObject({ result: 'Scheduled', node: placed.spec.nodeName, feasible: 3 });
+    expect(data.nodes).toHaveLength(3);
+    for (const { scores, total } of data.nodes) {
+      expect(scores.reduce((sum: number, { weighted }: any) => sum + weighted, 0)).toBe(total);
+      for (const { normalised, weight, weighted } of scores) expect(weighted).toBe(normalised * weight);
+    }
+    const best = Math.max(...data.nodes.map(({ total }: any) => total));
+    expect(data.nodes.find(({ name }: any) => name === data.node).total).toBe(best);
+  });
+
+  it('why says what each node lacks; what-if’s command places the pod', async () => {
+    await lab.kubectl('apply', '-f', manifest('huge', pod('huge', {}, '9')));
+    await untilTried('huge');
+    const why = await lab.klab('scheduler', 'why', 'huge');
+    expect(why).toMatch(/^pod default\/huge: 0 of 3 nodes fit: 3 lack cpu \(nearest node-\d is short by \S+\)\./);
+    const { changes } = JSON.parse(await lab.klab('scheduler', 'what-if', 'huge', '-o', 'json'));
+    const cut = changes.find(({ kind }: any) => kind === 'Request');
+    const { code, stderr } = await shell(cut.commands[0]);
+    expect([code, stderr]).toEqual([0, '']);
+    await untilPlaced('huge');
+    const text = await lab.klab('scheduler', 'what-if', 'huge');
+    expect(text).toMatch(/^pod default\/huge is on node-\d\./);
+  });
+
+  it('why knows gates and other schedulers, and what-if opens the gate', async () => {
+    const gated = pod('gated', { schedulingGates: [{ name: 'example.com/quota' }] });
+    await lab.kubectl('apply', '-f', manifest('gated', gated, pod('other', { schedulerName: 'mine' })));
+    expect(await lab.klab('scheduler', 'why', 'gated')).toContain(
+      'it waits behind its scheduling gates (example.com/quota)',
+    );
+    expect(await lab.klab('scheduler', 'why', 'other')).toContain('it asks for another scheduler, "mine"');
+    const { changes } = JSON.parse(await lab.klab('scheduler', 'what-if', 'gated', '-o', 'json'));
+    const { code, stderr } = await shell(changes[0].commands[0]);
+    expect([code, stderr]).toEqual([0, '']);
+    await untilPlaced('gated');
+  });
+
+  it('what-if patches the Deployment that a pod comes from', async () => {
+    const labels = { app: 'picky' };
+    const template = {
+      metadata: { labels },
+      spec: { nodeSelector: { disk: 'ssd' }, containers: pod('x').spec.containers },
+    };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'picky', namespace: 'default' },
+      spec: { replicas: 1, selector: { matchLabels: labels }, template },
+    };
+    await lab.kubectl('apply', '-f', manifest('picky', deployment));
+    await lab.kubectl('wait', 'pod', '-l', 'app=picky', '--for=condition=PodScheduled=false', '--timeout=20s');
+    const name = (
+      await lab.kubectl('get', 'pod', '-l', 'app=picky', '-o', 'jsonpath={.items[0].metadata.name}')
+    ).trim();
+    const { changes } = JSON.parse(await lab.klab('scheduler', 'what-if', `pod/${name}`, '-o', 'json'));
+    const drop = changes.find(({ kind }: any) => kind === 'Constraint');
+    expect(drop).toMatchObject({
+      summary: 'drop nodeSelector disk=ssd',
+      target: { kind: 'Deployment', name: 'picky' },
+    });
+    const { code, stderr } = await shell(drop.commands[0]);
+    expect([code, stderr]).toEqual([0, '']);
+    await lab.kubectl('rollout', 'status', 'deployment/picky', '--timeout=30s');
+  });
+});
