@@ -69,6 +69,7 @@ export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';
 export { getResources } from './get/get.ts';
 export type { GetRequest, Output } from './get/plan.ts';
+export { addImage, listImages, removeImage, showImage, showImages } from './images.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export {
   checkAllLabs,

@@ -33,6 +33,7 @@ import { controlDispatch } from './control.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
+import { ClusterImages } from './images.ts';
 import { IngressDoor } from './ingress-door.ts';
 import { readIngressPorts, rememberIngressPorts } from './ingress-ports.ts';
 import { klabRoutes } from './klab-routes.ts';
@@ -57,6 +58,8 @@ export interface Cluster extends AsyncDisposable {
   readonly nodes: NodeFleet;
   /** What can be stopped while the rest lives on. */
   readonly components: Components;
+  /** Images of one's own: add, list, remove. */
+  readonly images: ClusterImages;
   /** A client in process, as `kubernetes-admin`. */
   readonly client: KubeClient;
   /** A transport in process, as `kubernetes-admin`. */
@@ -91,6 +94,7 @@ class RunningCluster implements Cluster {
   readonly name: string;
   readonly clock: VirtualClock;
   readonly decisions: DecisionStore;
+  readonly images: ClusterImages;
   readonly etcdPorts: number[] = [];
   readonly failed: Promise<never>;
   etcd!: EtcdCluster;
@@ -133,6 +137,7 @@ class RunningCluster implements Cluster {
     if (clock === 'real') this.clock.setSpeed(1);
     this.#log = options.log ?? silentLogger;
     this.#logs = new ComponentLogs(this.clock);
+    this.images = new ClusterImages(options.dir, this.#log);
     this.#ownsDir = options.dir === undefined;
     this.#dir = options.dir ?? mkdtempSync(join(tmpdir(), 'klab-'));
     this.failed = new Promise((_, reject) => {
@@ -252,6 +257,7 @@ class RunningCluster implements Cluster {
       authorizer: () => parts()?.authorizer,
       nodes: () => this.nodes.list(),
       components: () => this.components.list(),
+      images: this.images,
     });
   }
 
@@ -365,6 +371,7 @@ class RunningCluster implements Cluster {
         services: networkInformers.informer<Service>('services'),
         volumes: networkInformers.informer<PersistentVolume>('persistentvolumes'),
         records: new NodeRecords(this.#options.dir),
+        images: this.images.catalog,
         onFailure: (error) => this.#fail(error),
       },
       {

@@ -14,6 +14,9 @@ import {
 import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
 import type { EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
 import type { DecisionStore, Scheduler } from '../scheduler/index.ts';
+import { imageRoutes } from './image-routes.ts';
+import type { ClusterImages } from './images.ts';
+import { bodyOf } from './route-body.ts';
 
 export interface KlabRouteDeps {
   readonly clock: VirtualClock;
@@ -25,6 +28,7 @@ export interface KlabRouteDeps {
   readonly authorizer: () => Authorizer | undefined;
   readonly nodes: () => readonly object[];
   readonly components: () => readonly object[];
+  readonly images: ClusterImages;
 }
 
 const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
@@ -37,19 +41,14 @@ function integer(context: RequestContext, name: string): number | undefined {
   return value;
 }
 
-function bodyOf(context: RequestContext): Record<string, unknown> {
-  const { body } = context.request;
-  if (body?.object !== undefined) return body.object as Record<string, unknown>;
-  if (!body?.bytes || body.bytes.length === 0) return {};
-  try {
-    return JSON.parse(Buffer.from(body.bytes).toString('utf8')) as Record<string, unknown>;
-  } catch {
-    throw newBadRequest('the body is not valid JSON');
-  }
-}
-
 export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
-  return [...clockRoutes(deps.clock), ...etcdRoutes(deps), ...schedulerRoutes(deps), ...partRoutes(deps)];
+  return [
+    ...clockRoutes(deps.clock),
+    ...etcdRoutes(deps),
+    ...schedulerRoutes(deps),
+    ...partRoutes(deps),
+    ...imageRoutes(deps.images),
+  ];
 }
 
 /** What there is; the control door (control.ts) changes it. */

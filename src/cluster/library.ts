@@ -9,6 +9,7 @@
  *   await cluster.components.stop('scheduler');
  */
 export { VirtualClock } from '../base/index.ts';
+export type { ImageContext, ImageModule, ImageRequest, ImageResponse } from '../kubelet/index.ts';
 export type { ComponentInfo, ComponentName, Components } from './components.ts';
 export { type Cluster, createCluster } from './create-cluster.ts';
 export { ClusterError, type ClusterErrorCode } from './errors.ts';

@@ -18,6 +18,7 @@ import {
   type Disks,
   decodeBytes,
   encodeText,
+  type ImageCatalog,
   type Kubelet,
   type KubeletPod,
   kubeletHttp,
@@ -54,6 +55,7 @@ export interface NodeFleetDeps {
   readonly services: SharedInformer<Service>;
   readonly volumes: SharedInformer<PersistentVolume>;
   readonly records: NodeRecords;
+  readonly images: ImageCatalog;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -285,7 +287,7 @@ export class NodeFleet implements NodeDialer {
   }
 
   #insert(record: NodeRecord): void {
-    const { server, clock, log, services, prng, onFailure } = this.#deps;
+    const { server, clock, log, services, prng, images, onFailure } = this.#deps;
     const { config } = record;
     const machine = new SimNode(
       {
@@ -299,6 +301,7 @@ export class NodeFleet implements NodeDialer {
         clusterDns: this.#options.clusterDns,
         instantContainers: this.#options.instantContainers ?? false,
         programs: this.#options.programs ?? {},
+        images,
         onFailure,
       },
       withFamilies(config, this.#families),

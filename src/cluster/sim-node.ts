@@ -5,6 +5,7 @@ import { type Clock, isAbort, type Logger, type Prng, TaskGroup } from '../base/
 import { KubeClient } from '../client/index.ts';
 import {
   type Disks,
+  type ImageCatalog,
   Kubelet,
   type KubeletPod,
   type MemoryFabric,
@@ -26,6 +27,7 @@ export interface SimNodeDeps {
   readonly clusterDns: string;
   readonly instantContainers: boolean;
   readonly programs: Readonly<Record<string, Program>>;
+  readonly images: ImageCatalog;
   /** The kubelet ended by a mistake of klab's own. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -41,12 +43,12 @@ export class SimNode {
   #staticPods: readonly KubeletPod[] = [];
 
   constructor(deps: SimNodeDeps, config: NodeConfig, signal: AbortSignal) {
-    const { clock, prng, log, fabric, instantContainers, programs } = deps;
+    const { clock, prng, log, fabric, instantContainers, programs, images } = deps;
     this.#deps = deps;
     this.config = config;
     this.#signal = signal;
     this.#runtime = new SimRuntime(
-      { clock, prng: prng.fork('runtime'), log, fabric },
+      { clock, prng: prng.fork('runtime'), log, fabric, images },
       { node: config.name, nodeIP: config.ip, programs, ...(instantContainers && { instant: true }) },
     );
   }

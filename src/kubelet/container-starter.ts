@@ -2,7 +2,7 @@
  * Starts and kills single containers. Upstream: pkg/kubelet/kuberuntime/kuberuntime_container.go startContainer,
  * killContainer.
  */
-import { milliValueOf, StatusError } from '../apimachinery/index.ts';
+import { milliValueOf, StatusError, wholeValueOf } from '../apimachinery/index.ts';
 import type { Clock, Logger } from '../base/index.ts';
 import type { DownwardContext } from './downward.ts';
 import { makeEnvironment } from './environment.ts';
@@ -163,7 +163,7 @@ export class ContainerStarter {
     const values = new Map(env.map(({ name, value }) => [name, value]));
     const lookup = (name: string) => values.get(name);
     const previous = findRuntimeStatus(runtimeStatus, container.name);
-    const cpuLimit = container.resources?.limits?.['cpu'];
+    const { cpu: cpuLimit, memory: memoryLimit } = container.resources?.limits ?? {};
     return {
       metadata: { name: container.name, attempt: previous ? previous.metadata.attempt + 1 : 0 },
       role: input.role,
@@ -186,6 +186,7 @@ export class ContainerStarter {
       terminationMessagePath: container.terminationMessagePath ?? '/dev/termination-log',
       fallbackToLogs: container.terminationMessagePolicy === 'FallbackToLogsOnError',
       ...(cpuLimit === undefined ? {} : { cpuLimitMilli: milliValueOf(cpuLimit) }),
+      ...(memoryLimit === undefined ? {} : { memoryLimitBytes: wholeValueOf(memoryLimit) }),
       labels: {
         'io.kubernetes.pod.name': pod.metadata.name ?? '',
         'io.kubernetes.pod.namespace': pod.metadata.namespace ?? '',

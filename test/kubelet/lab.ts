@@ -4,6 +4,7 @@ import { Prng, rfc3339, silentLogger, TaskGroup, VirtualClock } from '../../src/
 import type { CoreEvent } from '../../src/client/index.ts';
 import {
   type FabricHooks,
+  type ImageCatalog,
   Kubelet,
   type KubeletOptions,
   MemoryFabric,
@@ -21,6 +22,7 @@ export interface LabOptions {
   readonly runtime?: SimRuntimeOptions;
   readonly node?: Partial<NodeConfig>;
   readonly kubelet?: KubeletOptions;
+  readonly images?: ImageCatalog;
 }
 
 export class Lab implements AsyncDisposable {
@@ -32,12 +34,12 @@ export class Lab implements AsyncDisposable {
   readonly kubelet: Kubelet;
   readonly #group = new TaskGroup();
 
-  constructor({ hooks = {}, runtime = {}, node = {}, kubelet = {} }: LabOptions = {}) {
+  constructor({ hooks = {}, runtime = {}, node = {}, kubelet = {}, images }: LabOptions = {}) {
     const { clock } = this;
     const prng = new Prng('lab');
     this.fabric = new MemoryFabric({ clock }, hooks);
     this.runtime = new SimRuntime(
-      { clock, prng, log: silentLogger, fabric: this.fabric },
+      { clock, prng, log: silentLogger, fabric: this.fabric, ...(images && { images }) },
       { instant: true, node: 'n1', ...runtime },
     );
     const client = this.api.client('system:node:n1');

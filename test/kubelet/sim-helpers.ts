@@ -1,6 +1,12 @@
 /** One simulated node without a kubelet: runs single containers and reads what they printed. */
 import { Prng, silentLogger, VirtualClock } from '../../src/base/index.ts';
-import { type FabricHooks, MemoryFabric, SimRuntime, type SimRuntimeOptions } from '../../src/kubelet/index.ts';
+import {
+  type FabricHooks,
+  type ImageCatalog,
+  MemoryFabric,
+  SimRuntime,
+  type SimRuntimeOptions,
+} from '../../src/kubelet/index.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../src/kubelet/runtime/types.ts';
 
 export const startMs = 1_795_341_600_000; // 2026-11-22T10:00:00Z
@@ -11,9 +17,15 @@ export class SimNode {
   readonly runtime: SimRuntime;
   #pods = 0;
 
-  constructor(hooks: FabricHooks = {}, options: SimRuntimeOptions = {}) {
+  constructor(hooks: FabricHooks = {}, options: SimRuntimeOptions = {}, images?: ImageCatalog) {
     this.fabric = new MemoryFabric({ clock: this.clock }, hooks);
-    const deps = { clock: this.clock, prng: new Prng('test'), log: silentLogger, fabric: this.fabric };
+    const deps = {
+      clock: this.clock,
+      prng: new Prng('test'),
+      log: silentLogger,
+      fabric: this.fabric,
+      ...(images && { images }),
+    };
     this.runtime = new SimRuntime(deps, { sandboxMs: 0, startMs: 0, pullMs: () => 0, ...options });
   }
 

@@ -125,6 +125,8 @@ export interface ContainerConfig {
   readonly fallbackToLogs: boolean;
   /** Thousandths of a core. Absent: none. */
   readonly cpuLimitMilli?: number;
+  /** Bytes. Absent: none. */
+  readonly memoryLimitBytes?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -196,6 +198,8 @@ export interface ContainerStats {
   readonly cpuUsageCoreNanoSeconds: number;
   readonly cpuUsageNanoCores: number;
   readonly memoryWorkingSetBytes: number;
+  /** What it wrote that is not in a volume, with its log: counts as ephemeral storage. */
+  readonly writableLayerBytes: number;
   /** Cluster-clock ms: the end of the window that `cpuUsageNanoCores` is the rate of; absent before there was one. */
   readonly sampledAt?: number;
 }

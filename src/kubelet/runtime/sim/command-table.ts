@@ -46,7 +46,7 @@ export function makeCommandTable(programs: Readonly<Record<string, Program>> = {
     find: (word, process) => find(word, process, commands, own),
     unknown: (word, process) => unknownWord(word, process),
   };
-  const own = { ...servers, ...programs };
+  const own = { ...servers, 'entrypoint.sh': curlEntrypoint(table), ...programs };
   const commands: Record<string, Program> = {
     ...fileCommands,
     ...miscCommands,
@@ -59,6 +59,15 @@ export function makeCommandTable(programs: Readonly<Record<string, Program>> = {
     ...tableCommands(table),
   };
   return table;
+}
+
+/** Upstream: curl-docker's entrypoint. */
+function curlEntrypoint(table: CommandTable): Program {
+  return async (process, args) => {
+    const [word = '', ...rest] = args;
+    const program = word.startsWith('-') ? undefined : table.find(word, process);
+    return program ? program(process, rest) : table.find('curl', process)!(process, args);
+  };
 }
 
 function find(

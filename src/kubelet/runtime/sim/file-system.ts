@@ -30,6 +30,11 @@ export class FileTree {
   readonly #nodes = new Map<string, FileNode>([['/', { kind: 'dir', content: '', mode: 0o755, mtime: 0 }]]);
   #bytes = 0;
 
+  /** Held in files. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get(path: string): FileNode | undefined {
     return this.#nodes.get(path);
   }
@@ -104,6 +109,11 @@ function treeOf(volume: MountedVolume, now: number): FileTree {
     }
   }
   return tree;
+}
+
+/** Bytes in a volume, without making its tree. */
+export function volumeBytes(volume: MountedVolume): number {
+  return volumeTrees.get(volume)?.bytes ?? 0;
 }
 
 export interface FileSystemOptions {

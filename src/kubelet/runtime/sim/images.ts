@@ -1,5 +1,6 @@
 /** What the simulated registry holds: every name but those under `.invalid`, each with a size, a digest and a program. */
 import { createHash } from 'node:crypto';
+import type { Program } from './shell/commands/lines.ts';
 
 export type ImageFamily =
   | 'busybox'
@@ -9,7 +10,8 @@ export type ImageFamily =
   | 'redis'
   | 'perl'
   | 'hello-world'
-  | 'webhook-certgen';
+  | 'webhook-certgen'
+  | 'user';
 
 export interface ImageDefinition {
   readonly family: ImageFamily;
@@ -21,6 +23,19 @@ export interface ImageDefinition {
   readonly workingDir: string;
   /** Port it listens on when the container declares none. */
   readonly defaultPort?: number;
+  /** A user's image: what runs in place of an entrypoint, and which commands it has besides those of the shell. */
+  readonly user?: UserImageProgram;
+}
+
+/** What a user's image brings. */
+export interface UserImageProgram {
+  readonly main: Program;
+  /** Undefined: not one of its commands. */
+  command(argv: readonly string[]): Program | undefined;
+  /** Why such a container cannot be made or started, if so. */
+  readonly createError?: string;
+  readonly startError?: string;
+  readonly startDelayMs?: number;
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -41,7 +56,8 @@ const definitions: Readonly<Record<string, ImageDefinition>> = {
   busybox: shell('sh', true),
   bash: shell('bash', false),
   centos: shell('/bin/bash', false),
-  curl: { ...base, family: 'busybox', entrypoint: ['curl'], cmd: [], complete: false },
+  // Its entrypoint runs what it is given, and curl with what is no command.
+  curl: { ...base, family: 'busybox', entrypoint: ['/entrypoint.sh'], cmd: ['curl'], complete: false },
   debian: shell('bash', false),
   fedora: shell('/bin/bash', false),
   ubuntu: shell('/bin/bash', false),

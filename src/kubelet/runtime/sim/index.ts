@@ -16,3 +16,13 @@ export {
   type TcpSession,
 } from './fabric-types.ts';
 export { SimRuntime, type SimRuntimeDeps, type SimRuntimeOptions } from './sim-runtime.ts';
+export {
+  ImageCatalog,
+  type ImageRecord,
+  type ImageSource,
+  readImage,
+  restoreImage,
+  type UserImage,
+} from './user-images/catalog.ts';
+export { ImageSourceError } from './user-images/fields.ts';
+export type { ImageContext, ImageModule, ImageRequest, ImageResponse } from './user-images/module-types.ts';

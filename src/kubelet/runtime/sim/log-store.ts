@@ -26,6 +26,11 @@ export class LogStore {
     this.#clock = clock;
   }
 
+  /** Kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Text as a process writes it; lines are stored when they end. */
   write(stream: 'stdout' | 'stderr', text: string): void {
     if (this.#closed || text === '') return;

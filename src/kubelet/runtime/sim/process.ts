@@ -169,6 +169,11 @@ export interface World {
   burn(cores: number): () => void;
   /** Takes so many milliseconds of one core. */
   work(coreMs: number): void;
+  readonly memory: Pick<import('./memory-meter.ts').MemoryMeter, 'take' | 'grow' | 'used'>;
+  /** Fills the container's writable layer by so many bytes a second, `max` at most. */
+  fillDisk(bytesPerSecond: number, max?: number): void;
+  /** What the runtime says of the container's end in place of `Completed` or `Error`. */
+  endAs(reason: string): void;
   /** Straight into the container log: /proc/1/fd/1. */
   log(stream: 'stdout' | 'stderr', text: string): void;
   /** A line of klab's own in the container's log. */

@@ -17,6 +17,7 @@ import { FileError, FileSystem } from './file-system.ts';
 import type { ImageDefinition } from './images.ts';
 import { commandMs, cpuLimitOf, type LoadModel, loadModelOf } from './load.ts';
 import { LogStore } from './log-store.ts';
+import { MemoryMeter } from './memory-meter.ts';
 import { emptySource, Killed, Process, type Sink, type Source, TextSink, type World } from './process.ts';
 import { generalServer } from './servers.ts';
 import type { CommandTable } from './shell/interpreter.ts';
@@ -60,6 +61,9 @@ export class SimContainer {
   readonly #streams: ContainerStreams;
   readonly #load: LoadModel;
   #cpu: CpuMeter | undefined;
+  readonly #memory: MemoryMeter;
+  /** What the image's own writing is thought to have put on the disk. */
+  readonly #disk: MemoryMeter;
   #state: ContainerRuntimeState = 'created';
   #startedAt = 0;
   #finishedAt = 0;
@@ -67,6 +71,8 @@ export class SimContainer {
   #reason = '';
   #message = '';
   #lost = false;
+  #outOfMemory = false;
+  #endReason: string | undefined;
   #process: Process | undefined;
   #done: Promise<void> = Promise.resolve();
 
@@ -89,11 +95,22 @@ export class SimContainer {
       readOnlyRoot: init.config.readOnlyRootFilesystem,
     });
     this.#load = loadModelOf(init.config.image, init.image);
+    this.#memory = new MemoryMeter(deps.clock, {
+      base: this.#load.memoryBytes,
+      limit: init.config.memoryLimitBytes,
+      onOutOfMemory: () => this.#killForMemory(),
+    });
+    this.#disk = new MemoryMeter(deps.clock, { base: 0, onOutOfMemory: () => {} });
     this.#fillRoot();
   }
 
   get podUid(): string {
     return this.sandbox.config.metadata.uid;
+  }
+
+  /** Of a user's image that takes its time. */
+  get startDelayMs(): number | undefined {
+    return this.#image.user?.startDelayMs;
   }
 
   get state(): ContainerRuntimeState {
@@ -104,6 +121,7 @@ export class SimContainer {
   start(): void {
     const { config } = this;
     const image = this.#image;
+    if (image.user?.startError !== undefined) throw this.#failStartWith(image.user.startError);
     const argv =
       config.command.length > 0
         ? [...config.command, ...config.args]
@@ -115,7 +133,8 @@ export class SimContainer {
       terminal: this.#streams.terminal,
       isInit: true,
     });
-    const run = this.#program(process, argv);
+    const own = config.command.length === 0 ? image.user?.main : undefined;
+    const run = own ? () => own(process, config.args) : this.#program(process, argv);
     if (!run) throw this.#failStart(argv[0] ?? '');
     this.#process = process;
     this.#state = 'running';
@@ -181,7 +200,8 @@ export class SimContainer {
       name: this.config.metadata.name,
       cpuUsageNanoCores: usage?.nanoCores ?? 0,
       cpuUsageCoreNanoSeconds: usage?.total ?? 0,
-      memoryWorkingSetBytes: this.#load.memoryBytes,
+      memoryWorkingSetBytes: this.#memory.used,
+      writableLayerBytes: this.#fs.root.bytes + this.log.bytes + this.#disk.used,
       ...(usage?.windowEnd === undefined ? {} : { sampledAt: usage.windowEnd }),
     };
   }
@@ -252,7 +272,8 @@ export class SimContainer {
   async #runExec(process: Process, command: readonly string[]): Promise<number> {
     if (this.#state !== 'running')
       throw new RuntimeError('Unknown', `container is in CONTAINER_${this.#state.toUpperCase()} state`);
-    const run = commandOf(this.#deps.table, process, command);
+    const own = this.#image.user?.command(command);
+    const run = own ? () => own(process, command.slice(1)) : commandOf(this.#deps.table, process, command);
     if (!run) {
       if (!this.#image.complete) {
         this.#note(`exec of "${command.join(' ')}", which is not part of the simulation: taken as successful`);
@@ -285,11 +306,24 @@ export class SimContainer {
     return () => generalServer(process, `the command "${argv.join(' ')}" of ${this.config.image} is simulated`);
   }
 
+  /** The kernel kills all processes of the container: SIGKILL, and nothing they could do about it. */
+  #killForMemory(): void {
+    if (this.#state !== 'running' || this.#outOfMemory) return;
+    this.#outOfMemory = true;
+    this.kill();
+  }
+
   #failStart(word: string): RuntimeError {
     const where = word.startsWith('/')
       ? `stat ${word}: no such file or directory`
       : 'executable file not found in $PATH';
-    this.#message = `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "${word}": ${where}`;
+    return this.#failStartWith(
+      `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "${word}": ${where}`,
+    );
+  }
+
+  #failStartWith(message: string): RuntimeError {
+    this.#message = message;
     this.#state = 'exited';
     this.#finishedAt = this.#deps.clock.now();
     this.#exitCode = 128;
@@ -319,11 +353,19 @@ export class SimContainer {
     this.#streams.close();
     this.#state = 'exited';
     this.#finishedAt = this.#deps.clock.now();
+    this.#memory.close();
+    this.#disk.close();
     this.#exitCode = this.#lost ? 255 : exitCode;
-    this.#reason = this.#lost ? 'Unknown' : exitCode === 0 ? 'Completed' : 'Error';
+    this.#reason = this.#reasonOf(exitCode);
     this.log.close();
     this.#message = await this.#terminationMessage(exitCode);
     this.#deps.onExit(this);
+  }
+
+  #reasonOf(exitCode: number): string {
+    if (this.#lost) return 'Unknown';
+    if (this.#outOfMemory) return 'OOMKilled';
+    return this.#endReason ?? (exitCode === 0 ? 'Completed' : 'Error');
   }
 
   async #terminationMessage(exitCode: number): Promise<string> {
@@ -375,6 +417,11 @@ export class SimContainer {
         return () => stop?.(clock.now());
       },
       work: (coreMs) => this.#work(coreMs),
+      memory: this.#memory,
+      fillDisk: (bytesPerSecond, max) => this.#disk.grow(bytesPerSecond, max),
+      endAs: (reason) => {
+        this.#endReason = reason;
+      },
       listen: (port, server) => {
         const listener = this.#charged(server);
         for (const ip of sandbox.ips) this.#ports.push(fabric.listen(ip, port, listener, peer));

@@ -27,6 +27,7 @@ import type { Program } from './shell/commands/lines.ts';
 import type { CommandTable } from './shell/interpreter.ts';
 import { SimContainer, type SimSandbox } from './sim-container.ts';
 import { SimProbes } from './sim-probes.ts';
+import { ImageCatalog, type UserImage } from './user-images/catalog.ts';
 
 export interface SimRuntimeDeps {
   readonly clock: Clock;
@@ -34,6 +35,8 @@ export interface SimRuntimeDeps {
   readonly log: Logger;
   /** Shared by all nodes of a cluster. */
   readonly fabric: NetworkFabric;
+  /** Users' images; shared by all nodes of a cluster. Default none. */
+  readonly images?: ImageCatalog;
 }
 
 export interface SimRuntimeOptions {
@@ -72,6 +75,9 @@ export class SimRuntime implements ContainerRuntime {
   readonly #options: SimRuntimeOptions;
   readonly #prng: Prng;
   readonly #table: CommandTable;
+  readonly #catalog: ImageCatalog;
+  /** Failed pulls of users' images that are made to fail some times. */
+  readonly #failedPulls = new Map<string, number>();
   readonly #sandboxes = new Map<string, SimSandbox>();
   readonly #containers = new Map<string, SimContainer>();
   readonly #byPod = new Map<string, { readonly sandboxes: SimSandbox[]; readonly containers: SimContainer[] }>();
@@ -84,6 +90,7 @@ export class SimRuntime implements ContainerRuntime {
     this.#options = options.instant ? { pullMs: () => 0, sandboxMs: 0, startMs: 0, ...options } : options;
     this.#prng = deps.prng.fork('runtime');
     this.#table = makeCommandTable(options.programs);
+    this.#catalog = deps.images ?? new ImageCatalog();
     this.probes = new SimProbes(deps.fabric, {
       ip: options.nodeIP ?? '0.0.0.0',
       ...(options.node ? { node: options.node } : {}),
@@ -203,6 +210,8 @@ export class SimRuntime implements ContainerRuntime {
     if (!sandbox) throw new RuntimeError('NotFound', `failed to find sandbox id "${sandboxId}": not found`);
     const pod = this.#pod(sandbox.config.metadata.uid);
     const { name } = config.metadata;
+    const image = this.#catalog.find(config.image)?.definition ?? definitionOf(config.image);
+    if (image.user?.createError !== undefined) throw new RuntimeError('Unknown', image.user.createError);
     const container = new SimContainer(
       {
         clock: this.#deps.clock,
@@ -215,7 +224,7 @@ export class SimRuntime implements ContainerRuntime {
         id: this.#newId(),
         sandbox,
         config,
-        image: definitionOf(config.image),
+        image,
         imageName: parseImageName(config.image).normalized,
       },
     );
@@ -231,7 +240,7 @@ export class SimRuntime implements ContainerRuntime {
 
   async startContainer(containerId: string): Promise<void> {
     const container = this.#container(containerId);
-    const delay = this.#options.startMs ?? 10;
+    const delay = (this.#options.startMs ?? 10) + (container.startDelayMs ?? 0);
     if (delay > 0) await this.#deps.clock.sleep(delay);
     if (!container.sandbox.ready) {
       throw new RuntimeError('Unknown', `failed to start container "${containerId}": sandbox container is not running`);
@@ -327,14 +336,24 @@ export class SimRuntime implements ContainerRuntime {
 
   async pullImage(image: string, signal?: AbortSignal): Promise<string> {
     const { clock } = this.#deps;
-    const { normalized, domain } = parseImageName(image);
-    const size = sizeOf(image);
+    const { normalized } = parseImageName(image);
+    const own = this.#catalog.find(image);
+    const size = own?.size ?? sizeOf(image);
     const known = this.#images.get(normalized);
-    const ms = this.#options.pullMs?.(image, size) ?? (known ? 5 : defaultPullMs(size, this.#prng.float()));
+    const ms =
+      own?.pull.timeMs ?? this.#options.pullMs?.(image, size) ?? (known ? 5 : defaultPullMs(size, this.#prng.float()));
     if (ms > 0) await clock.sleep(ms, signal);
-    const error = this.#options.pullError ? this.#options.pullError(image) : invalidDomain(domain, normalized, image);
+    const error = own ? this.#userPullError(own) : (this.#options.pullError ?? invalidDomain)(image);
     if (error !== undefined) throw new RuntimeError('Unknown', error);
     return (known ?? this.#addImage(image)).image.id;
+  }
+
+  #userPullError({ normalized, pull }: UserImage): string | undefined {
+    if (pull.error === undefined) return undefined;
+    const failed = this.#failedPulls.get(normalized) ?? 0;
+    if (pull.failures !== undefined && failed >= pull.failures) return undefined;
+    this.#failedPulls.set(normalized, failed + 1);
+    return `failed to pull and unpack image "${normalized}": ${pull.error}`;
   }
 
   async removeImage(image: string): Promise<void> {
@@ -344,13 +363,14 @@ export class SimRuntime implements ContainerRuntime {
 
   #addImage(name: string): Image {
     const { normalized, domain, repository, tag } = parseImageName(name);
-    const digest = digestOf(name);
+    const own = this.#catalog.find(name);
+    const digest = own?.digest ?? digestOf(name);
     const reference = `${domain}/${repository}@${digest}`;
     const image: RuntimeImage = {
       id: reference,
       repoTags: tag === '' ? [] : [`${domain}/${repository}:${tag}`],
       repoDigests: [reference],
-      sizeBytes: sizeOf(name),
+      sizeBytes: own?.size ?? sizeOf(name),
     };
     const entry = { normalized, image };
     this.#images.set(normalized, entry);
@@ -397,9 +417,9 @@ function defaultPullMs(sizeBytes: number, random: number): number {
 }
 
 /** `.invalid` never resolves (RFC 2606). */
-function invalidDomain(domain: string, normalized: string, image: string): string | undefined {
+function invalidDomain(image: string): string | undefined {
+  const { domain, normalized, repository, tag } = parseImageName(image);
   const host = domain.split(':')[0]!;
   if (!host.endsWith('.invalid')) return undefined;
-  const { repository, tag } = parseImageName(image);
   return `failed to pull and unpack image "${normalized}": failed to resolve reference "${normalized}": failed to do request: Head "https://${domain}/v2/${repository}/manifests/${tag}": dial tcp: lookup ${host}: no such host`;
 }

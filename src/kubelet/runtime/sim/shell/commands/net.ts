@@ -14,7 +14,8 @@ interface Target {
   readonly path: string;
 }
 
-function parseUrl(url: string): Target {
+/** @throws nothing: what is no URL is taken as a host's name. */
+export function parseUrl(url: string): Target {
   const match = /^(?:(https?):\/\/)?(?:[^@/]*@)?(\[[^\]]+\]|[^:/?#]+)(?::(\d+))?([/?#].*)?$/.exec(url);
   const scheme = match?.[1] ?? 'http';
   const path = match?.[4] ?? '/';
