@@ -83,6 +83,7 @@ export class Applier {
       case 'leaseRevoke':
         store.revokeLease(request.id, index, time, provenance);
         return this.#header(store.revision);
+      case 'auth':
       case 'alarm':
         return this.#header(store.revision);
     }

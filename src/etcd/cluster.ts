@@ -11,6 +11,7 @@ import {
 } from '../base/index.ts';
 import { MemoryBackend } from '../mvcc/index.ts';
 import type { Entry, Message } from '../raft/index.ts';
+import { noAuth } from './auth/state.ts';
 import { proposalCodec } from './codec.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
@@ -22,7 +23,7 @@ import { Member, type MemberHost } from './member.ts';
 import type { Proposal, ProposedRequest } from './proposal.ts';
 import { hashRevisions } from './revisions.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
-import { type AlarmRow, type Cursor, StateMachine } from './state-machine.ts';
+import { type Cursor, type SideState, StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
 import { Transport } from './transport.ts';
 import { Turns } from './turns.ts';
@@ -148,9 +149,13 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   }
 
   #machine(backend: MemoryBackend | ClusterStorage['backend'], electionMs: number): StateMachine {
-    const alarms = JSON.parse(this.#storage.getMeta('alarms') ?? '[]') as AlarmRow[];
-    const save = (rows: readonly AlarmRow[]) => this.#storage.setMeta('alarms', JSON.stringify(rows));
-    const machine = new StateMachine(backend, alarms, save, {
+    const kept = (name: string) => JSON.parse(this.#storage.getMeta(name) ?? 'null');
+    const side: SideState = { alarms: kept('alarms') ?? [], auth: kept('auth') ?? noAuth };
+    const save = ({ alarms, auth }: SideState) => {
+      this.#storage.setMeta('alarms', JSON.stringify(alarms));
+      this.#storage.setMeta('auth', JSON.stringify(auth));
+    };
+    const machine = new StateMachine(backend, side, save, {
       valueCacheBytes: this.#options.valueCacheBytes,
       // etcd: at least one and a half election timeouts.
       minLeaseTtl: Math.ceil((1.5 * electionMs) / 1000),

@@ -1,5 +1,6 @@
 import { emptyBytes, keyBytes, keyString } from '../mvcc/index.ts';
 import type { EncodedEntry, Entry, EntryCodec } from '../raft/index.ts';
+import type { AuthChange } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
 import type { Applied, Proposal, ProposedRequest } from './proposal.ts';
 
@@ -18,8 +19,8 @@ export const proposalCodec: EntryCodec = {
     }
     const proposal = entry.data as Proposal;
     const values = new ValueWriter(proposal.applied);
-    const { id, member, time, provenance: by } = proposal;
-    const request = JSON.stringify({ id, member, time, by, ...encodeRequest(proposal.request, values) });
+    const { id, member, time, provenance: by, auth } = proposal;
+    const request = JSON.stringify({ id, member, time, by, auth, ...encodeRequest(proposal.request, values) });
     const revision = proposal.applied?.revision;
     const { kind: type } = proposal.request;
     return { type, request, size: entry.size, payload: values.payload, fromRevision: revision, toRevision: revision };
@@ -37,6 +38,7 @@ export const proposalCodec: EntryCodec = {
       member: json['member'] as number,
       time: json['time'] as number,
       provenance: json['by'] as Proposal['provenance'],
+      auth: json['auth'] as Proposal['auth'],
       request: decodeRequest(encoded.type as ProposedRequest['kind'], json, load),
       size: encoded.size,
     };
@@ -128,7 +130,7 @@ function encodeOp(op: RequestOp, values: ValueWriter): Json {
 type Load = (ref: ValueRef) => Uint8Array;
 
 function decodeRequest(kind: ProposedRequest['kind'], json: Json, load: Load): ProposedRequest {
-  const { id: _id, member: _member, time: _time, by: _by, ...rest } = json;
+  const { id: _id, member: _member, time: _time, by: _by, auth: _auth, ...rest } = json;
   switch (kind) {
     case 'put':
       return { kind, put: decodePut(rest, load) };
@@ -189,8 +191,32 @@ export function summarize(request: ProposedRequest): string {
       return `grant lease ${request.id.toString(16)} (${request.ttl} s)`;
     case 'leaseRevoke':
       return `revoke lease ${request.id.toString(16)}`;
+    case 'auth':
+      return authLine(request.change);
     case 'alarm':
       return `${request.action} alarm ${request.alarm}`;
+  }
+}
+
+function authLine(change: AuthChange): string {
+  switch (change.op) {
+    case 'enable':
+    case 'disable':
+      return `${change.op} authentication`;
+    case 'authenticate':
+      return `log in user ${change.name}`;
+    case 'userGrantRole':
+      return `grant role ${change.role} to user ${change.name}`;
+    case 'userRevokeRole':
+      return `revoke role ${change.role} from user ${change.name}`;
+    case 'roleGrantPermission':
+      return `grant ${change.permission.type} permission to role ${change.name}`;
+    case 'roleRevokePermission':
+      return `revoke a permission from role ${change.name}`;
+    case 'userChangePassword':
+      return `change the password of user ${change.name}`;
+    default:
+      return `${change.op.endsWith('Add') ? 'add' : 'delete'} ${change.op.slice(0, 4)} ${change.name}`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { compacted, futureRevision, keyRange, prefixEnd, type Row } from '../mvcc/index.ts';
+import { MemberAuth } from './auth/api.ts';
 import { writeSnapshotFile } from './bolt/snapshot-file.ts';
 import { checkDelete, checkPut, checkRange, checkTxn } from './check.ts';
 import { summarize } from './codec.ts';
@@ -60,10 +61,16 @@ export interface MemberApiHost {
 export class EtcdMember implements EtcdServerApi {
   readonly #member: Member;
   readonly #host: MemberApiHost;
+  readonly auth: MemberAuth;
 
   constructor(member: Member, host: MemberApiHost) {
     this.#member = member;
     this.#host = host;
+    this.auth = new MemberAuth({
+      member,
+      current: (options) => this.#current(false, options),
+      monotonic: () => host.monotonic(),
+    });
   }
 
   get clusterId(): bigint {
@@ -89,6 +96,7 @@ export class EtcdMember implements EtcdServerApi {
   async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
     checkRange(request);
     await this.#current(request.serializable, options);
+    if (this.auth.enabled) this.auth.checkRead(options?.auth, request.key, request.rangeEnd);
     const revision = this.#revision(request.revision ?? 0);
     const { store } = this.#member.machine;
     const read: ReadRange = (range, how) => store.range(range, revision, how);
@@ -150,11 +158,12 @@ export class EtcdMember implements EtcdServerApi {
     return { header: this.header(), id, ttl: lease.ttl };
   }
 
-  async leaseTimeToLive(id: number, withKeys = false): Promise<LeaseTimeToLiveResponse> {
+  async leaseTimeToLive(id: number, withKeys = false, options?: CallOptions): Promise<LeaseTimeToLiveResponse> {
     const lease = this.#leader().machine.store.lessor.get(id);
     const left = lease ? lease.expiry - this.#host.monotonic() : 0;
     if (!lease || left <= 0) return { header: this.header(), id, ttl: -1, grantedTtl: 0, keys: [] };
     const keys = withKeys ? [...lease.keys].sort().map((name) => Buffer.from(name, 'latin1')) : [];
+    if (this.auth.enabled) for (const key of keys) this.auth.checkRead(options?.auth, key, undefined);
     const ttl = left === Number.POSITIVE_INFINITY ? lease.ttl : Math.floor(left / 1000);
     return { header: this.header(), id, ttl, grantedTtl: lease.ttl, keys };
   }

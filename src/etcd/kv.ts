@@ -201,6 +201,8 @@ export interface StatusResponse {
 
 export interface CallOptions {
   readonly provenance?: Provenance;
+  /** The user of etcd's accounts, set by a member's door. Absent: the process itself, from which nothing is kept. */
+  readonly auth?: { readonly user: string; readonly revision: number };
   readonly signal?: AbortSignal;
 }
 

@@ -177,6 +177,7 @@ export class Member {
         member: this.index,
         time: host.now(),
         provenance: options?.provenance,
+        auth: options?.auth,
         request,
         size,
       };

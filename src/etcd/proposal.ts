@@ -1,7 +1,9 @@
+import type { AuthChange, AuthInfo } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, Provenance, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
 import type { AlarmType } from './server-api.ts';
 
 export type ProposedRequest =
+  | { readonly kind: 'auth'; readonly change: AuthChange }
   | { readonly kind: 'put'; readonly put: PutRequest }
   | { readonly kind: 'deleteRange'; readonly deleteRange: DeleteRangeRequest }
   | { readonly kind: 'txn'; readonly txn: TxnRequest }
@@ -25,6 +27,8 @@ export interface Proposal {
   /** Cluster-clock ms at which it was proposed: the time of the revisions it makes, on every member. */
   readonly time: number;
   readonly provenance?: Provenance;
+  /** Who asked, when accounts were enabled and somebody outside did. */
+  readonly auth?: AuthInfo;
   readonly request: ProposedRequest;
   readonly size: number;
   /** Set when the entry was first applied. */

@@ -2,6 +2,7 @@
  * What one member offers to its door (gRPC, in process): the KV interface plus etcd's Cluster and Maintenance services
  * and klab's view into Raft. Shapes follow etcd's rpc.proto; member and cluster IDs are unsigned 64-bit, hence bigint.
  */
+import type { MemberAuth } from './auth/api.ts';
 import type { CallOptions, History, KV, ResponseHeader, StatusResponse } from './kv.ts';
 
 export interface MemberInfo {
@@ -88,7 +89,7 @@ export interface RaftStatus {
 export interface RaftLogEntry {
   readonly index: number;
   readonly term: number;
-  readonly type: 'empty' | 'txn' | 'compact' | 'leaseGrant' | 'leaseRevoke' | 'alarm' | 'confChange';
+  readonly type: 'empty' | 'txn' | 'compact' | 'leaseGrant' | 'leaseRevoke' | 'alarm' | 'auth' | 'confChange';
   /** Bytes of the proposal, values included. */
   readonly size: number;
   /** Revisions the entry made when applied: [from, to], absent when none (or not applied yet). */
@@ -106,6 +107,8 @@ export interface EtcdServerApi extends KV, History {
   readonly name: string;
   /** False while crashed or stopped: calls then fail with `Unavailable`. */
   readonly running: boolean;
+  /** Users and roles; absent where another etcd stands behind. */
+  readonly auth?: MemberAuth;
 
   status(options?: CallOptions): Promise<MemberStatus>;
   /** The current header, without a round: for progress answers and error trailers. */

@@ -2,8 +2,11 @@ import { assert } from '../base/index.ts';
 import { type Backend, type BackendDump, type RevisionChanges, Store, type StoreOptions } from '../mvcc/index.ts';
 import type { Entry } from '../raft/index.ts';
 import { Applier, type Outcome } from './apply.ts';
+import { checkRequest } from './auth/permissions.ts';
+import { type AuthChange, type AuthState, applyAuthChange } from './auth/state.ts';
+import { Tokens } from './auth/tokens.ts';
 import { etcdError } from './errors.ts';
-import type { ResponseHeader } from './kv.ts';
+import { EtcdError, type ResponseHeader } from './kv.ts';
 import { needsSpace, type Proposal } from './proposal.ts';
 import type { AlarmType } from './server-api.ts';
 
@@ -22,6 +25,13 @@ export interface Cursor {
 export interface StateDump {
   readonly store: BackendDump;
   readonly alarms: readonly AlarmRow[];
+  readonly auth: AuthState;
+}
+
+/** What is small and kept beside the revisions. */
+export interface SideState {
+  readonly alarms: readonly AlarmRow[];
+  readonly auth: AuthState;
 }
 
 /**
@@ -30,23 +40,23 @@ export interface StateDump {
  */
 export class StateMachine {
   readonly store: Store;
-  #alarms: AlarmRow[];
-  #alarmsBefore: AlarmRow[] | undefined;
-  readonly #saveAlarms: (alarms: readonly AlarmRow[]) => void;
+  readonly tokens = new Tokens();
+  #side: SideState;
+  #sideBefore: SideState | undefined;
+  readonly #saveSide: (side: SideState) => void;
 
-  constructor(
-    backend: Backend,
-    alarms: readonly AlarmRow[],
-    saveAlarms: (alarms: readonly AlarmRow[]) => void,
-    options: StoreOptions,
-  ) {
+  constructor(backend: Backend, side: SideState, saveSide: (side: SideState) => void, options: StoreOptions) {
     this.store = new Store(backend, options);
-    this.#alarms = [...alarms];
-    this.#saveAlarms = saveAlarms;
+    this.#side = side;
+    this.#saveSide = saveSide;
   }
 
   get alarms(): readonly AlarmRow[] {
-    return this.#alarms;
+    return this.#side.alarms;
+  }
+
+  get auth(): AuthState {
+    return this.#side.auth;
   }
 
   /**
@@ -75,7 +85,15 @@ export class StateMachine {
 
   #execute(proposal: Proposal, index: number, header: (revision: number) => ResponseHeader): Outcome {
     const { request } = proposal;
-    if (needsSpace(request) && this.#alarms.some(({ alarm }) => alarm === 'nospace')) {
+    try {
+      if (this.auth.enabled) this.#authorize(proposal);
+      if (request.kind === 'auth') return this.#changeAuth(proposal, request.change, index, header);
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      proposal.applied = { puts: [] };
+      return { error, applied: proposal.applied };
+    }
+    if (needsSpace(request) && this.alarms.some(({ alarm }) => alarm === 'nospace')) {
       proposal.applied = { puts: [] };
       return { error: etcdError('NoSpace'), applied: proposal.applied };
     }
@@ -85,33 +103,58 @@ export class StateMachine {
     return outcome;
   }
 
+  #authorize({ auth, request }: Proposal): void {
+    checkRequest(this.auth, auth, request, (lease) => this.store.lessor.get(lease)?.keys ?? []);
+  }
+
+  #changeAuth(
+    proposal: Proposal,
+    change: AuthChange,
+    index: number,
+    header: (revision: number) => ResponseHeader,
+  ): Outcome {
+    const auth = applyAuthChange(this.auth, change);
+    if (auth !== this.auth) this.#setSide({ alarms: this.alarms, auth });
+    const token = change.op === 'authenticate' ? `${change.token}.${index}` : '';
+    if (change.op === 'authenticate') this.tokens.add(token, change.name);
+    else if (change.op === 'userDelete' || change.op === 'userChangePassword') this.tokens.drop(change.name);
+    else if (change.op === 'disable') this.tokens.drop();
+    proposal.applied = { puts: [] };
+    return { response: { header: header(this.store.revision), token }, applied: proposal.applied };
+  }
+
+  #setSide(side: SideState): void {
+    this.#sideBefore ??= this.#side;
+    this.#side = side;
+    this.#saveSide(side);
+  }
+
   #setAlarm(request: { action: 'activate' | 'deactivate'; member: number; alarm: AlarmType }): void {
-    this.#alarmsBefore ??= this.#alarms;
     const matches = (row: AlarmRow) =>
       (request.member === 0 || row.member === request.member) &&
       (request.alarm === 'none' || row.alarm === request.alarm);
-    const rest = this.#alarms.filter((row) => !matches(row));
-    this.#alarms = request.action === 'activate' ? [...rest, { member: request.member, alarm: request.alarm }] : rest;
-    this.#saveAlarms(this.#alarms);
+    const rest = this.alarms.filter((row) => !matches(row));
+    const alarms = request.action === 'activate' ? [...rest, { member: request.member, alarm: request.alarm }] : rest;
+    this.#setSide({ alarms, auth: this.auth });
   }
 
   publish(): readonly RevisionChanges[] {
-    this.#alarmsBefore = undefined;
+    this.#sideBefore = undefined;
     return this.store.publish();
   }
 
   rollback(): void {
-    if (this.#alarmsBefore) this.#alarms = this.#alarmsBefore;
-    this.#alarmsBefore = undefined;
+    if (this.#sideBefore) this.#side = this.#sideBefore;
+    this.#sideBefore = undefined;
     this.store.rollback();
   }
 
   dump(): StateDump {
-    return { store: this.store.backend.export(), alarms: this.#alarms };
+    return { store: this.store.backend.export(), ...this.#side };
   }
 
   restore(dump: StateDump): void {
     this.store.import(dump.store);
-    this.#alarms = [...dump.alarms];
+    this.#side = { alarms: dump.alarms, auth: dump.auth };
   }
 }

@@ -172,7 +172,7 @@ test('a large transaction arrives in fragments when the client asked for them', 
 
 test('authentication is disabled, in the words of an etcd where it is', async () => {
   expect(await channel.unary(authService.authStatus, {})).toMatchObject({ enabled: false, authRevision: 1 });
-  expect(await channel.unary(authService.userList, {})).toMatchObject({ names: [] });
+  expect(await channel.unary(authService.userList, {})).toMatchObject({ users: [] });
   expect(await failure(channel.unary(authService.authenticate, { name: 'root' }))).toEqual([
     9,
     'etcdserver: authentication is not enabled',

@@ -19,9 +19,10 @@ export class Etcdctl {
     return (await this.start(args, input)).stdout as string;
   }
 
-  /** stdout, then what went to stderr, then the exit code if not 0: a whole transcript. */
-  async transcript(args: readonly string[], input?: string): Promise<string> {
-    const { stdout, stderr, exitCode } = await execa('etcdctl', [...this.#flags, ...args], this.#options(input, false));
+  /** stdout, then what went to stderr, then the exit code if not 0: a whole transcript. What never ends is stopped. */
+  async transcript(args: readonly string[], input?: string, stopAfterMs = 0): Promise<string> {
+    const options = { ...this.#options(input, false), ...(stopAfterMs > 0 && { timeout: stopAfterMs }) };
+    const { stdout, stderr, exitCode } = await execa('etcdctl', [...this.#flags, ...args], options);
     return [stdout, stderr, exitCode ? `exit ${exitCode}` : ''].filter((part) => part !== '').join('\n');
   }
 

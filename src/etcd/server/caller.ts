@@ -1,4 +1,5 @@
 import type { ServerCall } from '../../wire/index.ts';
+import type { MemberAuth } from '../auth/api.ts';
 import type { CallOptions, Provenance } from '../kv.ts';
 
 const byPeer = new WeakMap<object, Map<string, Provenance>>();
@@ -16,20 +17,37 @@ export function provenanceOf(call: ServerCall): Provenance {
   }
   let provenance = known.get(agent);
   if (!provenance) {
-    const subject = call.peer.certificate?.toLegacyObject().subject as { CN?: string | string[] } | undefined;
-    const commonName = [subject?.CN].flat().at(-1);
-    provenance = { actor: `etcd-client:${commonName || call.peer.address}`, ...(agent ? { agent } : {}) };
+    provenance = { actor: `etcd-client:${commonNameOf(call) || call.peer.address}`, ...(agent ? { agent } : {}) };
     known.set(agent, provenance);
   }
   return provenance;
 }
 
+function commonNameOf(call: ServerCall): string | undefined {
+  const subject = call.peer.certificate?.toLegacyObject().subject as { CN?: string | string[] } | undefined;
+  return [subject?.CN].flat().at(-1);
+}
+
+/** The metadata etcd's clients put their token in; gateways put it in the other. */
+function tokenOf(call: ServerCall): string | undefined {
+  return (call.metadata['token'] ?? call.metadata['authorization']) as string | undefined;
+}
+
 /** Call options of one gRPC call. The signal is made only when the store asks for it. */
 export class DoorCallOptions implements CallOptions {
   readonly #call: ServerCall;
+  readonly #accounts: MemberAuth | undefined;
 
-  constructor(call: ServerCall) {
+  constructor(call: ServerCall, accounts: MemberAuth | undefined) {
     this.#call = call;
+    this.#accounts = accounts;
+  }
+
+  /** Nobody while accounts are disabled. Throws InvalidAuthToken. */
+  get auth(): CallOptions['auth'] {
+    const accounts = this.#accounts;
+    if (!accounts?.enabled) return undefined;
+    return accounts.identify(tokenOf(this.#call), commonNameOf(this.#call));
   }
 
   get provenance(): Provenance {

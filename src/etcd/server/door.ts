@@ -10,14 +10,8 @@ import {
   maintenanceService,
   watchService,
 } from '../v3/services.ts';
-import {
-  authHandlers,
-  clusterHandlers,
-  kvHandlers,
-  leaseHandlers,
-  maintenanceHandlers,
-  watchHandlers,
-} from './handlers.ts';
+import { authHandlers } from './auth-handlers.ts';
+import { clusterHandlers, kvHandlers, leaseHandlers, maintenanceHandlers, watchHandlers } from './handlers.ts';
 
 export interface EtcdDoorOptions {
   /** Default 127.0.0.1. */

@@ -3,14 +3,7 @@ import type { Handlers, ServerCall } from '../../wire/index.ts';
 import { EtcdError } from '../kv.ts';
 import type { AlarmRequest, AlarmType, EtcdServerApi } from '../server-api.ts';
 import { deleteFromWire, type LeaseIds, putFromWire, rangeFromWire, txnFromWire, txnToWire } from '../v3/convert.ts';
-import type {
-  authService,
-  clusterService,
-  kvService,
-  leaseService,
-  maintenanceService,
-  watchService,
-} from '../v3/services.ts';
+import type { clusterService, kvService, leaseService, maintenanceService, watchService } from '../v3/services.ts';
 import { DoorCallOptions } from './caller.ts';
 import { serveSnapshot } from './snapshot-stream.ts';
 import { serveWatch } from './watch-server.ts';
@@ -27,17 +20,16 @@ const leaseIds: LeaseIds = {
   toWire: (id) => id,
 };
 
-const options = (call: ServerCall) => new DoorCallOptions(call);
-
 export function kvHandlers(api: EtcdServerApi): Handlers<typeof kvService> {
+  const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
     range: (request, call) => api.range(rangeFromWire(request), options(call)),
     put: (request, call) => api.put(putFromWire(request, leaseIds), options(call)),
     deleteRange: (request, call) => api.deleteRange(deleteFromWire(request), options(call)),
     txn: async (request, call) => txnToWire(await api.txn(txnFromWire(request, leaseIds), options(call))),
     compact: async ({ revision, physical }, call) => {
-      const { provenance, signal } = options(call);
-      return { header: await api.compact(revision, { provenance, signal, physical }) };
+      const { provenance, signal, auth } = options(call);
+      return { header: await api.compact(revision, { provenance, signal, auth, physical }) };
     },
   };
 }
@@ -52,6 +44,7 @@ export function watchHandlers(api: EtcdServerApi): Handlers<typeof watchService>
 }
 
 export function leaseHandlers(api: EtcdServerApi): Handlers<typeof leaseService> {
+  const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
     grant: async ({ id, ttl }, call) => {
       if (typeof id === 'bigint') {
@@ -83,6 +76,7 @@ export function leaseHandlers(api: EtcdServerApi): Handlers<typeof leaseService>
 }
 
 export function clusterHandlers(api: EtcdServerApi): Handlers<typeof clusterService> {
+  const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
     memberList: ({ linearizable }, call) => {
       const { provenance, signal } = options(call);
@@ -92,6 +86,12 @@ export function clusterHandlers(api: EtcdServerApi): Handlers<typeof clusterServ
 }
 
 export function maintenanceHandlers(api: EtcdServerApi): Handlers<typeof maintenanceService> {
+  const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
+  const admin = (call: ServerCall) => {
+    const own = options(call);
+    api.auth?.checkAdmin(own.auth);
+    return own;
+  };
   return {
     status: (_request, call) => api.status(options(call)),
     alarm: async (request, call) => {
@@ -102,28 +102,14 @@ export function maintenanceHandlers(api: EtcdServerApi): Handlers<typeof mainten
       const alarms = answer.alarms.map((one) => ({ memberId: one.memberId, alarm: alarmTypes.indexOf(one.alarm) }));
       return { header: answer.header, alarms };
     },
-    defragment: async (_request, call) => ({ header: await api.defragment(options(call)) }),
-    hash: (_request, call) => api.hash(options(call)),
-    hashKV: ({ revision }, call) => api.hashKV(revision, options(call)),
-    snapshot: (stream) => serveSnapshot(api, stream),
+    defragment: async (_request, call) => ({ header: await api.defragment(admin(call)) }),
+    hash: (_request, call) => api.hash(admin(call)),
+    hashKV: ({ revision }, call) => api.hashKV(revision, admin(call)),
+    snapshot: (stream) => {
+      admin(stream);
+      return serveSnapshot(api, stream);
+    },
     moveLeader: async ({ targetId }, call) => ({ header: await api.moveLeader(targetId, options(call)) }),
-  };
-}
-
-/** Authentication is never enabled: clients are who their certificates say. The answers are those of such an etcd. */
-export function authHandlers(api: EtcdServerApi): Handlers<typeof authService> {
-  const refuse = (message: string) => () => {
-    throw new EtcdError('FailedPrecondition', message);
-  };
-  return {
-    authStatus: () => ({ header: api.header(), enabled: false, authRevision: 1 }),
-    authEnable: refuse('etcdserver: root user does not exist'),
-    authDisable: () => ({ header: api.header() }),
-    authenticate: refuse('etcdserver: authentication is not enabled'),
-    userList: () => ({ header: api.header(), names: [] }),
-    userGet: refuse('etcdserver: user name not found'),
-    roleList: () => ({ header: api.header(), names: [] }),
-    roleGet: refuse('etcdserver: role name not found'),
   };
 }
 

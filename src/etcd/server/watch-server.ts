@@ -4,11 +4,12 @@
  */
 import { TaskGroup } from '../../base/index.ts';
 import { GrpcError, grpcCode, type Infer, type MessageInput, type ServerStream } from '../../wire/index.ts';
-import type { WatchResponse, WatchStream } from '../kv.ts';
+import { EtcdError, type WatchResponse, type WatchStream } from '../kv.ts';
 import type { EtcdServerApi } from '../server-api.ts';
 import { eventToWire } from '../v3/convert.ts';
 import { toGrpcError } from '../v3/errors.ts';
 import type * as m from '../v3/messages.ts';
+import { DoorCallOptions } from './caller.ts';
 
 type WireRequest = Infer<typeof m.WatchRequest>;
 type WireCreate = Infer<typeof m.WatchCreateRequest>;
@@ -73,6 +74,11 @@ class WatchServer {
       this.#refuse('mvcc: watcher range is empty');
       return;
     }
+    const refused = this.#denied(key, rangeEnd);
+    if (refused) {
+      this.#refuse(`rpc error: code = ${refused.code} desc = ${refused.message}`);
+      return;
+    }
     if (create.watchId !== 0 && this.#watches.has(create.watchId)) {
       this.#refuse('mvcc: duplicate watch ID provided on the WatchStream');
       return;
@@ -89,6 +95,19 @@ class WatchServer {
     const watch: OpenWatch = { id, stream, fragment: create.fragment, cancelled: false, awaited: [] };
     this.#watches.set(id, watch);
     this.#pumps.spawn(`watch ${id}`, () => this.#pump(watch));
+  }
+
+  /** What the accounts of this member say against a range, if anything. */
+  #denied(key: Uint8Array, rangeEnd: Uint8Array | undefined): EtcdError | undefined {
+    const { auth } = this.#api;
+    if (!auth?.enabled) return undefined;
+    try {
+      auth.checkRead(new DoorCallOptions(this.#stream, auth).auth, key, rangeEnd);
+      return undefined;
+    } catch (error) {
+      if (error instanceof EtcdError) return error;
+      throw error;
+    }
   }
 
   #freeId(): number {

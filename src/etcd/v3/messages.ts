@@ -293,16 +293,79 @@ export const SnapshotResponse = message('etcdserverpb.SnapshotResponse', {
 export const MoveLeaderRequest = message('etcdserverpb.MoveLeaderRequest', { targetId: bigUint64(1) });
 export const MoveLeaderResponse = headerOnly('MoveLeaderResponse');
 
-export const AuthRequest = message('etcdserverpb.AuthRequest', { name: string(1) });
-export const AuthenticateRequest = message('etcdserverpb.AuthenticateRequest', {
-  name: string(1),
-  password: string(2),
+const named = (name: string) => message(`etcdserverpb.${name}`, { name: string(1) });
+const userAddOptions = message('authpb.UserAddOptions', { noPassword: bool(1) });
+
+/** permType: 0 read, 1 write, 2 both. */
+export const Permission = message('authpb.Permission', { permType: enumeration(1), key: bytes(2), rangeEnd: bytes(3) });
+/** As etcd stores them. */
+export const AuthUser = message('authpb.User', {
+  name: bytes(1),
+  password: bytes(2),
+  roles: repeated(string(3)),
+  options: nested(4, userAddOptions),
 });
-export const AuthenticateResponse = message('etcdserverpb.AuthenticateResponse', { header, token: string(2) });
-export const AuthResponse = headerOnly('AuthResponse');
+export const AuthRole = message('authpb.Role', { name: bytes(1), keyPermission: repeated(nested(2, Permission)) });
+
+export const AuthEnableRequest = empty('AuthEnableRequest');
+export const AuthDisableRequest = empty('AuthDisableRequest');
+export const AuthStatusRequest = empty('AuthStatusRequest');
 export const AuthStatusResponse = message('etcdserverpb.AuthStatusResponse', {
   header,
   enabled: bool(2),
   authRevision: uint64(3),
 });
-export const AuthListResponse = message('etcdserverpb.AuthListResponse', { header, names: repeated(string(2)) });
+export const AuthenticateRequest = message('etcdserverpb.AuthenticateRequest', {
+  name: string(1),
+  password: string(2),
+});
+export const AuthenticateResponse = message('etcdserverpb.AuthenticateResponse', { header, token: string(2) });
+/** What changes accounts answers with a header. */
+export const AuthResponse = headerOnly('AuthResponse');
+export const AuthUserAddRequest = message('etcdserverpb.AuthUserAddRequest', {
+  name: string(1),
+  password: string(2),
+  options: nested(3, userAddOptions),
+  hashedPassword: string(4),
+});
+export const AuthUserGetRequest = named('AuthUserGetRequest');
+export const AuthUserGetResponse = message('etcdserverpb.AuthUserGetResponse', { header, roles: repeated(string(2)) });
+export const AuthUserListRequest = empty('AuthUserListRequest');
+export const AuthUserListResponse = message('etcdserverpb.AuthUserListResponse', {
+  header,
+  users: repeated(string(2)),
+});
+export const AuthUserDeleteRequest = named('AuthUserDeleteRequest');
+export const AuthUserChangePasswordRequest = message('etcdserverpb.AuthUserChangePasswordRequest', {
+  name: string(1),
+  password: string(2),
+});
+export const AuthUserGrantRoleRequest = message('etcdserverpb.AuthUserGrantRoleRequest', {
+  user: string(1),
+  role: string(2),
+});
+export const AuthUserRevokeRoleRequest = message('etcdserverpb.AuthUserRevokeRoleRequest', {
+  name: string(1),
+  role: string(2),
+});
+export const AuthRoleAddRequest = named('AuthRoleAddRequest');
+export const AuthRoleGetRequest = message('etcdserverpb.AuthRoleGetRequest', { role: string(1) });
+export const AuthRoleGetResponse = message('etcdserverpb.AuthRoleGetResponse', {
+  header,
+  perm: repeated(nested(2, Permission)),
+});
+export const AuthRoleListRequest = empty('AuthRoleListRequest');
+export const AuthRoleListResponse = message('etcdserverpb.AuthRoleListResponse', {
+  header,
+  roles: repeated(string(2)),
+});
+export const AuthRoleDeleteRequest = message('etcdserverpb.AuthRoleDeleteRequest', { role: string(1) });
+export const AuthRoleGrantPermissionRequest = message('etcdserverpb.AuthRoleGrantPermissionRequest', {
+  name: string(1),
+  perm: nested(2, Permission),
+});
+export const AuthRoleRevokePermissionRequest = message('etcdserverpb.AuthRoleRevokePermissionRequest', {
+  role: string(1),
+  key: bytes(2),
+  rangeEnd: bytes(3),
+});
