@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { ClusterError } from './errors.ts';
 
-export type Component = 'kube-apiserver' | 'kube-controller-manager' | 'all components' | 'klab';
+export type Component = 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'all components' | 'klab';
 
 export interface ComponentFlag {
   readonly name: string;
@@ -56,6 +56,10 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
     ['secondary-node-eviction-rate', 'node eviction rate of failing zones (default 0.01)'],
     ['terminated-pod-gc-threshold', 'terminated pods that may stay (default 12500)'],
     ['unhealthy-zone-threshold', 'share of failing nodes that makes a zone unhealthy (default 0.55)'],
+  ],
+  'kube-scheduler': [
+    ['config', 'file with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), or a Policy of old', 'file'],
+    ['scheduler-config', 'the same', 'file'],
   ],
   klab: [
     ['decision-history-age', 'how long scheduling decisions are kept (default 0s: no bound)'],

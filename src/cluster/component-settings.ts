@@ -26,6 +26,12 @@ import {
   type UserInfo,
 } from '../apiserver/index.ts';
 import type { ControllerSettings } from '../controllers/index.ts';
+import {
+  checkSchedulerConfig,
+  loadSchedulerConfig,
+  type SchedulerConfig,
+  SchedulerConfigError,
+} from '../scheduler/index.ts';
 import { componentFlags, type FlagValues } from './component-flags.ts';
 import type { DecisionRetention } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
@@ -62,6 +68,8 @@ export interface ComponentSettings {
   readonly apiServer: ApiServerSettings;
   readonly controllers: Partial<ControllerSettings>;
   readonly decisions: DecisionRetention;
+  /** Absent: upstream's defaults. */
+  readonly scheduler?: SchedulerConfig;
 }
 
 /** @throws ClusterError `InvalidOption` with everything that is wrong, in upstream's words. */
@@ -73,8 +81,9 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
     maxAgeMs: read.duration('decision-history-age'),
     maxBytes: read.text('decision-history-size', parseSize),
   });
+  const scheduler = read.check(() => schedulerSettings(read.file('config') ?? read.file('scheduler-config')));
   read.finish();
-  return { apiServer, controllers, decisions };
+  return { apiServer, controllers, decisions, ...(scheduler && { scheduler }) };
 }
 
 /** A quantity of bytes: 64Mi, 1G. */
@@ -82,6 +91,13 @@ function parseSize(text: string): number {
   const bytes = wholeValueOf(text);
   if (bytes < 0) throw new ValueError('must not be negative');
   return bytes;
+}
+
+function schedulerSettings(text: string | undefined): SchedulerConfig | undefined {
+  if (text === undefined) return undefined;
+  const config = loadSchedulerConfig(text);
+  checkSchedulerConfig(config);
+  return config;
 }
 
 function apiServerSettings(read: FlagReader): ApiServerSettings {
@@ -247,6 +263,7 @@ function isOptionError(error: unknown): boolean {
     error instanceof RuntimeConfigError ||
     error instanceof AdmissionOptionsError ||
     error instanceof TokenFileError ||
+    error instanceof SchedulerConfigError ||
     error instanceof ClusterError
   );
 }

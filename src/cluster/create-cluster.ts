@@ -502,15 +502,20 @@ class RunningCluster implements Cluster {
     const prng = own.fork('scheduler');
     const log = this.#logOf('scheduler');
     const broadcaster = new EventBroadcaster({ client, clock: this.clock, prng: prng.fork('events'), log });
-    const scheduler = new Scheduler({
-      client,
-      informers,
-      events: broadcaster.recorder({ component: 'default-scheduler' }),
-      clock: this.clock,
-      prng,
-      log,
-      decisions: this.decisions,
-    });
+    const config = this.#settings.scheduler;
+    const scheduler = new Scheduler(
+      {
+        client,
+        informers,
+        events: broadcaster.recorder({ component: 'default-scheduler' }),
+        clock: this.clock,
+        prng,
+        log,
+        decisions: this.decisions,
+      },
+      config ? { config } : {},
+    );
+    for (const note of config?.notes ?? []) log.info(note);
     this.scheduler = scheduler;
     this.#phaseOf('scheduler', `scheduler: ${scheduler.profile.plugins.length} plugins`);
     return [

@@ -1,15 +1,31 @@
 /**
- * One scheduling cycle: PreFilter, Filter, PreScore, Score, NormalizeScore, choice. Synchronous: the cluster cannot change
- * under it. Upstream: scheduler/schedule_one.go (1.36).
+ * One scheduling cycle: PreFilter, Filter, PreScore, Score, NormalizeScore, choice. Synchronous, so that the cluster cannot
+ * change under it; only extenders, which answer over HTTP, make it wait. Upstream: scheduler/schedule_one.go (1.36).
  */
 import type { Prng } from '../base/index.ts';
-import { type Decision, DecisionBuilder, nodeNamesOf } from './decision/record.ts';
+import { DecisionBuilder, nodeNamesOf } from './decision/record.ts';
+import type { Extender } from './extender/extender.ts';
+import { fitErrorMessage } from './fit-error.ts';
 import type { NodeInfo, PodInfo } from './framework/node-info.ts';
-import { CycleState, isRefusal, type Refusal, type Snapshot } from './framework/types.ts';
+import { Nominator } from './framework/nominator.ts';
+import { FilterRunner } from './framework/run-filters.ts';
+import {
+  CycleState,
+  type Diagnosis,
+  isRefusal,
+  type Plugin,
+  type PostFilterResult,
+  type Refusal,
+  type Snapshot,
+} from './framework/types.ts';
 import type { Profile } from './profile.ts';
+
+export { fitErrorMessage } from './fit-error.ts';
 
 const minFeasibleNodesToFind = 100;
 const minFeasibleNodesPercentage = 5;
+/** Refused by an extender: any event may help. */
+export const extenderName = 'Extender';
 
 /** How many feasible nodes are enough. Upstream: numFeasibleNodesToFind. */
 export function numFeasibleNodesToFind(nodes: number, percentageOfNodesToScore = 0): number {
@@ -27,65 +43,166 @@ export interface CycleOutcome {
   readonly tiedWith?: readonly string[];
   /** Plugins that refused, when no node was feasible. */
   readonly refusedBy: ReadonlySet<string>;
-  /** The event's text when no node was feasible. */
+  /** The event's text when no node was feasible, without what PostFilter says. */
   readonly message: string;
+  /** What PostFilter may work with; absent when there are no nodes at all or one is feasible. */
+  readonly diagnosis?: Diagnosis;
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
-export function fitErrorMessage(total: number, counts: ReadonlyMap<string, number>, preFilterMessage: string): string {
-  if (total === 0) return 'no nodes available to schedule pods';
-  const head = `0/${total} nodes are available`;
-  if (preFilterMessage !== '') return `${head}: ${preFilterMessage}.`;
-  const reasons = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return reasons.length > 0 ? `${head}: ${reasons.join(', ')}.` : `${head}:`;
+/** What is found out in one cycle. */
+interface Run {
+  readonly pod: PodInfo;
+  readonly snapshot: Snapshot;
+  readonly state: CycleState;
+  readonly builder: DecisionBuilder;
+  readonly refusedBy: Set<string>;
+  readonly counts: Map<string, number>;
+  /** Nodes, by index, that removing pods may help. */
+  readonly unschedulable: Set<number>;
+  /** Nodes, by index, that nothing helps. */
+  readonly unresolvable: Set<number>;
+  /** All nodes not in one of the two sets are beyond help. */
+  restUnresolvable: boolean;
+  /** The only nodes to look at; undefined: all. */
+  allowed: ReadonlySet<string> | undefined;
+  /** Plugins that said so. */
+  limiting: readonly string[];
+}
+
+export interface CycleOptions {
+  readonly nominator?: Nominator;
+  readonly extenders?: readonly Extender[];
+  /** Where the search starts is shared by all profiles. */
+  readonly start?: { index: number };
 }
 
 export class SchedulingCycle {
-  readonly #profile: Profile;
+  readonly profile: Profile;
+  readonly filters: FilterRunner;
   readonly #prng: Prng;
-  #nextStart = 0;
+  readonly #start: { index: number };
+  readonly #extenders: readonly Extender[];
 
-  constructor(profile: Profile, prng: Prng) {
-    this.#profile = profile;
+  constructor(profile: Profile, prng: Prng, options: CycleOptions = {}) {
+    this.profile = profile;
     this.#prng = prng;
+    this.#start = options.start ?? { index: 0 };
+    this.#extenders = options.extenders ?? [];
+    this.filters = new FilterRunner(profile.points.filter, options.nominator ?? new Nominator());
   }
 
-  /** Decides for one pod; changes nothing but where the next cycle starts to look. */
+  /** Decides for one pod, without extenders; changes nothing but where the next cycle starts to look. */
   run(pod: PodInfo, snapshot: Snapshot): CycleOutcome {
-    const nodes = snapshot.nodes;
-    const state = new CycleState();
-    const builder = new DecisionBuilder(nodeNamesOf(nodes));
-    const refusedBy = new Set<string>();
-    if (nodes.length === 0) return { state, builder, refusedBy, message: fitErrorMessage(0, new Map(), '') };
+    const begun = this.#begin(pod, snapshot);
+    if ('message' in begun) return begun;
+    const feasible = this.#feasible(begun);
+    if (feasible.length === 0) return this.#nothingFits(begun);
+    return this.#choose(begun, feasible, this.#score(begun, feasible));
+  }
 
-    const allowed = this.#preFilter(state, pod, snapshot, builder, refusedBy);
+  /** The same, asking the extenders as well. @throws what an extender that may not be ignored fails with. */
+  async runWithExtenders(pod: PodInfo, snapshot: Snapshot, signal: AbortSignal): Promise<CycleOutcome> {
+    const extenders = this.#extenders.filter((extender) => extender.isInterested(pod.pod));
+    if (extenders.length === 0) return this.run(pod, snapshot);
+    const begun = this.#begin(pod, snapshot);
+    if ('message' in begun) return begun;
+    const nodes = snapshot.nodes;
+    let feasible = this.#feasible(begun);
+    const found = feasible.length;
+    for (const extender of extenders) {
+      if (feasible.length === 0) break;
+      feasible = await this.#askFilter(extender, begun, nodes, feasible, signal);
+    }
+    if (feasible.length !== found) begun.refusedBy.add(extenderName);
+    if (feasible.length === 0) return this.#nothingFits(begun);
+    const totals = this.#score(begun, feasible);
+    const candidates = feasible.map((index) => nodes[index]!);
+    for (const extender of extenders) {
+      const scores = await extender.prioritize(pod.pod, candidates, signal);
+      if (!scores) continue;
+      const raw = candidates.map((node) => scores.get(node.name) ?? 0);
+      // Extenders score 0…10.
+      const weight = extender.weight * 10;
+      begun.builder.scored(feasible, extender.name, weight, raw, raw);
+      for (let i = 0; i < totals.length; i++) totals[i]! += raw[i]! * weight;
+    }
+    return this.#choose(begun, feasible, totals);
+  }
+
+  async #askFilter(
+    extender: Extender,
+    run: Run,
+    nodes: readonly NodeInfo[],
+    feasible: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    const answer = await extender.filter(
+      run.pod.pod,
+      feasible.map((index) => nodes[index]!),
+      signal,
+    );
+    if (!answer) return [...feasible];
+    return feasible.filter((index) => {
+      const { name } = nodes[index]!;
+      if (answer.nodes.has(name)) return true;
+      const unresolvable = answer.unresolvable.get(name);
+      const reason = unresolvable ?? answer.failed.get(name) ?? '';
+      const code = unresolvable === undefined ? 'Unschedulable' : 'UnschedulableAndUnresolvable';
+      this.#refuse(run, index, extender.name, { code, reasons: reason === '' ? [] : [reason] });
+      return false;
+    });
+  }
+
+  /** PreFilter. An outcome when that settles it. */
+  #begin(pod: PodInfo, snapshot: Snapshot): Run | CycleOutcome {
+    const { nodes } = snapshot;
+    const run: Run = {
+      pod,
+      snapshot,
+      state: new CycleState(),
+      builder: new DecisionBuilder(nodeNamesOf(nodes)),
+      refusedBy: new Set(),
+      counts: new Map(),
+      unschedulable: new Set(),
+      unresolvable: new Set(),
+      restUnresolvable: false,
+      allowed: undefined,
+      limiting: [],
+    };
+    const { state, builder, refusedBy } = run;
+    if (nodes.length === 0) return { state, builder, refusedBy, message: fitErrorMessage(0, run.counts, '') };
+    const allowed = this.#preFilter(run);
     if (typeof allowed === 'string') {
-      return { state, builder, refusedBy, message: fitErrorMessage(nodes.length, new Map(), allowed) };
+      run.restUnresolvable = true;
+      return this.#nothingFits(run, allowed);
     }
-    const counts = new Map<string, number>();
-    const feasible = this.#filter(state, pod, nodes, allowed, builder, refusedBy, counts);
-    if (feasible.length === 0) {
-      return { state, builder, refusedBy, message: fitErrorMessage(nodes.length, counts, '') };
-    }
-    const totals = this.#score(state, pod, nodes, feasible, snapshot, builder);
-    const best = Math.max(...totals);
-    const winners = feasible.filter((_, i) => totals[i] === best).map((i) => nodes[i]!.name);
-    const node = winners.length === 1 ? winners[0]! : this.#prng.pick(winners);
-    return { state, builder, refusedBy, message: '', node, ...(winners.length > 1 && { tiedWith: winners }) };
+    run.allowed = allowed;
+    return run;
+  }
+
+  #nothingFits(run: Run, preFilterMessage = ''): CycleOutcome {
+    const { state, builder, refusedBy, snapshot, counts, unschedulable, unresolvable, restUnresolvable } = run;
+    const { nodes } = snapshot;
+    const diagnosis: Diagnosis = {
+      get unschedulable() {
+        return [...unschedulable].map((index) => nodes[index]!);
+      },
+      isUnresolvable: (name) => {
+        const index = indexIn(nodes, name);
+        return unresolvable.has(index) || (restUnresolvable && !unschedulable.has(index));
+      },
+    };
+    const message = fitErrorMessage(nodes.length, counts, preFilterMessage);
+    return { state, builder, refusedBy, message, diagnosis };
   }
 
   /** The nodes that may be looked at (undefined: all), or the message of a refusal for the whole cluster. */
-  #preFilter(
-    state: CycleState,
-    pod: PodInfo,
-    snapshot: Snapshot,
-    builder: DecisionBuilder,
-    refusedBy: Set<string>,
-  ): ReadonlySet<string> | undefined | string {
+  #preFilter(run: Run): ReadonlySet<string> | undefined | string {
+    const { state, pod, snapshot, builder, refusedBy } = run;
     let allowed: ReadonlySet<string> | undefined;
     const limiting: string[] = [];
-    for (const { plugin } of this.#profile.plugins) {
-      const result = plugin.preFilter?.(state, pod, snapshot);
+    for (const plugin of this.profile.points.preFilter) {
+      const result = plugin.preFilter!(state, pod, snapshot);
       if (result === undefined) continue;
       if (isRefusal(result)) {
         refusedBy.add(plugin.name);
@@ -98,92 +215,143 @@ export class SchedulingCycle {
       }
       if (result.skip) state.skipFilter.add(plugin.name);
       if (result.nodeNames) {
-        allowed = allowed ? new Set([...allowed].filter((name) => result.nodeNames!.has(name))) : result.nodeNames;
+        const { nodeNames } = result;
+        allowed = allowed ? new Set([...allowed].filter((name) => nodeNames.has(name))) : nodeNames;
         limiting.push(plugin.name);
-        builder.preFilter.push({ plugin: plugin.name, reasons: [], nodes: result.nodeNames.size });
+        builder.preFilter.push({ plugin: plugin.name, reasons: [], nodes: nodeNames.size });
+        refusedBy.add(plugin.name);
         if (allowed.size === 0) {
-          for (const name of limiting) refusedBy.add(name);
-          const plural = limiting.length === 1 ? `plugin ${limiting[0]}` : `plugin(s) [${limiting.join(' ')}]`;
-          return `node(s) didn't satisfy ${plural}`;
+          const sorted = [...limiting].sort();
+          return sorted.length === 1
+            ? `node(s) didn't satisfy plugin ${sorted[0]}`
+            : `node(s) didn't satisfy plugin(s) [${sorted.join(' ')}] simultaneously`;
         }
       }
     }
+    run.limiting = limiting.sort();
     return allowed;
   }
 
-  #filter(
-    state: CycleState,
-    pod: PodInfo,
-    nodes: readonly NodeInfo[],
-    allowed: ReadonlySet<string> | undefined,
-    builder: DecisionBuilder,
-    refusedBy: Set<string>,
-    counts: Map<string, number>,
-  ): number[] {
-    const filters = this.#profile.plugins.filter(({ plugin }) => plugin.filter && !state.skipFilter.has(plugin.name));
-    const wanted = numFeasibleNodesToFind(nodes.length);
-    const feasible: number[] = [];
-    let looked = 0;
-    const refuse = (index: number, plugin: string, refusal: Refusal) => {
-      builder.refused(index, plugin, refusal);
-      refusedBy.add(plugin);
-      for (const reason of refusal.reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-    };
-    for (; looked < nodes.length && feasible.length < wanted; looked++) {
-      const index = (this.#nextStart + looked) % nodes.length;
-      const node = nodes[index]!;
-      if (allowed && !allowed.has(node.name)) {
-        refuse(index, 'NodeAffinity', {
-          code: 'UnschedulableAndUnresolvable',
-          reasons: ["node(s) didn't match Pod's node affinity/selector"],
-          detail: 'the pod is pinned to other nodes by name',
-        });
-        continue;
+  #refuse(run: Run, index: number, plugin: string, refusal: Refusal): void {
+    run.builder.refused(index, plugin, refusal);
+    run.refusedBy.add(plugin);
+    (refusal.code === 'Unschedulable' ? run.unschedulable : run.unresolvable).add(index);
+    for (const reason of refusal.reasons) run.counts.set(reason, (run.counts.get(reason) ?? 0) + 1);
+  }
+
+  #feasible(run: Run): number[] {
+    const { state, pod, snapshot, builder, allowed } = run;
+    const { nodes } = snapshot;
+    const filters = this.filters.filtersFor(state);
+    // The node nominated for the pod is tried first, and is good enough.
+    const nominated = pod.pod.status?.nominatedNodeName;
+    if (nominated && snapshot.get(nominated) && (!allowed || allowed.has(nominated))) {
+      const index = indexIn(nodes, nominated);
+      if (index >= 0 && !this.filters.run(filters, state, pod, nodes[index]!)) {
+        builder.feasible(index);
+        return [index];
       }
-      let refused = false;
-      for (const { plugin } of filters) {
-        const refusal = plugin.filter!(state, pod, node);
-        if (!refusal) continue;
-        refuse(index, plugin.name, refusal);
-        refused = true;
-        break;
-      }
-      if (refused) continue;
-      builder.feasible(index);
-      feasible.push(index);
     }
-    this.#nextStart = (this.#nextStart + looked) % nodes.length;
+    const indices = allowed && [...allowed].map((name) => indexIn(nodes, name)).filter((index) => index >= 0);
+    const count = indices ? indices.length : nodes.length;
+    const excluded = `node(s) didn't satisfy plugin(s) [${run.limiting.join(' ')}]`;
+    if (indices) builder.excludeAllBut(indices, run.limiting[0]!, excluded);
+    const wanted = numFeasibleNodesToFind(count, this.profile.percentageOfNodesToScore);
+    const feasible: number[] = [];
+    const start = this.#start.index;
+    let looked = 0;
+    for (; looked < count && feasible.length < wanted; looked++) {
+      const at = (start + looked) % count;
+      const index = indices ? indices[at]! : at;
+      const verdict = this.filters.run(filters, state, pod, nodes[index]!);
+      if (verdict) this.#refuse(run, index, verdict.plugin, verdict.refusal);
+      else {
+        builder.feasible(index);
+        feasible.push(index);
+      }
+    }
+    this.#start.index = (start + looked) % nodes.length;
+    if (indices && feasible.length === 0) {
+      run.restUnresolvable = true;
+      const rest = nodes.length - indices.length;
+      if (rest > 0) run.counts.set(excluded, rest);
+    }
     return feasible;
   }
 
   /** Weighted totals of the feasible nodes. One feasible node needs no scores to be chosen, but explaining it does. */
-  #score(
-    state: CycleState,
-    pod: PodInfo,
-    nodes: readonly NodeInfo[],
-    feasible: readonly number[],
-    snapshot: Snapshot,
-    builder: DecisionBuilder,
-  ): number[] {
+  #score({ state, pod, snapshot, builder }: Run, feasible: readonly number[]): number[] {
+    const { nodes } = snapshot;
     const candidates = feasible.map((index) => nodes[index]!);
-    const scorers = this.#profile.plugins.filter(({ plugin, weight }) => plugin.score && weight > 0);
-    for (const { plugin, weight } of scorers) {
-      if (plugin.preScore?.(state, pod, candidates, snapshot) === 'skip') {
-        state.skipScore.add(plugin.name);
-        builder.skippedScorers.set(plugin.name, weight);
-      }
+    const { preScore, score } = this.profile.points;
+    for (const plugin of preScore) {
+      if (plugin.preScore!(state, pod, candidates, snapshot) === 'skip') state.skipScore.add(plugin.name);
     }
     const totals = new Array<number>(feasible.length).fill(0);
-    for (const { plugin, weight } of scorers) {
-      if (state.skipScore.has(plugin.name)) continue;
-      const raw = candidates.map((node) => plugin.score!(state, pod, node));
-      const normalised = [...raw];
-      plugin.normalizeScores?.(state, pod, normalised, candidates);
+    for (const plugin of score) {
+      const weight = this.profile.weights.get(plugin.name) ?? 1;
+      if (state.skipScore.has(plugin.name)) {
+        builder.skippedScorers.set(plugin.name, weight);
+        continue;
+      }
+      const raw = new Array<number>(candidates.length);
+      for (let i = 0; i < raw.length; i++) raw[i] = plugin.score!(state, pod, candidates[i]!);
+      let normalised = raw;
+      if (plugin.normalizeScores) {
+        normalised = raw.slice();
+        plugin.normalizeScores(state, pod, normalised, candidates);
+      }
       builder.scored(feasible, plugin.name, weight, raw, normalised);
       for (let i = 0; i < totals.length; i++) totals[i]! += normalised[i]! * weight;
     }
     return totals;
   }
+
+  #choose(run: Run, feasible: readonly number[], totals: readonly number[]): CycleOutcome {
+    const { state, builder, refusedBy, snapshot } = run;
+    let best = Number.NEGATIVE_INFINITY;
+    for (const total of totals) if (total > best) best = total;
+    const winners = feasible.filter((_, i) => totals[i] === best).map((index) => snapshot.nodes[index]!.name);
+    const node = winners.length === 1 ? winners[0]! : this.#prng.pick(winners);
+    return { state, builder, refusedBy, message: '', node, ...(winners.length > 1 && { tiedWith: winners }) };
+  }
+
+  /** PostFilter for an outcome without a node. Waits for extenders only. */
+  postFilter(pod: PodInfo, { state, diagnosis }: CycleOutcome): PostFilterResult | Promise<PostFilterResult> {
+    return diagnosis ? runPostFilter(this.profile.points.postFilter, state, pod, diagnosis) : noPostFilter;
+  }
 }
 
-export type { Decision };
+const noPostFilter: PostFilterResult = { success: false, reasons: [] };
+
+/** The first success, or all that the plugins said. Upstream: RunPostFilterPlugins. */
+function runPostFilter(
+  plugins: readonly Plugin[],
+  state: CycleState,
+  pod: PodInfo,
+  diagnosis: Diagnosis,
+  before: PostFilterResult = noPostFilter,
+): PostFilterResult | Promise<PostFilterResult> {
+  const [plugin, ...rest] = plugins;
+  if (!plugin) return before;
+  const go = (result: PostFilterResult) => {
+    if (result.success) return result;
+    const nominatedNode = result.nominatedNode ?? before.nominatedNode;
+    const reasons = [...before.reasons, ...result.reasons];
+    const so = { success: false, reasons, ...(nominatedNode !== undefined && { nominatedNode }) };
+    return runPostFilter(rest, state, pod, diagnosis, so);
+  };
+  const result = plugin.postFilter!(state, pod, diagnosis);
+  return result instanceof Promise ? result.then(go) : go(result);
+}
+
+const indices = new WeakMap<readonly NodeInfo[], ReadonlyMap<string, number>>();
+
+function indexIn(nodes: readonly NodeInfo[], name: string): number {
+  let map = indices.get(nodes);
+  if (!map) {
+    map = new Map(nodes.map((node, i) => [node.name, i]));
+    indices.set(nodes, map);
+  }
+  return map.get(name) ?? -1;
+}

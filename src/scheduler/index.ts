@@ -3,8 +3,23 @@
  * Upstream counterpart: pkg/scheduler (1.36).
  */
 export { SchedulerCache } from './cache.ts';
-export { fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
-export type { Decision, NodeDecision, PluginScore, PluginVerdict } from './decision/record.ts';
+export { loadSchedulerConfig, schedulerConfig } from './config/load.ts';
+export {
+  type PluginArgs,
+  type PluginSets,
+  type ProfileConfig,
+  type SchedulerConfig,
+  SchedulerConfigError,
+} from './config/types.ts';
+export { type CycleOutcome, fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
+export type {
+  Decision,
+  NodeDecision,
+  PluginScore,
+  PluginVerdict,
+  PreemptionCandidate,
+  PreemptionRecord,
+} from './decision/record.ts';
 export {
   type DecisionSink,
   DecisionStore,
@@ -12,9 +27,17 @@ export {
   type DecisionSummary,
 } from './decision/store.ts';
 export { type ExplainOptions, type ExplainTable, type Explanation, explainDecision } from './explain.ts';
+export type { ExtenderConfig, ExtenderPost } from './extender/extender.ts';
 export { type PodInfo, podInfoOf } from './framework/node-info.ts';
-export type { Plugin, QueuedPod } from './framework/types.ts';
-export { defaultProfile, type Profile } from './profile.ts';
+export { extensionPoints, type Plugin, type QueuedPod, type Snapshot } from './framework/types.ts';
+export {
+  buildProfile,
+  checkSchedulerConfig,
+  defaultProfile,
+  type PluginDeps,
+  type PluginFactories,
+  type Profile,
+} from './profile.ts';
 export { type QueueLengths, SchedulingQueue } from './queue.ts';
 export { Scheduler, type SchedulerDeps, type SchedulerOptions } from './scheduler.ts';
 export {

@@ -28,10 +28,24 @@ export interface QueueLengths {
   readonly gated: number;
 }
 
+export interface QueueOptions {
+  /** Default 1 s. */
+  readonly initialBackoffMs?: number;
+  /** Default 10 s. */
+  readonly maxBackoffMs?: number;
+  /** Plugins of the profile that a pod goes by. Default: all. */
+  readonly pluginsOf?: (pod: Readonly<Pod>) => readonly Plugin[];
+}
+
+/** Whatever is not a plugin and refuses pods (an extender) cannot say which events help: all may. */
+const anyEvent = 'Extender';
+
 export class SchedulingQueue {
   readonly #clock: Clock;
-  readonly #plugins: readonly Plugin[];
+  readonly #pluginsOf: (pod: Readonly<Pod>) => readonly Plugin[];
   readonly #interests: ReadonlyMap<string, readonly EventInterest[]>;
+  readonly #initialBackoffMs: number;
+  readonly #maxBackoffMs: number;
   readonly #active: KeyedHeap<QueuedPod>;
   readonly #backoff: KeyedHeap<QueuedPod>;
   readonly #unschedulable = new Map<string, QueuedPod>();
@@ -41,9 +55,11 @@ export class SchedulingQueue {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(clock: Clock, plugins: readonly Plugin[]) {
+  constructor(clock: Clock, plugins: readonly Plugin[], options: QueueOptions = {}) {
     this.#clock = clock;
-    this.#plugins = plugins;
+    this.#pluginsOf = options.pluginsOf ?? (() => plugins);
+    this.#initialBackoffMs = options.initialBackoffMs ?? initialBackoffMs;
+    this.#maxBackoffMs = options.maxBackoffMs ?? maxBackoffMs;
     this.#interests = new Map(plugins.map((plugin) => [plugin.name, plugin.events ?? []]));
     const less = plugins.find((plugin) => plugin.less)!;
     const key = (pod: QueuedPod) => pod.info.uid;
@@ -70,7 +86,7 @@ export class SchedulingQueue {
 
   #backoffMs(pod: QueuedPod): number {
     if (pod.attempts === 0) return 0;
-    return Math.min(maxBackoffMs, initialBackoffMs * 2 ** (pod.attempts - 1));
+    return Math.min(this.#maxBackoffMs, this.#initialBackoffMs * 2 ** (pod.attempts - 1));
   }
 
   #backoffEnd(pod: QueuedPod): number {
@@ -78,7 +94,7 @@ export class SchedulingQueue {
   }
 
   #gate(pod: Readonly<Pod>): { plugin: string; refusal: Refusal } | undefined {
-    for (const plugin of this.#plugins) {
+    for (const plugin of this.#pluginsOf(pod)) {
       const refusal = plugin.preEnqueue?.(pod);
       if (refusal) return { plugin: plugin.name, refusal };
     }
@@ -134,8 +150,7 @@ export class SchedulingQueue {
     waiting.info = info;
     if (waiting.gatedBy || changedForScheduling(old, pod)) {
       this.#unschedulable.delete(uid);
-      if (waiting.gatedBy) this.#enqueue(waiting);
-      else this.#requeue(waiting);
+      this.#requeue(waiting);
     }
   }
 
@@ -185,13 +200,22 @@ export class SchedulingQueue {
     for (const [uid, queued] of this.#unschedulable) {
       if (!this.#mayHelp(queued, event)) continue;
       this.#unschedulable.delete(uid);
-      if (queued.gatedBy) this.#enqueue(queued);
-      else this.#requeue(queued);
+      this.#requeue(queued);
     }
+  }
+
+  /** Tries the pod again at once, whatever it waits for, unless a gate holds it. */
+  activate(uid: string): void {
+    const queued = this.#unschedulable.get(uid) ?? this.#backoff.get(uid);
+    if (!queued) return;
+    this.#unschedulable.delete(uid);
+    this.#backoff.delete(uid);
+    this.#enqueue(queued);
   }
 
   #mayHelp(queued: QueuedPod, event: ClusterEvent): boolean {
     for (const name of queued.unschedulablePlugins) {
+      if (name === anyEvent) return true;
       for (const interest of this.#interests.get(name) ?? []) {
         if (interest.resource !== event.resource || !interest.actions.includes(event.action)) continue;
         if (!interest.hint || interest.hint(queued.info, event.old, event.now)) return true;
@@ -201,6 +225,13 @@ export class SchedulingQueue {
   }
 
   #requeue(queued: QueuedPod): void {
+    const gate = this.#gate(queued.info.pod);
+    if (gate) {
+      queued.gatedBy = gate.plugin;
+      this.#unschedulable.set(queued.info.uid, queued);
+      return;
+    }
+    queued.gatedBy = undefined;
     if (this.#backoffEnd(queued) <= this.#clock.now()) {
       this.#active.push(queued);
       this.#notify();

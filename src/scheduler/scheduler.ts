@@ -2,9 +2,8 @@
  * The scheduler's loop: takes a pod, decides, assumes it on the node, binds it meanwhile, records the decision.
  * Upstream: scheduler/{scheduler,schedule_one,eventhandlers}.go (1.36).
  */
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Service, StorageClass } from '../api/index.ts';
-import { classOfVolume } from '../api/index.ts';
-import { isNotFound, type KubeObject, selectorFromLabelSelector, selectorFromSet } from '../apimachinery/index.ts';
+import type { Node, Pod } from '../api/index.ts';
+import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import {
   type Clock,
   isAbort,
@@ -24,13 +23,23 @@ import {
   withCause,
 } from '../client/index.ts';
 import { SchedulerCache } from './cache.ts';
+import { schedulerConfig } from './config/load.ts';
+import type { ProfileConfig, SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
-import type { Decision } from './decision/record.ts';
+import { type Decision, DecisionBuilder, type PreemptionRecord } from './decision/record.ts';
 import type { DecisionStore } from './decision/store.ts';
-import type { PodInfo } from './framework/node-info.ts';
-import type { QueuedPod, Refusal } from './framework/types.ts';
-import { defaultProfile, type Profile } from './profile.ts';
-import { type ClusterEvent, SchedulingQueue, unschedulableFlushMs } from './queue.ts';
+import { askPreemption, Extender, type ExtenderPost } from './extender/extender.ts';
+import { postToExtender } from './extender/http.ts';
+import { type PodInfo, podInfoOf } from './framework/node-info.ts';
+import { Nominator } from './framework/nominator.ts';
+import type { Plugin, PostFilterResult, QueuedPod, Refusal } from './framework/types.ts';
+import { defaultPreemption, preemptionReport } from './plugins/default-preemption.ts';
+import { VolumeBinder } from './plugins/volume-binder.ts';
+import { PreemptionExecutor } from './preemption/executor.ts';
+import { buildProfile, type PluginFactories, type Profile } from './profile.ts';
+import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
+import { type Sources, sourcesOf } from './sources.ts';
+import { WaitingPods } from './waiting-pods.ts';
 
 export interface SchedulerDeps {
   /** As `system:kube-scheduler`. */
@@ -46,6 +55,12 @@ export interface SchedulerDeps {
 export interface SchedulerOptions {
   /** Bindings under way at once. Default 64. */
   readonly bindingsMax?: number;
+  /** Default: upstream's defaults. */
+  readonly config?: SchedulerConfig;
+  /** Plugins of one's own, to be enabled by the configuration. */
+  readonly plugins?: PluginFactories;
+  /** How extenders are reached. Default: HTTP. */
+  readonly post?: ExtenderPost;
 }
 
 const podResource = { group: '', plural: 'pods' };
@@ -56,95 +71,137 @@ export class Scheduler implements Runnable {
   readonly name = 'scheduler';
   readonly cache = new SchedulerCache();
   readonly queue: SchedulingQueue;
-  readonly profile: Profile;
+  readonly config: SchedulerConfig;
+  /** By scheduler name. */
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly waiting: WaitingPods;
   readonly #deps: SchedulerDeps;
-  readonly #cycle: SchedulingCycle;
+  readonly #cycles: ReadonlyMap<string, SchedulingCycle>;
+  readonly #extenders: readonly Extender[];
+  readonly #nominator = new Nominator();
   readonly #bindingsMax: number;
   readonly #pods: SharedInformer<Pod>;
   readonly #nodes: SharedInformer<Node>;
-  readonly #others: SharedInformer[];
+  readonly #sources: Sources;
+  #group: TaskGroup | undefined;
+  #signal: AbortSignal = new AbortController().signal;
   #bindings = 0;
   #bindingDone: (() => void) | undefined;
 
+  /** @throws SchedulerConfigError when the configuration names what does not exist. */
   constructor(deps: SchedulerDeps, options: SchedulerOptions = {}) {
     this.#deps = deps;
     this.#bindingsMax = options.bindingsMax ?? 64;
-    const { informers } = deps;
-    this.#pods = informers.informer<Pod>('pods');
-    this.#nodes = informers.informer<Node>('nodes');
-    const services = informers.informer<Service>('services');
-    const claims = informers.informer<PersistentVolumeClaim>('persistentvolumeclaims');
-    const volumes = informers.informer<PersistentVolume>('persistentvolumes', {
-      indexers: {
-        storageClass: (volume) => [classOfVolume(volume)],
-        claim: ({ spec }) => (spec?.claimRef ? [`${spec.claimRef.namespace}/${spec.claimRef.name}`] : []),
-      },
-    });
-    const classes = informers.informer<StorageClass>('storageclasses.storage.k8s.io');
-    const csiNodes = informers.informer('csinodes.storage.k8s.io');
-    const namespaces = informers.informer('namespaces');
-    const owners = new Map(
-      (['replicasets.apps', 'replicationcontrollers', 'statefulsets.apps'] as const).map((name) => {
-        const informer = informers.informer(name);
-        return [informer.resource.kind, informer] as const;
-      }),
-    );
-    this.#others = [services, claims, volumes, classes, csiNodes, namespaces, ...owners.values()] as SharedInformer[];
-    const volumeListeners = new Set<() => void>();
-    const volumesChanged = () => {
-      for (const listener of volumeListeners) listener();
-    };
-    const waits = { onAdd: volumesChanged, onUpdate: volumesChanged, onDelete: volumesChanged };
-    claims.addHandler(waits);
-    volumes.addHandler(waits);
-    this.profile = defaultProfile({
-      client: deps.client,
-      clock: deps.clock,
-      snapshot: () => this.cache,
-      volumes: {
-        claim: (namespace, name) => claims.lister.get(namespace, name),
-        volume: (name) => volumes.lister.get('', name),
-        volumesOfClass: (name) => volumes.lister.byIndex('storageClass', name),
-        volumesOfClaim: (key) => volumes.lister.byIndex('claim', key),
-        storageClass: (name) => classes.lister.get('', name),
-        csiNode: (name) => csiNodes.lister.get('', name),
-        onChange: (listener) => {
-          volumeListeners.add(listener);
-          return () => volumeListeners.delete(listener);
+    this.config = options.config ?? schedulerConfig();
+    this.waiting = new WaitingPods(deps.clock);
+    this.#pods = deps.informers.informer<Pod>('pods');
+    this.#nodes = deps.informers.informer<Node>('nodes');
+    this.#sources = sourcesOf(deps.informers);
+    const post = options.post ?? postToExtender;
+    this.#extenders = this.config.extenders.map((extender) => new Extender(extender, post));
+    const executor = this.#executor();
+    const cycles = new Map<string, SchedulingCycle>();
+    const { volumes, spread, namespaces } = this.#sources;
+    const binder = new VolumeBinder({ sources: volumes, client: deps.client, clock: deps.clock });
+    const ties = deps.prng.fork('ties');
+    const offsets = deps.prng.fork('preemption');
+    const start = { index: 0 };
+    for (const given of this.config.profiles) {
+      const config = this.#withManagedResources(given);
+      const profile = buildProfile(
+        config,
+        {
+          client: deps.client,
+          clock: deps.clock,
+          snapshot: () => this.cache,
+          volumes,
+          namespaces,
+          spread,
+          preemption: (args, schedulerName) =>
+            defaultPreemption(
+              {
+                snapshot: () => this.cache,
+                budgets: () => this.#sources.budgets(),
+                runner: () => cycles.get(schedulerName)!.filters,
+                executor,
+                prng: offsets,
+                schedulerName,
+                ...(this.#extenders.some(({ preempts }) => preempts) && {
+                  extenders: (pod, candidates) =>
+                    askPreemption(this.#extenders, pod, candidates, this.cache, this.#signal),
+                }),
+              },
+              args,
+            ),
         },
-      },
-      namespaces: namespaces.lister as never,
-      spread: {
-        services: (namespace) => services.lister.list(namespace),
-        ownerSelector: (pod) => {
-          const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
-          const object = owner && owners.get(owner.kind)?.lister.get(pod.metadata.namespace!, owner.name);
-          const selector = object?.['spec']?.selector;
-          if (!selector) return undefined;
-          return owner!.kind === 'ReplicationController'
-            ? selectorFromSet(selector)
-            : selectorFromLabelSelector(selector);
-        },
-      },
+        binder,
+        options.plugins,
+      );
+      const percentageOfNodesToScore = profile.percentageOfNodesToScore ?? this.config.percentageOfNodesToScore;
+      cycles.set(
+        profile.schedulerName,
+        new SchedulingCycle({ ...profile, percentageOfNodesToScore }, ties, {
+          nominator: this.#nominator,
+          extenders: this.#extenders,
+          start,
+        }),
+      );
+    }
+    this.#cycles = cycles;
+    this.profiles = new Map([...cycles].map(([name, { profile }]) => [name, profile]));
+    const gates = new Map([...this.profiles].map(([name, { points }]) => [name, points.preEnqueue]));
+    this.queue = new SchedulingQueue(deps.clock, this.#allPlugins(), {
+      initialBackoffMs: this.config.podInitialBackoffSeconds * 1000,
+      maxBackoffMs: this.config.podMaxBackoffSeconds * 1000,
+      pluginsOf: (pod) => gates.get(schedulerNameOf(pod)) ?? [],
     });
-    this.queue = new SchedulingQueue(
-      deps.clock,
-      this.profile.plugins.map(({ plugin }) => plugin),
+    this.#listen();
+  }
+
+  /** The first profile. */
+  get profile(): Profile {
+    return this.profiles.values().next().value!;
+  }
+
+  #allPlugins(): Plugin[] {
+    return [...this.profiles.values()].flatMap(({ plugins }) => plugins.map(({ plugin }) => plugin));
+  }
+
+  /** What extenders look after themselves, NodeResourcesFit need not. */
+  #withManagedResources(profile: ProfileConfig): ProfileConfig {
+    const ignored = this.config.extenders.flatMap(({ managedResources = [] }) =>
+      managedResources.filter(({ ignoredByScheduler }) => ignoredByScheduler).map(({ name }) => name),
     );
-    this.#cycle = new SchedulingCycle(this.profile, deps.prng.fork('ties'));
-    this.#listen({
-      persistentvolumeclaims: claims as SharedInformer<any>,
-      persistentvolumes: volumes as SharedInformer<any>,
-      storageclasses: classes as SharedInformer<any>,
-      csinodes: csiNodes,
+    if (ignored.length === 0) return profile;
+    const fit = profile.args.get('NodeResourcesFit') ?? {};
+    const ignoredResources = [...((fit['ignoredResources'] as string[] | undefined) ?? []), ...ignored];
+    return { ...profile, args: new Map(profile.args).set('NodeResourcesFit', { ...fit, ignoredResources }) };
+  }
+
+  #executor(): PreemptionExecutor {
+    const { client, events, clock, log } = this.#deps;
+    return new PreemptionExecutor({
+      client,
+      events,
+      clock,
+      log,
+      nominator: this.#nominator,
+      pod: (namespace, name) => this.#pods.lister.get(namespace, name),
+      spawn: (name, task) => this.#group?.spawn(name, task),
+      activate: (uid) => this.queue.activate(uid),
+      rejectWaiting: (uid, message) => {
+        const pod = this.waiting.get(uid);
+        pod?.reject('DefaultPreemption', message);
+        return pod !== undefined;
+      },
     });
   }
 
   #mine(pod: Readonly<Pod>): boolean {
-    return (pod.spec?.schedulerName ?? 'default-scheduler') === this.profile.schedulerName;
+    return this.#cycles.has(schedulerNameOf(pod));
   }
 
-  #listen(storage: Partial<Record<ClusterEvent['resource'], SharedInformer<any>>>): void {
+  #listen(): void {
     this.#pods.addHandler({
       onAdd: (pod) => this.#podChanged(undefined, pod),
       onUpdate: (old, pod) => this.#podChanged(old, pod),
@@ -165,8 +222,7 @@ export class Scheduler implements Runnable {
         this.queue.onEvent({ resource: 'nodes', action: 'delete', old: node });
       },
     });
-    for (const [name, informer] of Object.entries(storage)) {
-      const resource = name as ClusterEvent['resource'];
+    for (const [resource, informer] of this.#sources.watched) {
       informer.addHandler({
         onAdd: (now) => this.queue.onEvent({ resource, action: 'add', now }),
         onUpdate: (old, now) => this.queue.onEvent({ resource, action: 'update', old, now }),
@@ -179,11 +235,13 @@ export class Scheduler implements Runnable {
     const phase = pod.status?.phase;
     if (phase === 'Succeeded' || phase === 'Failed') {
       this.queue.delete(uid);
+      this.#nominator.delete(uid);
       this.#leave(pod);
       return;
     }
     if (pod.spec?.nodeName) {
       this.queue.delete(uid);
+      this.#nominator.delete(uid);
       this.cache.setPod(pod);
       const action = old?.spec?.nodeName ? 'update' : 'add';
       if (action === 'add' || JSON.stringify(old!.metadata.labels) !== JSON.stringify(pod.metadata.labels)) {
@@ -192,6 +250,7 @@ export class Scheduler implements Runnable {
       return;
     }
     if (!this.#mine(pod) || this.cache.isAssumed(uid)) return;
+    this.#trackNomination(old, pod);
     if (old) {
       this.queue.update(old, pod);
       return;
@@ -201,8 +260,21 @@ export class Scheduler implements Runnable {
       void this.#setCondition(pod, 'SchedulingGated', 'Scheduling is blocked due to non-empty scheduling gates');
   }
 
+  /** A nomination of our own is kept until the API has shown it and taken it back. */
+  #trackNomination(old: Readonly<Pod> | undefined, pod: Readonly<Pod>): void {
+    const uid = pod.metadata.uid!;
+    const known = this.#nominator.nodeOf(uid);
+    const node = pod.status?.nominatedNodeName;
+    if (node) this.#nominator.set(podInfoOf(pod), node);
+    else if (old?.status?.nominatedNodeName) this.#nominator.delete(uid);
+    else if (known !== undefined) this.#nominator.set(podInfoOf(pod), known);
+  }
+
   #podGone(pod: Readonly<Pod>): void {
-    this.queue.delete(pod.metadata.uid!);
+    const uid = pod.metadata.uid!;
+    this.queue.delete(uid);
+    this.#nominator.delete(uid);
+    this.waiting.get(uid)?.reject('', 'removed');
     this.#leave(pod);
   }
 
@@ -213,8 +285,12 @@ export class Scheduler implements Runnable {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#pods, this.#nodes, ...this.#others].map((informer) => informer.waitForSync(signal)));
+    await Promise.all(
+      [this.#pods, this.#nodes, ...this.#sources.informers].map((informer) => informer.waitForSync(signal)),
+    );
     const group = new TaskGroup(signal);
+    this.#group = group;
+    this.#signal = signal;
     signal.addEventListener('abort', () => this.queue.close(), { once: true });
     group.spawn('flush', async (inner) => {
       for await (const _ of this.#deps.clock.every(unschedulableFlushMs, inner)) this.queue.flushUnschedulable();
@@ -229,66 +305,88 @@ export class Scheduler implements Runnable {
             this.#bindingDone = resolve;
           });
         }
-        this.#scheduleOne(queued, group);
+        const pending = this.#scheduleOne(queued, group);
+        if (pending) await pending;
       }
     });
     await group.wait();
   }
 
-  /** Decides synchronously; the binding goes on by itself. */
-  #scheduleOne(queued: QueuedPod, group: TaskGroup): void {
-    const { clock } = this.#deps;
-    const { info } = queued;
-    const current = this.#pods.lister.get(info.namespace, info.pod.metadata.name!);
-    const gone = !current || current.metadata.uid !== info.uid || current.metadata.deletionTimestamp !== undefined;
-    if (gone || this.cache.isAssumed(info.uid) || current.spec?.nodeName) {
-      this.queue.done(info.uid);
+  /** Decides synchronously unless there are extenders; the binding goes on by itself. */
+  #scheduleOne(queued: QueuedPod, group: TaskGroup): void | Promise<void> {
+    const current = this.#current(queued.info);
+    if (!current || current.metadata.deletionTimestamp !== undefined || this.cache.isAssumed(queued.info.uid)) {
+      this.queue.done(queued.info.uid);
       return;
     }
-    const startedAt = clock.now();
-    const outcome = this.#cycle.run(info, this.cache);
-    const record = (result: Decision['result'], message: string, bindError?: string) => {
-      const { namespace } = info;
-      this.#deps.decisions.record(
-        outcome.builder.finish({
-          pod: { namespace, name: info.pod.metadata.name!, uid: info.uid },
-          attempt: queued.attempts,
-          scheduler: this.profile.schedulerName,
-          queuedAt: queued.timestamp,
-          startedAt,
-          finishedAt: clock.now(),
-          result,
-          message,
-          ...(outcome.node !== undefined && { node: outcome.node }),
-          ...(outcome.tiedWith && { tiedWith: outcome.tiedWith }),
-          ...(bindError !== undefined && { bindError }),
-        }),
-      );
-    };
-    const cause = causeOf(podResource, info.pod);
-    if (outcome.node === undefined) {
-      record('Unschedulable', outcome.message);
-      this.queue.addUnschedulable(queued, outcome.refusedBy);
-      withCause(cause, () => {
-        this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', outcome.message);
-        void this.#setCondition(info.pod, 'Unschedulable', outcome.message);
-      });
+    // Its status may have changed since it was queued: the node nominated for it.
+    if (current !== queued.info.pod) queued.info = podInfoOf(current);
+    const attempt = new Attempt(queued, this.#deps, schedulerNameOf(current));
+    const cycle = this.#cycles.get(attempt.schedulerName)!;
+    if (this.#extenders.length === 0) {
+      this.#decided(attempt, cycle.run(queued.info, this.cache), group);
       return;
     }
-    this.cache.assume(info, outcome.node);
-    const refusal = this.#reserve(info, outcome);
+    return this.#withExtenders(attempt, cycle, group);
+  }
+
+  async #withExtenders(attempt: Attempt, cycle: SchedulingCycle, group: TaskGroup): Promise<void> {
+    try {
+      const outcome = await cycle.runWithExtenders(attempt.info, this.cache, this.#signal);
+      if (!this.#current(attempt.info)) {
+        this.queue.done(attempt.info.uid);
+        return;
+      }
+      await this.#decided(attempt, outcome, group);
+    } catch (error) {
+      if (isAbort(error) && this.#signal.aborted) throw error;
+      this.#failed(attempt, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** The pod as the cache has it, while it still waits for a node. */
+  #current({ namespace, pod, uid }: PodInfo): Readonly<Pod> | undefined {
+    const current = this.#pods.lister.get(namespace, pod.metadata.name!);
+    return current && current.metadata.uid === uid && !current.spec?.nodeName ? current : undefined;
+  }
+
+  /** Something other than the cluster's state is in the way: the pod backs off and is tried again. */
+  #failed(attempt: Attempt, message: string): void {
+    attempt.record('Error', message);
+    this.queue.addUnschedulable(attempt.queued, [], true);
+    attempt.say(() => {
+      this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
+      void this.#setCondition(attempt.info.pod, 'SchedulerError', message);
+    });
+  }
+
+  #decided(attempt: Attempt, outcome: CycleOutcome, group: TaskGroup): void | Promise<void> {
+    const { info } = attempt;
+    attempt.outcome = outcome;
+    const { node } = outcome;
+    if (node === undefined) {
+      const result = this.#cycles.get(attempt.schedulerName)!.postFilter(info, outcome);
+      if (result instanceof Promise) return result.then((given) => this.#nothingFits(attempt, outcome, given));
+      this.#nothingFits(attempt, outcome, result);
+      return;
+    }
+    if (!this.cache.get(node)) {
+      // Only while extenders were asked can it go.
+      this.#failed(attempt, `nodeinfo not found for node name "${node}"`);
+      return;
+    }
+    this.#nominator.delete(info.uid);
+    this.cache.assume(info, node);
+    const refusal = this.#reserve(attempt, outcome) ?? this.#permit(attempt, outcome);
     if (refusal) {
-      this.cache.forget(info.uid);
-      const message = refusal.reasons.join(', ');
-      record('Unschedulable', message);
-      this.queue.addUnschedulable(queued, [refusal.plugin]);
-      withCause(cause, () => this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', message));
+      this.#release(attempt, outcome);
+      this.#refused(attempt, refusal.plugin, refusal.reasons.join(', '));
       return;
     }
     this.#bindings++;
     group.spawn(`bind ${info.key}`, async (signal) => {
       try {
-        await withCause(cause, () => this.#bind(queued, outcome, record, signal));
+        await withCause(attempt.cause, () => this.#bind(attempt, outcome, signal));
       } finally {
         this.#bindings--;
         this.#bindingDone?.();
@@ -296,65 +394,139 @@ export class Scheduler implements Runnable {
     });
   }
 
-  /** What plugins hold for the pod until it is bound; a plugin that refuses makes all let go. */
-  #reserve(pod: PodInfo, { state, node }: CycleOutcome): (Refusal & { readonly plugin: string }) | undefined {
-    for (const { plugin } of this.profile.plugins) {
-      const refusal = plugin.reserve?.(state, pod, node!);
-      if (!refusal) continue;
-      for (const { plugin: other } of [...this.profile.plugins].reverse()) other.unreserve?.(state, pod, node!);
-      return { ...refusal, plugin: plugin.name };
+  #nothingFits(attempt: Attempt, outcome: CycleOutcome, { success, reasons, nominatedNode }: PostFilterResult): void {
+    const { info, queued } = attempt;
+    const message = success || reasons.length === 0 ? outcome.message : `${outcome.message} ${reasons.join(', ')}`;
+    const preemption = preemptionOf(outcome);
+    attempt.record('Unschedulable', message, {
+      ...(preemption && { preemption }),
+      ...(nominatedNode && { nominatedNode }),
+    });
+    if (nominatedNode) this.#nominator.set(info, nominatedNode);
+    else if (nominatedNode === '') this.#nominator.delete(info.uid);
+    // It may have changed while extenders were asked.
+    const current = this.#current(info);
+    if (current && current !== info.pod) queued.info = podInfoOf(current);
+    this.queue.addUnschedulable(queued, outcome.refusedBy);
+    attempt.say(() => {
+      this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', eventText(message));
+      void this.#setCondition(info.pod, 'Unschedulable', message, nominatedNode);
+    });
+  }
+
+  #refused(attempt: Attempt, plugin: string, message: string): void {
+    attempt.record('Unschedulable', message);
+    this.queue.addUnschedulable(attempt.queued, [plugin]);
+    attempt.say(() => {
+      this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
+      void this.#setCondition(attempt.info.pod, 'Unschedulable', message);
+    });
+  }
+
+  /** All that was taken for the pod is free again. */
+  #release({ info, schedulerName }: Attempt, { state, node }: CycleOutcome): void {
+    const { reserve } = this.profiles.get(schedulerName)!.points;
+    for (const plugin of reserve.toReversed()) plugin.unreserve?.(state, info, node!);
+    this.cache.forget(info.uid);
+  }
+
+  /** What plugins hold for the pod until it is bound. */
+  #reserve(attempt: Attempt, { state, node }: CycleOutcome): (Refusal & { readonly plugin: string }) | undefined {
+    for (const plugin of this.profiles.get(attempt.schedulerName)!.points.reserve) {
+      const refusal = plugin.reserve?.(state, attempt.info, node!);
+      if (refusal) return { ...refusal, plugin: plugin.name };
     }
     return undefined;
   }
 
-  async #bind(
-    queued: QueuedPod,
-    outcome: CycleOutcome,
-    record: (result: Decision['result'], message: string, bindError?: string) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { info } = queued;
+  #permit({ info, schedulerName }: Attempt, { state, node }: CycleOutcome) {
+    const waits = new Map<string, number>();
+    for (const plugin of this.profiles.get(schedulerName)!.points.permit) {
+      const answer = plugin.permit!(state, info, node!);
+      if (!answer) continue;
+      if ('code' in answer) return { ...answer, plugin: plugin.name };
+      waits.set(plugin.name, answer.waitMs);
+    }
+    if (waits.size > 0) this.waiting.add(info.uid, waits);
+    return undefined;
+  }
+
+  async #bind(attempt: Attempt, outcome: CycleOutcome, signal: AbortSignal): Promise<void> {
+    const { info, queued } = attempt;
     const node = outcome.node!;
-    const { plugins } = this.profile;
+    const { points } = this.profiles.get(attempt.schedulerName)!;
+    const waiting = this.waiting.get(info.uid);
+    if (waiting) {
+      const leave = () => waiting.reject('', 'the scheduler ends');
+      signal.addEventListener('abort', leave, { once: true });
+      const refusal = await waiting.outcome;
+      signal.removeEventListener('abort', leave);
+      this.waiting.remove(info.uid);
+      signal.throwIfAborted();
+      if (refusal) {
+        this.#release(attempt, outcome);
+        this.#refused(attempt, refusal.plugin, refusal.message);
+        // Its place is free for others.
+        this.queue.onEvent({ resource: 'pods', action: 'delete', old: info.pod });
+        return;
+      }
+    }
     let stage = 'binding rejected: ';
     try {
-      for (const { plugin } of plugins) {
-        if (!plugin.preBind) continue;
+      for (const plugin of points.preBind) {
         stage = `running PreBind plugin "${plugin.name}": `;
-        await plugin.preBind(outcome.state, info, node, signal);
+        await plugin.preBind!(outcome.state, info, node, signal);
       }
       stage = 'binding rejected: ';
-      await plugins.find(({ plugin }) => plugin.bind)!.plugin.bind!(outcome.state, info, node, signal);
+      const extender = this.#extenders.find((other) => other.binds && other.isInterested(info.pod));
+      if (extender) await extender.bind(info.pod, node, signal);
+      else await points.bind[0]!.bind!(outcome.state, info, node, signal);
     } catch (error) {
       if (isAbort(error) && signal.aborted) throw error;
-      for (const { plugin } of [...plugins].reverse()) plugin.unreserve?.(outcome.state, info, node);
-      this.cache.forget(info.uid);
+      this.#release(attempt, outcome);
       const text = error instanceof Error ? error.message : String(error);
       const message = `${stage}${text}`;
-      record('Error', message, text);
-      if (isNotFound(error)) {
+      attempt.record('Error', message, { bindError: text });
+      if (isNotFound(error) && !this.#current(info)) {
         this.queue.done(info.uid);
         return;
       }
       this.#deps.log.warn('binding failed', { pod: info.key, node, error: text });
       this.queue.addUnschedulable(queued, [], true);
-      this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', message);
+      this.queue.onEvent({ resource: 'pods', action: 'delete', old: info.pod });
+      this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', eventText(message));
       await this.#setCondition(info.pod, 'SchedulerError', message);
       return;
     }
     this.queue.done(info.uid);
-    for (const { plugin } of plugins) plugin.postBind?.(outcome.state, info, node);
+    for (const plugin of points.postBind) plugin.postBind!(outcome.state, info, node);
     const message = `Successfully assigned ${info.key} to ${node}`;
-    record('Scheduled', message);
+    attempt.record('Scheduled', message);
     this.#deps.events.event(info.pod, 'Normal', 'Scheduled', message);
   }
 
-  /** Sets PodScheduled=False, when it says something new. */
-  async #setCondition(pod: Readonly<Pod>, reason: string, message: string): Promise<void> {
+  /** Sets PodScheduled=False and the nominated node, when they say something new. '' takes a nomination back. */
+  async #setCondition(pod: Readonly<Pod>, reason: string, message: string, nominatedNode?: string): Promise<void> {
     const current = this.#pods.lister.get(pod.metadata.namespace!, pod.metadata.name!) ?? pod;
     const old = current.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-    if (old?.status === 'False' && old.reason === reason && old.message === message) return;
+    const same = old?.status === 'False' && old.reason === reason && old.message === message;
+    const nominated = current.status?.nominatedNodeName ?? '';
+    const renominated = nominatedNode !== undefined && nominatedNode !== nominated;
+    if (same && !renominated) return;
     const { client, clock, log } = this.#deps;
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      lastProbeTime: null,
+      lastTransitionTime: old?.status === 'False' ? old.lastTransitionTime : rfc3339(clock.now()),
+      observedGeneration: current.metadata.generation,
+    };
+    const status = {
+      ...(!same && { conditions: [condition] }),
+      ...(renominated && { nominatedNodeName: nominatedNode === '' ? null : nominatedNode }),
+    };
     try {
       await client
         .resource('pods')
@@ -362,22 +534,7 @@ export class Scheduler implements Runnable {
         .patch(
           pod.metadata.name!,
           'strategic',
-          {
-            metadata: { uid: pod.metadata.uid },
-            status: {
-              conditions: [
-                {
-                  type: 'PodScheduled',
-                  status: 'False',
-                  reason,
-                  message,
-                  lastProbeTime: null,
-                  lastTransitionTime: old?.status === 'False' ? old.lastTransitionTime : rfc3339(clock.now()),
-                  observedGeneration: current.metadata.generation,
-                },
-              ],
-            },
-          },
+          { metadata: { uid: pod.metadata.uid }, status },
           { subresource: 'status' },
         );
     } catch (error) {
@@ -385,6 +542,76 @@ export class Scheduler implements Runnable {
       log.warn('the PodScheduled condition could not be written', { pod: podName(pod), error: String(error) });
     }
   }
+}
+
+/** One try of one pod, from the decision to its record. */
+class Attempt {
+  readonly queued: QueuedPod;
+  readonly info: PodInfo;
+  readonly schedulerName: string;
+  readonly cause;
+  outcome: CycleOutcome | undefined;
+  readonly #deps: SchedulerDeps;
+  readonly #startedAt: number;
+
+  constructor(queued: QueuedPod, deps: SchedulerDeps, schedulerName: string) {
+    this.queued = queued;
+    this.info = queued.info;
+    this.schedulerName = schedulerName;
+    this.cause = causeOf(podResource, queued.info.pod);
+    this.#deps = deps;
+    this.#startedAt = deps.clock.now();
+  }
+
+  say(work: () => void): void {
+    withCause(this.cause, work);
+  }
+
+  record(
+    result: Decision['result'],
+    message: string,
+    more: Partial<Pick<Decision, 'bindError' | 'preemption' | 'nominatedNode'>> = {},
+  ): void {
+    const { info, outcome } = this;
+    const builder = outcome?.builder ?? new DecisionBuilder([]);
+    this.#deps.decisions.record(
+      builder.finish({
+        pod: { namespace: info.namespace, name: info.pod.metadata.name!, uid: info.uid },
+        attempt: this.queued.attempts,
+        scheduler: this.schedulerName,
+        queuedAt: this.queued.timestamp,
+        startedAt: this.#startedAt,
+        finishedAt: this.#deps.clock.now(),
+        result,
+        message,
+        ...(outcome?.node !== undefined && { node: outcome.node }),
+        ...(outcome?.tiedWith && { tiedWith: outcome.tiedWith }),
+        ...more,
+      }),
+    );
+  }
+}
+
+function preemptionOf({ state }: CycleOutcome): PreemptionRecord | undefined {
+  const report = preemptionReport(state);
+  if (!report || report.candidates.length === 0) return undefined;
+  return {
+    ...(report.chosen && { chosen: report.chosen.node }),
+    candidates: report.candidates.map(({ node, pdbViolations, victims }) => ({
+      node,
+      pdbViolations,
+      victims: victims.map(({ namespace, pod, priority }) => ({ namespace, name: pod.metadata.name!, priority })),
+    })),
+  };
+}
+
+function schedulerNameOf(pod: Readonly<Pod>): string {
+  return pod.spec?.schedulerName ?? 'default-scheduler';
+}
+
+/** Events hold 1024 bytes. Upstream: truncateMessage. */
+function eventText(message: string): string {
+  return message.length <= 1024 ? message : `${message.slice(0, 1024 - 4)} ...`;
 }
 
 function podName(pod: Readonly<KubeObject>): string {

@@ -138,9 +138,9 @@ describe('scores', () => {
     // a: cpu (4000−1000)·100/4000 = 75, memory 7/8 → 87, mean 81. b: 50 and 87, mean 68.
     expect(scoresOf(decision, 'a')['NodeResourcesFit']).toEqual([81, 81, 81]);
     expect(scoresOf(decision, 'b')['NodeResourcesFit']).toEqual([68, 68, 68]);
-    // a: |0.25 − 0.125|/2 = 0.0625 → 93. b: |0.5 − 0.125|/2 = 0.1875 → 81.
-    expect(scoresOf(decision, 'a')['NodeResourcesBalancedAllocation']).toEqual([93, 93, 93]);
-    expect(scoresOf(decision, 'b')['NodeResourcesBalancedAllocation']).toEqual([81, 81, 81]);
+    // a: 1 − |0.25 − 0.125|/2 → 93 with the pod, 100 without: 50 + (50 + 93 − 100)/2. b: 1 − |0.5 − 0.125|/2 → 81.
+    expect(scoresOf(decision, 'a')['NodeResourcesBalancedAllocation']).toEqual([71, 71, 71]);
+    expect(scoresOf(decision, 'b')['NodeResourcesBalancedAllocation']).toEqual([65, 65, 65]);
     expect(node).toBe('a');
   });
 

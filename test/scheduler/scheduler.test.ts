@@ -63,7 +63,9 @@ describe('the scheduler in a cluster', () => {
         .get('pods', 'default', 'greedy')
         ?.['status'].conditions?.find((c: any) => c.type === 'PodScheduled');
     expect(await clock.advanceUntil(() => condition()?.reason === 'Unschedulable', 10_000)).toBe(true);
-    const message = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.";
+    const message =
+      "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. " +
+      'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
     expect(condition()).toMatchObject({ status: 'False', message });
     expect(
       decisions

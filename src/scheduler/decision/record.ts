@@ -51,6 +51,23 @@ export interface Decision {
   readonly tiedWith?: readonly string[];
   /** Why binding failed. */
   readonly bindError?: string;
+  /** What preemption looked at, when no node was feasible. */
+  readonly preemption?: PreemptionRecord;
+  /** The node the pod is nominated to, after preemption. */
+  readonly nominatedNode?: string;
+}
+
+export interface PreemptionRecord {
+  /** The best first reads as chosen. */
+  readonly chosen?: string;
+  readonly candidates: readonly PreemptionCandidate[];
+}
+
+export interface PreemptionCandidate {
+  readonly node: string;
+  readonly pdbViolations: number;
+  /** Most important first. */
+  readonly victims: readonly { readonly namespace: string; readonly name: string; readonly priority: number }[];
 }
 
 /** A score of one plugin over the feasible nodes, in their order. */
@@ -140,6 +157,13 @@ export class DecisionBuilder {
   constructor(nodeNames: readonly string[]) {
     this.#nodeNames = nodeNames;
     this.#state = new Uint32Array(nodeNames.length);
+  }
+
+  /** PreFilter leaves only some nodes to look at; the others are out for this reason. */
+  excludeAllBut(nodeIndexes: readonly number[], plugin: string, reason: string): void {
+    this.#verdicts.push({ plugin, reasons: [reason], detail: 'PreFilter left it out' });
+    this.#state.fill(this.#verdicts.length + 1);
+    for (const index of nodeIndexes) this.#state[index] = 0;
   }
 
   feasible(nodeIndex: number): void {

@@ -110,6 +110,16 @@ export class NodeInfo {
     this.#countClaims(info, 1);
   }
 
+  /** The same node to try things on; the original does not change. */
+  clone(): NodeInfo {
+    const copy = new NodeInfo(this.name);
+    copy.node = this.node;
+    copy.allocatable = this.allocatable;
+    copy.images = this.images;
+    for (const info of this.pods.values()) copy.addPod(info);
+    return copy;
+  }
+
   #countClaims(info: PodInfo, sign: 1 | -1): void {
     if (!info.pod.spec?.volumes?.length) return;
     for (const { name } of claimsOfPod(info.pod)) {

@@ -47,6 +47,55 @@ export interface PreFilterResult {
   readonly skip?: boolean;
 }
 
+/** What Filter said of every node, as PostFilter sees it. */
+export interface Diagnosis {
+  /** Nodes that refused for a reason that removing pods from them may end. */
+  readonly unschedulable: readonly NodeInfo[];
+  /** Nodes that nothing done to their pods makes feasible, by name. */
+  isUnresolvable(node: string): boolean;
+}
+
+export interface PostFilterResult {
+  /** The pod may be schedulable later: no further PostFilter plugin runs. */
+  readonly success: boolean;
+  readonly reasons: readonly string[];
+  /** Node to nominate; '' clears a nomination; absent leaves it. */
+  readonly nominatedNode?: string;
+}
+
+/** Permit asks the pod to wait, at most so long. */
+export interface PermitWait {
+  readonly waitMs: number;
+}
+
+export const extensionPoints = [
+  'preEnqueue',
+  'queueSort',
+  'preFilter',
+  'filter',
+  'postFilter',
+  'preScore',
+  'score',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+] as const;
+export type ExtensionPoint = (typeof extensionPoints)[number];
+
+/** Does the plugin have anything to do at the point? */
+export function implementsPoint(plugin: Plugin, point: ExtensionPoint): boolean {
+  switch (point) {
+    case 'queueSort':
+      return plugin.less !== undefined;
+    case 'reserve':
+      return plugin.reserve !== undefined || plugin.unreserve !== undefined;
+    default:
+      return plugin[point] !== undefined;
+  }
+}
+
 export type ClusterEventAction = 'add' | 'update' | 'delete';
 
 /** An event that may make a pod schedulable that this plugin refused. */
@@ -73,6 +122,11 @@ export interface Plugin {
   less?(a: QueuedPod, b: QueuedPod): number;
   preFilter?(state: CycleState, pod: PodInfo, snapshot: Snapshot): Refusal | PreFilterResult | undefined;
   filter?(state: CycleState, pod: PodInfo, node: NodeInfo): Refusal | undefined;
+  /** What PreFilter computed, were `other` on `node` as well. Upstream: PreFilterExtensions. */
+  addPod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void;
+  removePod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void;
+  /** Runs when no node is feasible. */
+  postFilter?(state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | Promise<PostFilterResult>;
   /** `skip`: the plugin scores 0 for every node. */
   preScore?(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): 'skip' | undefined;
   /** Any integer; 0–100 after `normalizeScores`. */
@@ -81,6 +135,8 @@ export interface Plugin {
   normalizeScores?(state: CycleState, pod: PodInfo, scores: number[], nodes: readonly NodeInfo[]): void;
   reserve?(state: CycleState, pod: PodInfo, node: string): Refusal | undefined;
   unreserve?(state: CycleState, pod: PodInfo, node: string): void;
+  /** Holds a pod that has its node: refuses it, or lets it wait. */
+  permit?(state: CycleState, pod: PodInfo, node: string): Refusal | PermitWait | undefined;
   preBind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void>;
   bind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void>;
   postBind?(state: CycleState, pod: PodInfo, node: string): void;

@@ -2,7 +2,7 @@
 import type { Namespace, Pod } from '../../api/index.ts';
 import { type LabelSelectorObject, type Selector, selectorFromLabelSelector } from '../../apimachinery/index.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
-import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
+import { type CycleState, maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
 
 export interface NamespaceSource {
   list(): readonly Readonly<Namespace>[];
@@ -89,7 +89,10 @@ function add(counts: Counts, node: NodeInfo, topologyKey: string, by: number): v
   const value = node.labels[topologyKey];
   if (value === undefined) return;
   const key = pair(topologyKey, value);
-  counts.set(key, (counts.get(key) ?? 0) + by);
+  const count = (counts.get(key) ?? 0) + by;
+  // An empty map means that nothing matches anywhere, so nothing of count 0 may stay.
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }
 
 interface FilterState {
@@ -104,10 +107,18 @@ const reasons = {
   existing: "node(s) didn't satisfy existing pods anti-affinity rules",
 };
 
-/** Weight of an existing pod's required affinity when it scores. Upstream default. */
-const hardPodAffinityWeight = 1;
+/** Upstream: InterPodAffinityArgs. */
+export interface InterPodAffinityArgs {
+  /** Weight of an existing pod's required affinity when it scores. Default 1. */
+  readonly hardPodAffinityWeight?: number;
+  /** Do not look at what existing pods prefer, for pods that prefer nothing. Default false. */
+  readonly ignorePreferredTermsOfExistingPods?: boolean;
+}
 
-export function interPodAffinity(namespaces: NamespaceSource): Plugin {
+export function interPodAffinity(
+  namespaces: NamespaceSource,
+  { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false }: InterPodAffinityArgs = {},
+): Plugin {
   const name = 'InterPodAffinity';
 
   const matches = (term: Term, other: PodInfo): boolean => {
@@ -144,12 +155,28 @@ export function interPodAffinity(namespaces: NamespaceSource): Plugin {
     return nothing ? undefined : state;
   };
 
+  /** One pod more or less on a node. */
+  const change = (state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo, by: 1 | -1): void => {
+    const prepared = state.get<FilterState>(name);
+    if (!prepared) return;
+    const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
+    for (const term of termsOf(other).requiredAntiAffinity) {
+      if (matches(term, pod)) add(prepared.existingAntiAffinity, node, term.topologyKey, by);
+    }
+    if (requiredAffinity.length > 0 && requiredAffinity.every((term) => matches(term, other))) {
+      for (const term of requiredAffinity) add(prepared.affinity, node, term.topologyKey, by);
+    }
+    for (const term of requiredAntiAffinity) {
+      if (matches(term, other)) add(prepared.antiAffinity, node, term.topologyKey, by);
+    }
+  };
+
   const score = (pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): Counts | undefined => {
     const own = termsOf(pod);
     const hasPreferred = own.preferredAffinity.length > 0 || own.preferredAntiAffinity.length > 0;
     const counts: Counts = new Map();
-    const every = snapshot.nodes;
-    for (const node of every) {
+    if (!hasPreferred && ignorePreferredTermsOfExistingPods) return undefined;
+    for (const node of snapshot.nodes) {
       const pods = hasPreferred ? node.pods.values() : node.podsWithAffinity.values();
       for (const other of pods) {
         for (const term of own.preferredAffinity)
@@ -182,6 +209,8 @@ export function interPodAffinity(namespaces: NamespaceSource): Plugin {
       state.set(name, prepared);
       return undefined;
     },
+    addPod: (state, pod, other, node) => change(state, pod, other, node, 1),
+    removePod: (state, pod, other, node) => change(state, pod, other, node, -1),
     filter(state, pod, node) {
       const { affinity, antiAffinity, existingAntiAffinity } = state.get<FilterState>(name)!;
       const own = termsOf(pod);

@@ -44,38 +44,63 @@ interface Preferred {
   readonly preference: NodeTerm;
 }
 
-export const nodeAffinity: Plugin = {
-  name: 'NodeAffinity',
-  events: [{ resource: 'nodes', actions: ['add', 'update'] }],
-  preFilter(_state, { pod }) {
-    const { nodeSelector, affinity } = pod.spec ?? {};
-    if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) return { skip: true };
-    const names = pinnedNames(pod);
-    if (names && names.size === 0) {
-      return { code: 'UnschedulableAndUnresolvable', reasons: ['pod affinity terms conflict'] };
-    }
-    return names ? { nodeNames: names } : undefined;
-  },
-  filter(_state, { pod }, node) {
-    if (matchesNodeSelection(pod, node)) return undefined;
-    return {
-      code: 'UnschedulableAndUnresolvable',
-      reasons: ["node(s) didn't match Pod's node affinity/selector"],
-      detail: unmet(pod, node),
-    };
-  },
-  preScore(state, { pod }) {
-    const preferred = pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
-    if (!preferred || preferred.length === 0) return 'skip';
-    state.set('NodeAffinity', preferred);
-    return undefined;
-  },
-  score(state, _pod, node) {
-    let sum = 0;
-    for (const { weight, preference } of state.get<Preferred[]>('NodeAffinity') ?? []) {
-      if (weight !== 0 && termMatches(preference, node)) sum += weight;
-    }
-    return sum;
-  },
-  normalizeScores: (_state, _pod, scores) => normalizeDefault(scores, maxNodeScore, false),
-};
+/** Upstream: NodeAffinityArgs. */
+export interface NodeAffinityArgs {
+  /** Holds for every pod, besides its own. */
+  readonly addedAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: { readonly nodeSelectorTerms?: readonly NodeTerm[] };
+    readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly Preferred[];
+  };
+}
+
+export function nodeAffinity({ addedAffinity }: NodeAffinityArgs = {}): Plugin {
+  const addedTerms = addedAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const addedPreferred = addedAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return {
+    name: 'NodeAffinity',
+    events: [
+      { resource: 'nodes', actions: ['add', 'update'] },
+      { resource: 'pods', actions: ['update'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
+    ],
+    preFilter(_state, { pod }) {
+      const { nodeSelector, affinity } = pod.spec ?? {};
+      if (!addedTerms && !nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) {
+        return { skip: true };
+      }
+      const names = pinnedNames(pod);
+      if (names && names.size === 0) {
+        return { code: 'UnschedulableAndUnresolvable', reasons: ['pod affinity terms conflict'] };
+      }
+      return names ? { nodeNames: names } : undefined;
+    },
+    filter(_state, { pod }, node) {
+      if (addedTerms && !addedTerms.some((term) => termMatches(term, node))) {
+        return {
+          code: 'UnschedulableAndUnresolvable',
+          reasons: ["node(s) didn't match scheduler-enforced node affinity"],
+          detail: 'no term of addedAffinity matches its labels',
+        };
+      }
+      if (matchesNodeSelection(pod, node)) return undefined;
+      return {
+        code: 'UnschedulableAndUnresolvable',
+        reasons: ["node(s) didn't match Pod's node affinity/selector"],
+        detail: unmet(pod, node),
+      };
+    },
+    preScore(state, { pod }) {
+      const preferred = pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+      if (preferred.length === 0 && addedPreferred.length === 0) return 'skip';
+      state.set('NodeAffinity', [...addedPreferred, ...(preferred as readonly Preferred[])]);
+      return undefined;
+    },
+    score(state, _pod, node) {
+      let sum = 0;
+      for (const { weight, preference } of state.get<Preferred[]>('NodeAffinity') ?? []) {
+        if (weight !== 0 && termMatches(preference, node)) sum += weight;
+      }
+      return sum;
+    },
+    normalizeScores: (_state, _pod, scores) => normalizeDefault(scores, maxNodeScore, false),
+  };
+}

@@ -1,19 +1,20 @@
 /**
- * Fit, LeastAllocated and BalancedAllocation. Upstream: scheduler/framework/plugins/noderesources
- * {fit,least_allocated,balanced_allocation}.go. Integer arithmetic as there.
+ * Fit and BalancedAllocation. Upstream: scheduler/framework/plugins/noderesources {fit,balanced_allocation}.go (1.36).
+ * Integer arithmetic as there.
  */
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { formatDecimal } from '../format.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
 import { type Resources, resourcesOf } from '../framework/resources.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
+import { amountOf, isScalar, type ResourceSpec, type ScoringStrategy, strategyScorer } from './resource-scoring.ts';
 
 interface Shortage {
   readonly reason: string;
   readonly detail: string;
 }
 
-function shortages(requests: Resources, node: NodeInfo): Shortage[] {
+function shortages(requests: Resources, node: NodeInfo, ignored: (name: string) => boolean): Shortage[] {
   const out: Shortage[] = [];
   const { allocatable, requested } = node;
   if (node.pods.size + 1 > allocatable.allowedPodNumber) {
@@ -34,6 +35,7 @@ function shortages(requests: Resources, node: NodeInfo): Shortage[] {
     allocatable.ephemeralStorage,
   );
   for (const [name, wanted] of requests.scalar) {
+    if (ignored(name)) continue;
     const capacity = allocatable.scalar.get(name) ?? 0;
     check(name, wanted, capacity - (requested.scalar.get(name) ?? 0), capacity);
   }
@@ -41,80 +43,108 @@ function shortages(requests: Resources, node: NodeInfo): Shortage[] {
 }
 
 /** Would the pod fit were the node empty? If not, no preemption helps. */
-function fitsEmpty(requests: Resources, node: NodeInfo): boolean {
-  const { allocatable } = node;
+function fitsEmpty(requests: Resources, allocatable: Resources, ignored: (name: string) => boolean): boolean {
   if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
   if (requests.ephemeralStorage > allocatable.ephemeralStorage) return false;
-  for (const [name, wanted] of requests.scalar) if (wanted > (allocatable.scalar.get(name) ?? 0)) return false;
+  for (const [name, wanted] of requests.scalar) {
+    if (wanted > (allocatable.scalar.get(name) ?? 0) && !ignored(name)) return false;
+  }
   return true;
 }
 
-/** Free share of one resource after the pod, 0…100. */
-function leastAllocated(requested: number, capacity: number): number {
-  if (capacity === 0 || requested > capacity) return 0;
-  return Math.trunc(((capacity - requested) * maxNodeScore) / capacity);
+/** Names with a slash outside kubernetes.io and requests. */
+function isExtended(name: string): boolean {
+  return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
 }
 
-export const nodeResourcesFit: Plugin = {
-  name: 'NodeResourcesFit',
-  events: [
-    { resource: 'pods', actions: ['delete'] },
-    {
-      resource: 'nodes',
-      actions: ['add', 'update'],
-      hint: (pod, _old, now) => now === undefined || nodeMayFit(pod, now),
+/** Upstream: NodeResourcesFitArgs. */
+export interface NodeResourcesFitArgs {
+  readonly ignoredResources?: readonly string[];
+  /** Prefixes of extended resources, before the slash. */
+  readonly ignoredResourceGroups?: readonly string[];
+  readonly scoringStrategy?: ScoringStrategy;
+}
+
+export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
+  const names = new Set(args.ignoredResources ?? []);
+  const groups = new Set(args.ignoredResourceGroups ?? []);
+  const ignored = (name: string) =>
+    names.size + groups.size > 0 && isExtended(name) && (names.has(name) || groups.has(name.split('/')[0]!));
+  const score = strategyScorer(args.scoringStrategy);
+  return {
+    name: 'NodeResourcesFit',
+    events: [
+      {
+        resource: 'pods',
+        actions: ['update', 'delete'],
+        // Its own update: it may ask for less now.
+        hint: (pod, old, now) => now === undefined || now.metadata.uid === pod.uid || old !== undefined,
+      },
+      {
+        resource: 'nodes',
+        actions: ['add', 'update'],
+        hint: (pod, _old, now) => now === undefined || nodeMayFit(pod, now, ignored),
+      },
+    ],
+    filter(_state, { requests }, node) {
+      const missing = shortages(requests, node, ignored);
+      if (missing.length === 0) return undefined;
+      return {
+        code: fitsEmpty(requests, node.allocatable, ignored) ? 'Unschedulable' : 'UnschedulableAndUnresolvable',
+        reasons: missing.map(({ reason }) => reason),
+        detail: missing.map(({ detail }) => detail).join('; '),
+      };
     },
-  ],
-  filter(_state, { requests }, node) {
-    const missing = shortages(requests, node);
-    if (missing.length === 0) return undefined;
-    return {
-      code: fitsEmpty(requests, node) ? 'Unschedulable' : 'UnschedulableAndUnresolvable',
-      reasons: missing.map(({ reason }) => reason),
-      detail: missing.map(({ detail }) => detail).join('; '),
-    };
-  },
-  score(_state, pod, node) {
-    const { allocatable, nonZeroRequested } = node;
-    let sum = 0;
-    let weights = 0;
-    for (const resource of ['milliCPU', 'memory'] as const) {
-      const capacity = allocatable[resource];
-      if (capacity === 0) continue;
-      sum += leastAllocated(nonZeroRequested[resource] + pod.nonZeroRequests[resource], capacity);
-      weights++;
-    }
-    return weights === 0 ? 0 : Math.trunc(sum / weights);
-  },
-};
+    score: (_state, pod, node) => score(pod, node),
+  };
+}
 
 /** An update of a node helps only if the node could hold the pod at all. */
-function nodeMayFit(pod: PodInfo, node: Readonly<KubeObject>): boolean {
-  const allocatable = resourcesOf(node['status']?.allocatable);
-  const { requests } = pod;
-  if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
-  for (const [name, wanted] of requests.scalar) if (wanted > (allocatable.scalar.get(name) ?? 0)) return false;
-  return true;
+function nodeMayFit(pod: PodInfo, node: Readonly<KubeObject>, ignored: (name: string) => boolean): boolean {
+  return fitsEmpty(pod.requests, resourcesOf(node['status']?.allocatable), ignored);
 }
 
-export const balancedAllocation: Plugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  preScore(_state, { requests }) {
-    return requests.milliCPU === 0 && requests.memory === 0 ? 'skip' : undefined;
-  },
-  score(_state, { requests }, node) {
-    const fractions: number[] = [];
-    for (const resource of ['milliCPU', 'memory'] as const) {
-      const capacity = node.allocatable[resource];
-      if (capacity === 0) continue;
-      fractions.push(Math.min(1, (node.requested[resource] + requests[resource]) / capacity));
-    }
-    let deviation = 0;
-    if (fractions.length === 2) deviation = Math.abs(fractions[0]! - fractions[1]!) / 2;
-    else if (fractions.length > 2) {
-      const mean = fractions.reduce((a, b) => a + b, 0) / fractions.length;
-      deviation = Math.sqrt(fractions.reduce((sum, f) => sum + (f - mean) ** 2, 0) / fractions.length);
-    }
-    return Math.trunc((1 - deviation) * maxNodeScore);
-  },
-};
+/** Upstream: NodeResourcesBalancedAllocationArgs. */
+export interface BalancedAllocationArgs {
+  /** Default cpu and memory. */
+  readonly resources?: readonly ResourceSpec[];
+}
+
+/** How evenly resources are used, 0…100. */
+function balance(fractions: readonly number[]): number {
+  let deviation = 0;
+  if (fractions.length === 2) deviation = Math.abs((fractions[0]! - fractions[1]!) / 2);
+  else if (fractions.length > 2) {
+    const mean = fractions.reduce((a, b) => a + b, 0) / fractions.length;
+    deviation = Math.sqrt(fractions.reduce((sum, f) => sum + (f - mean) * (f - mean), 0) / fractions.length);
+  }
+  return Math.trunc((1 - deviation) * maxNodeScore);
+}
+
+export function balancedAllocation(args: BalancedAllocationArgs = {}): Plugin {
+  const resources = (args.resources?.length ? args.resources : [{ name: 'cpu' }, { name: 'memory' }]).map(
+    ({ name }) => name,
+  );
+  return {
+    name: 'NodeResourcesBalancedAllocation',
+    preScore(_state, { requests }) {
+      return resources.every((name) => amountOf(requests, name) === 0) ? 'skip' : undefined;
+    },
+    /** How much better balanced the node is with the pod than without: about 75 for no change, up to 100, down to 50. */
+    score(_state, { requests }, node) {
+      const before: number[] = [];
+      const after: number[] = [];
+      for (const name of resources) {
+        const wanted = amountOf(requests, name);
+        if (wanted === 0 && isScalar(name)) continue;
+        const capacity = amountOf(node.allocatable, name);
+        if (capacity === 0) continue;
+        const used = amountOf(node.requested, name);
+        before.push(Math.min(1, used / capacity));
+        after.push(Math.min(1, (used + wanted) / capacity));
+      }
+      const half = maxNodeScore / 2;
+      return half + Math.trunc((half + balance(after) - balance(before)) / 2);
+    },
+  };
+}

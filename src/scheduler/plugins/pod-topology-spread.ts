@@ -39,7 +39,31 @@ const hostname = 'kubernetes.io/hostname';
 
 type SpecConstraint = NonNullable<NonNullable<Pod['spec']>['topologySpreadConstraints']>[number];
 
-function constraintsOf(pod: Readonly<Pod>, when: 'DoNotSchedule' | 'ScheduleAnyway'): Constraint[] {
+type WhenUnsatisfiable = 'DoNotSchedule' | 'ScheduleAnyway';
+
+/** A constraint for pods that have none; the selector is deduced for each pod. */
+export interface DefaultConstraint {
+  readonly topologyKey: string;
+  readonly maxSkew: number;
+  readonly whenUnsatisfiable: string;
+  readonly minDomains?: number;
+  readonly nodeAffinityPolicy?: string;
+  readonly nodeTaintsPolicy?: string;
+}
+
+/** Upstream: PodTopologySpreadArgs. */
+export interface PodTopologySpreadArgs {
+  /** Default `System`. */
+  readonly defaultingType?: string;
+  readonly defaultConstraints?: readonly DefaultConstraint[];
+}
+
+const systemConstraints: readonly DefaultConstraint[] = [
+  { topologyKey: hostname, maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway' },
+  { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway' },
+];
+
+function constraintsOf(pod: Readonly<Pod>, when: WhenUnsatisfiable): Constraint[] {
   return ((pod.spec?.topologySpreadConstraints ?? []) as SpecConstraint[])
     .filter((constraint) => constraint.whenUnsatisfiable === when)
     .map((constraint) => {
@@ -66,8 +90,8 @@ function constraintsOf(pod: Readonly<Pod>, when: 'DoNotSchedule' | 'ScheduleAnyw
     });
 }
 
-/** The defaults, with the selector that Service and owner give together; none when nothing selects the pod. */
-function systemDefaults(pod: Readonly<Pod>, sources: SpreadSources): Constraint[] {
+/** The selector that services and the owner give together; none when nothing selects the pod. */
+function deducedSelector(pod: Readonly<Pod>, sources: SpreadSources): LabelMatcher | undefined {
   const labels = pod.metadata.labels ?? {};
   const set: Record<string, string> = {};
   let selected = false;
@@ -78,14 +102,28 @@ function systemDefaults(pod: Readonly<Pod>, sources: SpreadSources): Constraint[
     selected = true;
   }
   const owner = sources.ownerSelector(pod);
-  if (!selected && (!owner || owner.requirements.length === 0)) return [];
+  if (!selected && (!owner || owner.requirements.length === 0)) return undefined;
   const own = selectorFromSet(set);
-  const selector = owner ? both(own, owner) : own;
-  const common = { minDomains: 1, selector, nodeAffinityPolicy: 'Honor', nodeTaintsPolicy: 'Ignore' } as const;
-  return [
-    { topologyKey: hostname, maxSkew: 3, ...common },
-    { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, ...common },
-  ];
+  return owner ? both(own, owner) : own;
+}
+
+function defaultConstraints(
+  pod: Readonly<Pod>,
+  defaults: readonly DefaultConstraint[],
+  when: WhenUnsatisfiable,
+  sources: SpreadSources,
+): Constraint[] {
+  const wanted = defaults.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when);
+  const selector = wanted.length === 0 ? undefined : deducedSelector(pod, sources);
+  if (!selector) return [];
+  return wanted.map(({ topologyKey, maxSkew, minDomains, nodeAffinityPolicy, nodeTaintsPolicy }) => ({
+    topologyKey,
+    maxSkew,
+    minDomains: minDomains ?? 1,
+    selector,
+    nodeAffinityPolicy: (nodeAffinityPolicy ?? 'Honor') as 'Honor' | 'Ignore',
+    nodeTaintsPolicy: (nodeTaintsPolicy ?? 'Ignore') as 'Honor' | 'Ignore',
+  }));
 }
 
 function both(a: Selector, b: Selector): LabelMatcher {
@@ -113,15 +151,27 @@ interface FilterState {
   readonly constraints: readonly Constraint[];
   /** Per constraint: matching pods by topology value. */
   readonly counts: readonly Map<string, number>[];
-  readonly minimum: readonly number[];
+  /** Per constraint: the least of `counts`; undefined when they changed since. */
+  readonly minimum: (number | undefined)[];
 }
 
-function prepareFilter(pod: PodInfo, snapshot: Snapshot): FilterState | undefined {
-  const constraints = constraintsOf(pod.pod, 'DoNotSchedule');
+function minimumOf({ constraints, counts, minimum }: FilterState, i: number): number {
+  const known = minimum[i];
+  if (known !== undefined) return known;
+  let least = 0;
+  if (counts[i]!.size >= constraints[i]!.minDomains) {
+    least = Number.POSITIVE_INFINITY;
+    for (const count of counts[i]!.values()) if (count < least) least = count;
+  }
+  minimum[i] = least;
+  return least;
+}
+
+function prepareFilter(pod: PodInfo, snapshot: Snapshot, constraints: readonly Constraint[]): FilterState | undefined {
   if (constraints.length === 0) return undefined;
   const counts = constraints.map(() => new Map<string, number>());
   for (const node of snapshot.nodes) {
-    if (!constraints.every((constraint) => node.labels[constraint.topologyKey] !== undefined)) continue;
+    if (!hasAllKeys(constraints, node)) continue;
     constraints.forEach((constraint, i) => {
       if (!nodeCounts(constraint, pod.pod, node)) return;
       const value = node.labels[constraint.topologyKey]!;
@@ -129,11 +179,22 @@ function prepareFilter(pod: PodInfo, snapshot: Snapshot): FilterState | undefine
       counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + found);
     });
   }
-  const minimum = constraints.map((constraint, i) => {
-    if (counts[i]!.size < constraint.minDomains) return 0;
-    return Math.min(...counts[i]!.values());
+  return { constraints, counts, minimum: constraints.map(() => undefined) };
+}
+
+function hasAllKeys(constraints: readonly Constraint[], { labels }: NodeInfo): boolean {
+  return constraints.every(({ topologyKey }) => labels[topologyKey] !== undefined);
+}
+
+/** One pod more or less on a node. Upstream: updateWithPod. */
+function changeFilter(state: FilterState | undefined, pod: PodInfo, other: PodInfo, node: NodeInfo, by: 1 | -1): void {
+  if (!state || other.namespace !== pod.namespace || !hasAllKeys(state.constraints, node)) return;
+  state.constraints.forEach((constraint, i) => {
+    if (!constraint.selector.matches(other.labels) || !nodeCounts(constraint, pod.pod, node)) return;
+    const value = node.labels[constraint.topologyKey]!;
+    state.counts[i]!.set(value, (state.counts[i]!.get(value) ?? 0) + by);
+    state.minimum[i] = undefined;
   });
-  return { constraints, counts, minimum };
 }
 
 interface ScoreState {
@@ -147,17 +208,11 @@ function prepareScore(
   pod: PodInfo,
   nodes: readonly NodeInfo[],
   snapshot: Snapshot,
-  sources: SpreadSources,
+  constraints: readonly Constraint[],
+  requireAll: boolean,
 ): ScoreState | undefined {
-  let constraints = constraintsOf(pod.pod, 'ScheduleAnyway');
-  let requireAll = true;
-  if ((pod.pod.spec?.topologySpreadConstraints ?? []).length === 0) {
-    constraints = systemDefaults(pod.pod, sources);
-    requireAll = false;
-  }
   if (constraints.length === 0) return undefined;
-  const hasAll = (node: NodeInfo) =>
-    constraints.every((constraint) => node.labels[constraint.topologyKey] !== undefined);
+  const hasAll = (node: NodeInfo) => hasAllKeys(constraints, node);
   const ignored = new Set<string>();
   const counts = constraints.map(() => new Map<string, number>());
   const sizes = constraints.map(() => 0);
@@ -192,8 +247,13 @@ function prepareScore(
   return { constraints, weights, counts, ignored };
 }
 
-export function podTopologySpread(sources: SpreadSources): Plugin {
+export function podTopologySpread(sources: SpreadSources, args: PodTopologySpreadArgs = {}): Plugin {
   const name = 'PodTopologySpread';
+  const system = (args.defaultingType ?? 'System') === 'System';
+  const defaults = system ? systemConstraints : (args.defaultConstraints ?? []);
+  const ownConstraints = (pod: Readonly<Pod>) => (pod.spec?.topologySpreadConstraints ?? []).length > 0;
+  const constraintsFor = (pod: Readonly<Pod>, when: WhenUnsatisfiable) =>
+    ownConstraints(pod) ? constraintsOf(pod, when) : defaultConstraints(pod, defaults, when, sources);
   return {
     name,
     events: [
@@ -205,13 +265,16 @@ export function podTopologySpread(sources: SpreadSources): Plugin {
       { resource: 'nodes', actions: ['add', 'update', 'delete'] },
     ],
     preFilter(state: CycleState, pod, snapshot) {
-      const prepared = prepareFilter(pod, snapshot);
+      const prepared = prepareFilter(pod, snapshot, constraintsFor(pod.pod, 'DoNotSchedule'));
       if (!prepared) return { skip: true };
       state.set(name, prepared);
       return undefined;
     },
+    addPod: (state, pod, other, node) => changeFilter(state.get(name), pod, other, node, 1),
+    removePod: (state, pod, other, node) => changeFilter(state.get(name), pod, other, node, -1),
     filter(state, pod, node) {
-      const { constraints, counts, minimum } = state.get<FilterState>(name)!;
+      const prepared = state.get<FilterState>(name)!;
+      const { constraints, counts } = prepared;
       for (const [i, constraint] of constraints.entries()) {
         const value = node.labels[constraint.topologyKey];
         if (value === undefined) {
@@ -223,19 +286,22 @@ export function podTopologySpread(sources: SpreadSources): Plugin {
         }
         const self = constraint.selector.matches(pod.labels) ? 1 : 0;
         const there = counts[i]!.get(value) ?? 0;
-        const skew = there + self - minimum[i]!;
+        const least = minimumOf(prepared, i);
+        const skew = there + self - least;
         if (skew > constraint.maxSkew) {
           return {
             code: 'Unschedulable',
             reasons: ["node(s) didn't match pod topology spread constraints"],
-            detail: `${constraint.topologyKey}=${value} has ${there} matching pods, the least is ${minimum[i]}: skew would be ${skew}, max ${constraint.maxSkew}`,
+            detail: `${constraint.topologyKey}=${value} has ${there} matching pods, the least is ${least}: skew would be ${skew}, max ${constraint.maxSkew}`,
           };
         }
       }
       return undefined;
     },
     preScore(state, pod, nodes, snapshot) {
-      const prepared = prepareScore(pod, nodes, snapshot, sources);
+      // Explicit constraints want all their keys on a node; so do those of the configuration.
+      const requireAll = ownConstraints(pod.pod) || !system;
+      const prepared = prepareScore(pod, nodes, snapshot, constraintsFor(pod.pod, 'ScheduleAnyway'), requireAll);
       if (!prepared) return 'skip';
       state.set(`${name}/score`, prepared);
       return undefined;

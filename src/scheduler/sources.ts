@@ -1,0 +1,98 @@
+/** What plugins read besides nodes and pods, from the informers' caches. */
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PodDisruptionBudget,
+  Service,
+  StorageClass,
+} from '../api/index.ts';
+import { classOfVolume } from '../api/index.ts';
+import { selectorFromLabelSelector, selectorFromSet } from '../apimachinery/index.ts';
+import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
+import type { NamespaceSource } from './plugins/inter-pod-affinity.ts';
+import type { SpreadSources } from './plugins/pod-topology-spread.ts';
+import type { VolumeSources } from './plugins/volume-sources.ts';
+import type { ClusterEvent } from './queue.ts';
+
+export interface Sources {
+  /** To wait for. */
+  readonly informers: readonly SharedInformer[];
+  /** Those whose changes may help waiting pods. */
+  readonly watched: ReadonlyMap<ClusterEvent['resource'], SharedInformer<any>>;
+  readonly volumes: VolumeSources;
+  readonly spread: SpreadSources;
+  readonly namespaces: NamespaceSource;
+  budgets(): readonly Readonly<PodDisruptionBudget>[];
+}
+
+export function sourcesOf(informers: SharedInformerFactory): Sources {
+  const services = informers.informer<Service>('services');
+  const claims = informers.informer<PersistentVolumeClaim>('persistentvolumeclaims');
+  const volumes = informers.informer<PersistentVolume>('persistentvolumes', {
+    indexers: {
+      storageClass: (volume) => [classOfVolume(volume)],
+      claim: ({ spec }) => (spec?.claimRef ? [`${spec.claimRef.namespace}/${spec.claimRef.name}`] : []),
+    },
+  });
+  const classes = informers.informer<StorageClass>('storageclasses.storage.k8s.io');
+  const csiNodes = informers.informer('csinodes.storage.k8s.io');
+  const namespaces = informers.informer('namespaces');
+  const budgets = informers.informer<PodDisruptionBudget>('poddisruptionbudgets.policy');
+  const owners = new Map(
+    (['replicasets.apps', 'replicationcontrollers', 'statefulsets.apps'] as const).map((name) => {
+      const informer = informers.informer(name);
+      return [informer.resource.kind, informer] as const;
+    }),
+  );
+  const listeners = new Set<() => void>();
+  const changed = () => {
+    for (const listener of listeners) listener();
+  };
+  const waits = { onAdd: changed, onUpdate: changed, onDelete: changed };
+  claims.addHandler(waits);
+  volumes.addHandler(waits);
+  return {
+    informers: [
+      services,
+      claims,
+      volumes,
+      classes,
+      csiNodes,
+      namespaces,
+      budgets,
+      ...owners.values(),
+    ] as SharedInformer[],
+    watched: new Map<ClusterEvent['resource'], SharedInformer<any>>([
+      ['persistentvolumeclaims', claims],
+      ['persistentvolumes', volumes],
+      ['storageclasses', classes],
+      ['csinodes', csiNodes],
+    ]),
+    volumes: {
+      claim: (namespace, name) => claims.lister.get(namespace, name),
+      volume: (name) => volumes.lister.get('', name),
+      volumesOfClass: (name) => volumes.lister.byIndex('storageClass', name),
+      volumesOfClaim: (key) => volumes.lister.byIndex('claim', key),
+      storageClass: (name) => classes.lister.get('', name),
+      csiNode: (name) => csiNodes.lister.get('', name),
+      onChange: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    namespaces: namespaces.lister as never,
+    budgets: () => budgets.lister.list(),
+    spread: {
+      services: (namespace) => services.lister.list(namespace),
+      ownerSelector: (pod) => {
+        const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
+        const object = owner && owners.get(owner.kind)?.lister.get(pod.metadata.namespace!, owner.name);
+        const selector = object?.['spec']?.selector;
+        if (!selector) return undefined;
+        return owner!.kind === 'ReplicationController'
+          ? selectorFromSet(selector)
+          : selectorFromLabelSelector(selector);
+      },
+    },
+  };
+}
