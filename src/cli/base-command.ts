@@ -8,6 +8,7 @@ import type { Input, ParserOutput } from '@oclif/core/interfaces';
 import { type FlagShape, normalizeArgv } from './argv.ts';
 import { renderError } from './errors.ts';
 import { UserError } from './exit-codes.ts';
+import type { WriteIo } from './write/io.ts';
 
 export const clusterFlags = {
   name: string({
@@ -18,6 +19,9 @@ export const clusterFlags = {
     helpValue: 'CLUSTER',
   }),
 };
+
+/** The cluster for commands in which `--name` is an object's, as in kubectl. */
+export const clusterName = (): string => process.env['KLAB_NAME'] || 'default';
 
 /** What a parser makes of flags and arguments, by name. */
 type Values = Record<string, any>;
@@ -72,6 +76,11 @@ export abstract class BaseCommand extends Command {
   /** Talk: a line on stderr. */
   protected say(text: string): void {
     process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** stdout, stderr and Ctrl-C for calls that write as they go. */
+  protected get streams(): WriteIo {
+    return { write: (text) => this.write(text), say: (text) => this.say(text), signal: this.signal };
   }
 
   protected fail(message: string, exitCode?: UserError['exitCode']): never {

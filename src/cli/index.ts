@@ -7,7 +7,12 @@ export { humanDuration, parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
-export { BaseCommand } from './base-command.ts';
+export { BaseCommand, clusterName } from './base-command.ts';
+export { autoscale } from './change/autoscale.ts';
+export { expose } from './change/expose.ts';
+export { changeLabels } from './change/label.ts';
+export { patchObjects } from './change/patch.ts';
+export { scale } from './change/scale.ts';
 export { type ClockAction, clock } from './clock.ts';
 export {
   allClusters,
@@ -84,6 +89,8 @@ export {
 } from './lab/lab.ts';
 export { LabCommand } from './lab/lab-command.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
+export { cordonNodes, drainNodes } from './nodes/drain.ts';
+export { taintNodes } from './nodes/taint.ts';
 export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';
 export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
@@ -95,10 +102,15 @@ export {
   type SelectionOptions,
   selectResources,
 } from './resource-args.ts';
+export { changeRollout } from './rollout/change.ts';
+export { rolloutStatus } from './rollout/status.ts';
 export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.ts';
 export { schedulerWhatIf } from './scheduler-what-if.ts';
 export { schedulerWhy } from './scheduler-why.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';
+export { setEnv } from './set/env.ts';
+export { setImage } from './set/image.ts';
+export { setResources, setSelector, setServiceAccount, setSubject } from './set/others.ts';
 export { runInTestCluster } from './test-cluster.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';
 export { type PrintWatchOptions, printWatch } from './watch/print.ts';

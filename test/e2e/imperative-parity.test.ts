@@ -23,6 +23,8 @@ beforeAll(async () => {
   const req = 'req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x';
   execFileSync('openssl', req.split(' '), { cwd: folder, stdio: 'ignore' });
   await lab.klab('up', '--nodes', '2');
+  await lab.kubectl('create', 'ns', 'ns-kubectl');
+  await lab.kubectl('create', 'ns', 'ns-klab');
 });
 afterAll(() => lab.dispose());
 
@@ -49,10 +51,10 @@ async function both(args: readonly string[], spaced: boolean): Promise<{ theirs:
   const within = (namespace: string) =>
     !spaced ? args : dash < 0 ? [...args, '-n', namespace] : args.toSpliced(dash, 0, '-n', namespace);
   const [theirs, ours] = await Promise.all([
-    lab.tryKubectl(within('one'), { cwd: folder }),
-    lab.try(within('two'), { cwd: folder }),
+    lab.tryKubectl(within('ns-kubectl'), { cwd: folder }),
+    lab.try(within('ns-klab'), { cwd: folder }),
   ]);
-  const plain = (text: string) => text.replaceAll('kubectl', 'klab').replace(/\b(one|two)\b/g, 'NAMESPACE');
+  const plain = (text: string) => text.replaceAll('kubectl', 'klab');
   return {
     theirs: { stdout: plain(theirs.stdout), stderr: plain(theirs.stderr), failed: theirs.code !== 0 },
     ours: { stdout: plain(ours.stdout), stderr: plain(ours.stderr), failed: ours.code !== 0 },
@@ -154,4 +156,99 @@ describe('klab create writes what kubectl create writes', () => {
       create cm c --from-literal=a=b -n nope
     `),
   )('%s', (line) => expectAlike(line, false));
+});
+
+describe('klab changes objects as kubectl does, each in its own namespace', () => {
+  it.each(
+    linesOf(`
+      create deployment web --image=nginx --port=80
+      expose deploy web --dry-run=client -o yaml
+      expose deploy web --port=80 --target-port=8080 --name=w --type=NodePort --dry-run=client -o yaml
+      expose deploy web --port=80,443 --dry-run=client -o yaml
+      expose deploy web --port=80 --dry-run=client
+      expose deploy nope --port=80
+      expose configmap kube-root-ca.crt --port=80
+      expose deploy web -l a=b --selector=c=d --cluster-ip=None --dry-run=server -o name
+      expose deploy web
+      autoscale deploy web --max=5 --dry-run=client -o yaml
+      autoscale deploy web --min=2 --max=5 --cpu=80% --memory=200Mi --dry-run=client -o yaml
+      autoscale deploy web --min=2 --max=1
+      autoscale deploy web
+      autoscale deploy web --max=3
+      scale deploy web --replicas=2
+      scale deploy/web --replicas=2 --current-replicas=5
+      scale deploy/web --replicas=3 --current-replicas=2
+      scale deploy web
+      scale deploy web --replicas=3 --dry-run=client
+      scale deploy web --replicas=3 --dry-run=server -o name
+      scale deploy --all --replicas=1
+      scale cm kube-root-ca.crt --replicas=3
+      scale deploy nope --replicas=3
+      label deploy web x=y
+      label deploy web x=y
+      label deploy web x=z
+      label deploy web x=z --overwrite
+      label deploy web x- nope-
+      label deploy web
+      label deploy web x y
+      label deploy web a=b
+      label deploy web a=c --overwrite --dry-run=client
+      label deploy web c=b --dry-run=client -o name
+      label deploy --all d=b --dry-run=server
+      label deploy web a=b a-
+      label deploy web 'a b=c'
+      label deploy nope a=b
+      label deploy/web svc/nope a=b
+      label
+      annotate deploy web x=y
+      annotate deploy web x=y
+      annotate deploy web x=z
+      annotate deploy web x-
+      annotate deploy web
+      annotate deploy web x=y x-
+      patch deploy web -p '{"spec":{"replicas":1}}'
+      patch deploy web -p '{"spec":{"replicas":1}}'
+      patch deploy web -p '{"spec":{"replicas":2}}'
+      patch deploy web -p 'spec: {replicas: 2}' --type=merge --dry-run=client
+      patch deploy web --type=json -p '[{"op":"replace","path":"/spec/replicas","value":1}]'
+      patch deploy web --subresource=scale --type=merge -p '{"spec":{"replicas":1}}'
+      patch deploy web
+      patch deploy web -p '{'
+      patch deploy web --type=foo -p '{}'
+      set image deploy/web nginx=nginx:1.9
+      set image deploy/web nginx=nginx:1.9
+      set image deploy/web nope=nginx:1.9
+      set image deploy/web '*=nginx:2' --dry-run=client
+      set image deploy/web
+      set image cm/kube-root-ca.crt a=b
+      set env deploy/web A=b C-
+      set env deploy/web --list
+      set env deploy/web A-
+      set env deploy/web
+      set env deploy/web B=c --dry-run=client -o 'jsonpath={.spec.template.spec.containers[0].env}'
+      set env deploy/web --from=cm/kube-root-ca.crt --dry-run=client -o 'jsonpath={.spec.template.spec.containers[0].env}'
+      set resources deploy web --limits=cpu=1,memory=1Gi --requests=cpu=100m
+      set resources deploy web
+      set sa deploy web foo
+      set serviceaccount deploy web foo
+      set selector svc web a=b
+      set subject rolebinding x --user=u
+      create rolebinding x --clusterrole=view --user=v
+      set subject rolebinding x --user=u
+      set subject rolebinding x --user=u
+      set subject rolebinding x
+      rollout restart deploy/web
+      rollout pause deploy/web
+      rollout pause deploy/web
+      rollout restart deploy/web
+      rollout resume deploy/web
+      rollout resume deploy/web
+      rollout status cm/kube-root-ca.crt
+      rollout status deploy/nope
+      rollout restart cm/kube-root-ca.crt
+      rollout pause cm/kube-root-ca.crt
+      rollout status
+      rollout restart
+    `),
+  )('%s', (line) => expectAlike(line, true));
 });
