@@ -115,6 +115,7 @@ const rows: readonly ResourceDefinition[] = [
         'status',
       ],
       printer: certificateSigningRequestPrinter,
+      acted: true,
       selectableFields: (object) => ({ 'spec.signerName': object['spec']?.signerName ?? '' }),
     },
   ),
@@ -177,6 +178,7 @@ const rows: readonly ResourceDefinition[] = [
       strategy: runtimeClassStrategy,
       cluster: true,
       printer: runtimeClassPrinter,
+      acted: true,
     },
   ),
   row(
@@ -198,6 +200,7 @@ const rows: readonly ResourceDefinition[] = [
     resetFields: { status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: flowSchemaPrinter,
+    acted: true,
   }),
   row(flowcontrol, {
     kind: 'PriorityLevelConfiguration',
@@ -207,6 +210,7 @@ const rows: readonly ResourceDefinition[] = [
     resetFields: { status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: priorityLevelPrinter,
+    acted: true,
   }),
 ];
 

@@ -49,3 +49,22 @@ it('the garbage collector knows owners of a new kind as soon as the kind is serv
   await cluster.clock.advance(2_000);
   expect(cluster.server.reader.get('configmaps', 'default', 'honey')).toBeUndefined();
 });
+
+it('who makes an object that nothing acts on is told so, and who makes another is not', async () => {
+  cluster = await quietCluster({ nodes: 0 });
+  const create = async (path: string, body: object) =>
+    (await cluster.transport.request({ method: 'POST', path, body: body as KubeObject })).warnings.filter((text) =>
+      text.startsWith('klab:'),
+    );
+  const driver = { apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'disk.example' }, spec: {} };
+  expect(await create('/apis/storage.k8s.io/v1/csidrivers', driver)).toEqual([
+    'klab: nothing acts on CSIDriver yet: the object is stored but no controller runs for it',
+  ]);
+  const policy = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'none' },
+    spec: { podSelector: {} },
+  };
+  expect((await create('/apis/networking.k8s.io/v1/namespaces/default/networkpolicies', policy)) ?? []).toEqual([]);
+});

@@ -34,6 +34,7 @@ const inputs: readonly RowInput[] = [
     strategy: csiNodeStrategy,
     cluster: true,
     printer: csiNodePrinter,
+    acted: true,
   },
   // Upstream serves it with the default columns although it has a printer of its own.
   { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: csiStorageCapacityStrategy },
