@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Lease, Node, Pod } from '../../src/api/index.ts';
+import { deepCopy, newInternalError } from '../../src/apimachinery/index.ts';
 import { rfc3339, rfc3339Micro } from '../../src/base/index.ts';
+import { ConnectionError } from '../../src/client/index.ts';
 import {
   NodeIpamController,
   NodeLifecycleController,
@@ -172,6 +174,39 @@ describe('a node', () => {
     expect(await taints(l, 'n1')).toEqual(['unreachable:NoSchedule']);
     expect(await taints(l, 'n2')).toEqual(['unreachable:NoSchedule']);
   });
+
+  it.each([
+    ['refuses', () => newInternalError('injected')],
+    ['is away', () => new ConnectionError('dial tcp: connect: connection refused')],
+  ])(
+    'that is back keeps its taints while the server %s, and loses them then; the monitor goes on',
+    async (_, error) => {
+      await using l = lab();
+      const { stop } = await startNode(l, 'quiet');
+      await startNode(l, 'other');
+      stop();
+      await l.until('tainted', async () => (await taints(l, 'quiet')).length === 2);
+      let refused = 0;
+      const restore = l.api.intercept(({ headers }, { resource, verb, name }) => {
+        if (!headers?.['x-user']?.endsWith(':node-controller') || resource !== 'nodes' || name !== 'quiet') return;
+        if (verb === 'get' || verb === 'list' || verb === 'watch') return;
+        refused++;
+        throw error();
+      });
+      const client = l.client.resource<Node>('nodes');
+      const back = deepCopy(await client.get('quiet')) as Node;
+      const at = rfc3339(l.clock.now());
+      back.status!.conditions!.find(({ type }) => type === 'Ready')!.status = 'True';
+      for (const each of back.status!.conditions!) each.lastHeartbeatTime = at;
+      await client.updateStatus(back);
+      // Two turns of the monitor.
+      await l.clock.advance(11_000);
+      expect(refused).toBeGreaterThan(2);
+      expect(await taints(l, 'quiet')).toContain('unreachable:NoExecute');
+      restore();
+      await l.until('free', async () => (await taints(l, 'quiet')).length === 0, 60_000);
+    },
+  );
 
   it('gets NoSchedule taints for its conditions and for cordoning', async () => {
     await using l = lab();

@@ -6,7 +6,7 @@
 import type { Lease, Node, NodeCondition, Pod, Taint } from '../../api/index.ts';
 import { isNotFound, StatusError, splitObjectKey } from '../../apimachinery/index.ts';
 import { Deferred, rfc3339 } from '../../base/index.ts';
-import { causeOf, type SharedInformer, Workqueue } from '../../client/index.ts';
+import { ConnectionError, causeOf, type SharedInformer, Workqueue } from '../../client/index.ts';
 import {
   type Controller,
   type ControllerBase,
@@ -177,6 +177,18 @@ export class NodeLifecycleController implements Controller {
     );
   }
 
+  /** False when the server refused; the next turn of the monitor tries again. */
+  async #trySwapTaints(name: string, add: readonly Taint[], remove: readonly Taint[]): Promise<boolean> {
+    try {
+      await this.#swapTaints(name, add, remove);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#base.log.warn('unable to change taints of node', { node: name, error });
+      return false;
+    }
+  }
+
   async #ignoreNotFound(promise: Promise<unknown>): Promise<void> {
     try {
       await promise;
@@ -187,16 +199,16 @@ export class NodeLifecycleController implements Controller {
 
   async #monitorLoop(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#monitor();
+      await this.#monitor(signal);
       await this.#context.clock.sleep(this.#monitorPeriodMs, signal);
     }
   }
 
-  async #monitor(): Promise<void> {
+  async #monitor(signal: AbortSignal): Promise<void> {
     const nodes = this.#nodes.lister.list();
     await this.#announce(nodes);
     const zones = new Map<string, boolean[]>();
-    await Promise.all(nodes.map((node) => this.#monitorNode(node, zones)));
+    await Promise.all(nodes.map((node) => this.#monitorNode(node, zones, signal)));
     const change = this.#zones.update(zones);
     if (change === 'enter') {
       this.#base.log.info('all nodes are not ready: entering master disruption mode');
@@ -234,9 +246,9 @@ export class NodeLifecycleController implements Controller {
     this.#base.recorder.event(reference, 'Normal', reason, `Node ${name} event: ${what}`);
   }
 
-  async #monitorNode(cached: ReadNode, zones: Map<string, boolean[]>): Promise<void> {
+  async #monitorNode(cached: ReadNode, zones: Map<string, boolean[]>, signal: AbortSignal): Promise<void> {
     const name = cached.metadata.name!;
-    const judged = await this.#updateHealth(cached);
+    const judged = await this.#updateHealth(cached, signal);
     if (!judged) return;
     const { node, observedReady, currentReady } = judged;
     if (node.metadata.labels?.['node.kubernetes.io/exclude-disruption'] === undefined) {
@@ -262,7 +274,7 @@ export class NodeLifecycleController implements Controller {
   }
 
   /** The node as it is after writing what its silence means; undefined when it could not be written. */
-  async #updateHealth(cached: ReadNode) {
+  async #updateHealth(cached: ReadNode, signal: AbortSignal) {
     const { clock } = this.#context;
     const name = cached.metadata.name!;
     const client = this.#base.client.resource<Node>('nodes');
@@ -276,13 +288,14 @@ export class NodeLifecycleController implements Controller {
         this.#health.set(name, verdict.health);
         return { node, observedReady, currentReady };
       } catch (error) {
-        if (!(error instanceof StatusError) && (error as Error).name !== 'ConnectionError') throw error;
+        if (!isRefusal(error)) throw error;
         this.#base.log.debug('error updating node', { node: name, error });
       }
-      await clock.sleep(retrySleepMs);
+      await clock.sleep(retrySleepMs, signal);
       try {
         node = await client.get(name);
       } catch (error) {
+        if (!isRefusal(error)) throw error;
         this.#base.log.debug('failed while getting a node to retry updating its health', { node: name, error });
         return undefined;
       }
@@ -299,7 +312,7 @@ export class NodeLifecycleController implements Controller {
       status === 'False' ? [notReadyTaint, unreachableTaint] : [unreachableTaint, notReadyTaint];
     const has = (taint: Taint) => (node.spec?.taints ?? []).some((other) => sameTaint(other, taint));
     if (has(opposite)) {
-      await this.#swapTaints(node.metadata.name!, [wanted], [opposite]);
+      await this.#trySwapTaints(node.metadata.name!, [wanted], [opposite]);
       return;
     }
     const queue = this.#zones.queue(zoneOf(node));
@@ -312,7 +325,7 @@ export class NodeLifecycleController implements Controller {
     const taints = [unreachableTaint, notReadyTaint].filter((taint) =>
       (node.spec?.taints ?? []).some((other) => sameTaint(other, taint)),
     );
-    if (taints.length > 0) await this.#swapTaints(node.metadata.name!, [], taints);
+    if (taints.length > 0 && !(await this.#trySwapTaints(node.metadata.name!, [], taints))) return;
     this.#zones.queue(zoneOf(node)).remove(node.metadata.name!);
   }
 
@@ -342,14 +355,7 @@ export class NodeLifecycleController implements Controller {
     if (ready.status === 'True') return true;
     const [wanted, opposite] =
       ready.status === 'False' ? [notReadyTaint, unreachableTaint] : [unreachableTaint, notReadyTaint];
-    try {
-      await this.#swapTaints(name, [wanted], [opposite]);
-      return true;
-    } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      this.#base.log.warn('unable to taint node', { node: name, error });
-      return false;
-    }
+    return this.#trySwapTaints(name, [wanted], [opposite]);
   }
 
   async #syncPod(key: string): Promise<void> {
@@ -378,7 +384,7 @@ export class NodeLifecycleController implements Controller {
           await client.updateStatus({ ...pod, status: { ...pod.status, conditions: next } });
         } catch (error) {
           if (isNotFound(error)) return true;
-          if (!(error instanceof StatusError)) throw error;
+          if (!isRefusal(error)) throw error;
           done = false;
         }
         this.#base.recorder.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
@@ -387,4 +393,9 @@ export class NodeLifecycleController implements Controller {
     );
     return results.every(Boolean);
   }
+}
+
+/** The server's no, or no way to it: not a mistake of our own, and over some time. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StatusError || error instanceof ConnectionError;
 }
