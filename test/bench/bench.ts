@@ -14,6 +14,7 @@ import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { markdown, type Row } from './row.ts';
+import { scale, scaleParts } from './scale.ts';
 import { boot, idle } from './server.ts';
 import { bench as store } from './store.ts';
 import { workload } from './workload.ts';
@@ -27,18 +28,22 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   apiserver: apiServer,
   'etcd-door': etcdDoor,
   store: () => store(),
+  scale,
 };
+/** Parts of parts, for `--only` alone. */
+const pieces = { ...parts, ...scaleParts };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
-const names = Object.keys(parts).filter((name) => values.only === undefined || name === values.only);
+const names =
+  values.only === undefined ? Object.keys(parts) : Object.keys(pieces).filter((name) => name === values.only);
 if (names.length === 0) {
-  process.stderr.write(`no part "${values.only}"; parts are ${Object.keys(parts).join(', ')}\n`);
+  process.stderr.write(`no part "${values.only}"; parts are ${Object.keys(pieces).join(', ')}\n`);
   process.exit(2);
 }
 const rows: Row[] = [];
 for (const name of names) {
   const start = performance.now();
-  rows.push(...(await parts[name]!()));
+  rows.push(...(await (pieces as typeof parts)[name]!()));
   process.stderr.write(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
 }
 const machine = {

@@ -63,7 +63,7 @@ function usage(pid: number): Usage {
 }
 
 /** Seconds of CPU, finer than `ps` has them where /proc is there. */
-function cpuSeconds(pid: number): number {
+export function cpuSeconds(pid: number): number {
   try {
     const stat = execFileSync('cat', [`/proc/${pid}/stat`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
