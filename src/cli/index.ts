@@ -68,7 +68,16 @@ export { etcdHistory } from './etcd/history.ts';
 export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMembers, etcdStatus } from './etcd/members.ts';
-export { raftLog, raftStatus } from './etcd/raft.ts';
+export { type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
+export {
+  type RaftAction,
+  type RaftMessage,
+  raftAct,
+  raftMessages,
+  readSides,
+  renderMessages,
+  says,
+} from './etcd/raft-control.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';

@@ -230,7 +230,7 @@ class RunningCluster implements Cluster {
       dir: this.#dir,
       options: this.#options,
       settings,
-      store: this.etcd.member(),
+      store: this.etcd.anyMember(),
       clock: this.clock,
       prng: this.#prng,
       log: this.#logs.tee(this.#log, 'apiserver'),
@@ -250,7 +250,7 @@ class RunningCluster implements Cluster {
   #routes(parts: () => BuiltParts | undefined): readonly KlabRoute[] {
     return klabRoutes({
       clock: this.clock,
-      members: Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i)),
+      etcd: this.etcd,
       decisions: this.decisions,
       scheduler: () => this.scheduler,
       definitions: this.#settings.apiServer.definitions,

@@ -3,7 +3,7 @@
  * needs `get` on the object's resource besides, and Secret values are masked unless asked for.
  */
 import { apiVersionOf, type ResourceDefinition } from '../api/index.ts';
-import { newBadRequest, newForbidden, newNotFound, parseDuration } from '../apimachinery/index.ts';
+import { newBadRequest, newForbidden, parseDuration } from '../apimachinery/index.ts';
 import {
   type Authorizer,
   decodeStoredObject,
@@ -12,16 +12,16 @@ import {
   type ServerResponse,
 } from '../apiserver/index.ts';
 import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
-import type { EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
+import type { EtcdCluster, EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
 import type { DecisionStore, Scheduler } from '../scheduler/index.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
+import { memberIndex, raftRoutes } from './raft-routes.ts';
 import { bodyOf } from './route-body.ts';
 
 export interface KlabRouteDeps {
   readonly clock: VirtualClock;
-  /** Members in order; the first is the default. */
-  readonly members: readonly EtcdServerApi[];
+  readonly etcd: EtcdCluster;
   readonly decisions: DecisionStore;
   readonly scheduler: () => Scheduler | undefined;
   readonly definitions: readonly ResourceDefinition[];
@@ -188,7 +188,8 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
   };
 }
 
-function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
+function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
+  const store = etcd.anyMember();
   const authorize = (context: RequestContext, key: string) => {
     const place = objectOfKey(definitions, key);
     const attributes = {
@@ -211,13 +212,8 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
   };
   const memberOf = (context: RequestContext): EtcdServerApi => {
     const wanted = context.request.query.get('member');
-    if (!wanted) return members[0]!;
-    const found = members.find((member) => member.name === wanted || member.memberId.toString(16) === wanted);
-    if (!found) throw newNotFound({ group: '', resource: 'etcd members' }, wanted);
-    return found;
+    return etcd.member(wanted ? memberIndex(etcd, wanted) : etcd.live.current.index - 1);
   };
-  const wire = (value: unknown) =>
-    JSON.parse(JSON.stringify(value, (_key, item) => (typeof item === 'bigint' ? item.toString(16) : item)));
   return [
     {
       path: '/klab/v1/etcd/history',
@@ -228,7 +224,7 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
         if (!key) throw newBadRequest('key is required, e.g. ?key=/registry/pods/default/web');
         authorize(context, key);
         const show = context.request.query.get('showSecrets') === 'true';
-        const entries = members[0]!.history(Buffer.from(key), {
+        const entries = store.history(Buffer.from(key), {
           limit: integer(context, 'limit') ?? 100,
           ...(integer(context, 'before') !== undefined && { before: integer(context, 'before') }),
         });
@@ -242,8 +238,8 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
       handler: async (context) => {
         const prefix = context.request.query.get('prefix') ?? '';
         authorize(context, prefix);
-        const to = integer(context, 'to') ?? members[0]!.header().revision;
-        const entries = members[0]!.changes({
+        const to = integer(context, 'to') ?? store.header().revision;
+        const entries = store.changes({
           from: integer(context, 'from') ?? Math.max(0, to - 100),
           to,
           ...(prefix !== '' && { prefix: Buffer.from(prefix) }),
@@ -253,24 +249,7 @@ function etcdRoutes({ members, definitions, authorizer }: KlabRouteDeps): KlabRo
         return ok({ kind: 'ChangeList', items: entries.map((entry) => historyItem(entry, show)) });
       },
     },
-    {
-      path: '/klab/v1/etcd/raft/status',
-      verb: 'get',
-      description: 'read the Raft state of every etcd member',
-      handler: async () => ok({ kind: 'RaftStatus', members: members.map((member) => wire(member.raftStatus())) }),
-    },
-    {
-      path: '/klab/v1/etcd/raft/log',
-      verb: 'get',
-      description: 'read entries of the Raft log of a member',
-      handler: async (context) => {
-        const member = memberOf(context);
-        const limit = integer(context, 'limit') ?? 100;
-        const to = integer(context, 'to') ?? member.raftStatus().lastIndex;
-        const from = integer(context, 'from') ?? Math.max(1, to - limit + 1);
-        return ok({ kind: 'RaftLog', member: member.name, items: wire(member.raftLog({ from, to, limit })) });
-      },
-    },
+    ...raftRoutes({ etcd, memberOf, integer, bodyOf }),
   ];
 }
 

@@ -18,12 +18,14 @@ import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
 import { clusterIdentity } from './identity.ts';
 import { EtcdError } from './kv.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { LiveMembers } from './live-members.ts';
 import { compactIndex, type HistoryBounds, pruneHistory } from './maintenance.ts';
 import { Member, type MemberHost } from './member.ts';
-import type { Proposal, ProposedRequest } from './proposal.ts';
+import type { ProposedRequest } from './proposal.ts';
+import { cursorAfterRestart } from './restart-cursor.ts';
 import { hashRevisions } from './revisions.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
-import { type Cursor, type SideState, StateMachine } from './state-machine.ts';
+import { type SideState, StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
 import { Transport } from './transport.ts';
 import { Turns } from './turns.ts';
@@ -79,12 +81,14 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   readonly requestTimeoutMs: number;
   /** Faults of the network between members. */
   readonly transport: Transport;
+  readonly live!: LiveMembers;
   readonly #options: EtcdClusterOptions;
   readonly #storage: ClusterStorage;
   readonly #clock: Clock;
   readonly #prng: Prng;
   readonly #log: Logger;
   readonly #apis: EtcdMember[] = [];
+  #any: EtcdMember | undefined;
   readonly #machines: StateMachine[] = [];
   readonly #keepers: LeaseKeeper[] = [];
   readonly #tasks = new TaskGroup();
@@ -128,6 +132,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
         unreachable: (from, to) => this.members[from - 1]?.unreachable(to),
         snapshotSent: (from, to, ok) => this.members[from - 1]?.snapshotSent(to, ok),
         wake: () => this.wake(),
+        topology: () => this.live?.changed(),
       },
     );
     storage.setCodec(proposalCodec);
@@ -141,9 +146,10 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     identity.members.forEach((member, i) => {
       const log = logs[i]!;
       const machine = shared ?? this.#machine(new MemoryBackend(), electionMs);
-      this.members.push(new Member(this, member, log, machine, this.#cursor(machine, log, logs)));
+      this.members.push(new Member(this, member, log, machine, cursorAfterRestart(machine, log, logs)));
     });
     for (const member of this.members) this.#apis.push(new EtcdMember(member, this));
+    this.live = new LiveMembers(this.members, (a, b) => this.connected(a, b) && !this.transport.isHeld(a, b));
     storage.onPending = () => this.wake();
     storage.commit();
   }
@@ -163,22 +169,6 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     this.#machines.push(machine);
     this.#keepers.push(new LeaseKeeper(machine, this.#clock, electionMs));
     return machine;
-  }
-
-  /** Where a member stands in the state machine after a restart: the revision its applied mark belongs to. */
-  #cursor(machine: StateMachine, log: Member['log'], logs: readonly Member['log'][]): Cursor {
-    const { store } = machine;
-    const { applied } = log.initialState();
-    const cursor = { index: applied, revision: store.revision, compactRevision: store.compactRevision };
-    for (let index = applied + 1; index <= store.appliedIndex; index++) {
-      const holder = logs.find((l) => index >= l.firstIndex() && index <= l.lastIndex());
-      const proposal = holder?.entries(index, index + 1, 1)[0]?.data as Proposal | undefined;
-      if (proposal?.request.kind === 'compact') cursor.compactRevision = 0;
-      if (proposal?.applied?.revision === undefined) continue;
-      cursor.revision = proposal.applied.revision - 1;
-      break;
-    }
-    return cursor;
   }
 
   #start(): void {
@@ -204,6 +194,13 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     const api = this.#apis[i];
     assert(api, `there is no etcd member ${i}`);
     return api;
+  }
+
+  /** The API of whichever member is live: the loss of a minority is not noticed. */
+  anyMember(): EtcdServerApi {
+    if (this.single) return this.member();
+    this.#any ??= new EtcdMember(this.live, this);
+    return this.#any;
   }
 
   get size(): number {
@@ -234,7 +231,12 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
 
   /** The member loses its memory and stops; its clients see `Unavailable`. What it had on disk stays. */
   crash(i: number): void {
-    this.members[i]?.crash(etcdError('Stopped'));
+    const member = this.members[i];
+    if (!member) return;
+    this.live.changed(member);
+    member.crash(etcdError('Stopped'));
+    member.paused = false;
+    this.wake();
   }
 
   restart(i: number): void {
@@ -242,6 +244,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     member?.start();
     // A member alone has no ticks: nobody else will make it stand for election.
     if (this.single) member?.node?.campaign();
+    this.live.changed();
     this.wake();
   }
 
@@ -249,11 +252,13 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   pause(i: number): void {
     const member = this.members[i];
     if (member) member.paused = true;
+    this.live.changed();
   }
 
   resume(i: number): void {
     const member = this.members[i];
     if (member) member.paused = false;
+    this.live.changed();
     this.wake();
   }
 
@@ -278,6 +283,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     for (const keeper of this.#keepers) keeper.stop();
     for (const wait of this.#leaderWaits) wait.fail(error);
     for (const member of this.members) if (member.running) member.crash(error);
+    this.live.stop(error);
   }
 
   // What members and their APIs ask of the cluster.
@@ -292,6 +298,10 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
 
   connected(a: number, b: number): boolean {
     return this.transport.connected(a, b);
+  }
+
+  reachable(a: Member, b: Member): boolean {
+    return b.running && !b.paused && this.live.meet(a, b);
   }
 
   monotonic(): number {

@@ -21,6 +21,8 @@ import type {
   WatchRequest,
   WatchStream,
 } from './kv.ts';
+import { LiveMembers } from './live-members.ts';
+import { LiveWatch } from './live-watch.ts';
 import type { Member } from './member.ts';
 import type { Proposal, ProposedRequest } from './proposal.ts';
 import { executeRange, executeSliced, isPlain, type ReadRange, rangeSlice } from './range.ts';
@@ -59,18 +61,34 @@ export interface MemberApiHost {
 
 /** A member as its clients see it: KV, Watch, Lease, Cluster, Maintenance, and klab's history. */
 export class EtcdMember implements EtcdServerApi {
-  readonly #member: Member;
+  readonly #at: { readonly current: Member };
   readonly #host: MemberApiHost;
   readonly auth: MemberAuth;
+  /** Any live member serves: requests and watches go elsewhere when theirs is not. */
+  readonly #live: LiveMembers | undefined;
 
-  constructor(member: Member, host: MemberApiHost) {
-    this.#member = member;
+  constructor(at: Member | LiveMembers, host: MemberApiHost) {
+    this.#live = at instanceof LiveMembers ? at : undefined;
+    this.#at = at instanceof LiveMembers ? at : { current: at };
     this.#host = host;
+    const where = this.#at;
     this.auth = new MemberAuth({
-      member,
-      current: (options) => this.#current(false, options),
+      get member() {
+        return where.current;
+      },
+      current: async (options) => {
+        await this.#current(false, options);
+      },
       monotonic: () => host.monotonic(),
     });
+  }
+
+  get #member(): Member {
+    return this.#at.current;
+  }
+
+  #propose(request: ProposedRequest, options: CallOptions | undefined): Promise<unknown> {
+    return this.#member.propose(request, options, this.#live !== undefined);
   }
 
   get clusterId(): bigint {
@@ -95,12 +113,12 @@ export class EtcdMember implements EtcdServerApi {
 
   async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
     checkRange(request);
-    await this.#current(request.serializable, options);
+    const member = await this.#current(request.serializable, options);
     if (this.auth.enabled) this.auth.checkRead(options?.auth, request.key, request.rangeEnd);
-    const revision = this.#revision(request.revision ?? 0);
-    const { store } = this.#member.machine;
+    const revision = this.#revision(request.revision ?? 0, member);
+    const { store } = member.machine;
     const read: ReadRange = (range, how) => store.range(range, revision, how);
-    const header = this.#member.header();
+    const header = member.header();
     if (request.rangeEnd && isPlain(request) && !request.countOnly) {
       const { count } = read(keyRange(request.key, request.rangeEnd), { countOnly: true });
       if (Math.min(count, request.limit || count) > rangeSlice) return executeSliced(request, read, header, count);
@@ -110,22 +128,22 @@ export class EtcdMember implements EtcdServerApi {
 
   async put(request: PutRequest, options?: CallOptions): Promise<PutResponse> {
     checkPut(request);
-    return (await this.#member.propose({ kind: 'put', put: request }, options)) as PutResponse;
+    return (await this.#propose({ kind: 'put', put: request }, options)) as PutResponse;
   }
 
   async deleteRange(request: DeleteRangeRequest, options?: CallOptions): Promise<DeleteRangeResponse> {
     checkDelete(request);
     const proposed: ProposedRequest = { kind: 'deleteRange', deleteRange: request };
-    return (await this.#member.propose(proposed, options)) as DeleteRangeResponse;
+    return (await this.#propose(proposed, options)) as DeleteRangeResponse;
   }
 
   async txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse> {
     checkTxn(request);
-    return (await this.#member.propose({ kind: 'txn', txn: request }, options)) as TxnResponse;
+    return (await this.#propose({ kind: 'txn', txn: request }, options)) as TxnResponse;
   }
 
   async compact(revision: number, options?: CallOptions & { physical?: boolean }): Promise<ResponseHeader> {
-    const header = (await this.#member.propose({ kind: 'compact', revision }, options)) as ResponseHeader;
+    const header = (await this.#propose({ kind: 'compact', revision }, options)) as ResponseHeader;
     const done = this.#host.compactIndex(this.#member);
     if (options?.physical) await done;
     return header;
@@ -135,17 +153,17 @@ export class EtcdMember implements EtcdServerApi {
     if (!this.#member.running) throw etcdError('Stopped');
     // etcd reads an empty key as the first one.
     const key = request.key.length === 0 ? Uint8Array.of(0) : request.key;
-    return this.#member.hub.watch({ ...request, key });
+    return this.#live ? new LiveWatch(this.#live, { ...request, key }) : this.#member.hub.watch({ ...request, key });
   }
 
   async leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse> {
     const id = request.id || this.#host.newLeaseId();
     const proposed: ProposedRequest = { kind: 'leaseGrant', id, ttl: request.ttl };
-    return (await this.#member.propose(proposed, options)) as LeaseGrantResponse;
+    return (await this.#propose(proposed, options)) as LeaseGrantResponse;
   }
 
   async leaseRevoke(id: number, options?: CallOptions): Promise<ResponseHeader> {
-    return (await this.#member.propose({ kind: 'leaseRevoke', id }, options)) as ResponseHeader;
+    return (await this.#propose({ kind: 'leaseRevoke', id }, options)) as ResponseHeader;
   }
 
   /** Only the leader knows how long a lease has: other members ask it, as etcd's do. */
@@ -223,7 +241,7 @@ export class EtcdMember implements EtcdServerApi {
       const member = request.memberId === 0n ? 0 : (members.find((m) => m.id === request.memberId)?.index ?? -1);
       if (member < 0) throw etcdError('MemberNotFound');
       const { action, alarm } = request;
-      await this.#member.propose({ kind: 'alarm', action, member, alarm }, options);
+      await this.#propose({ kind: 'alarm', action, member, alarm }, options);
     }
     const now = this.#member.machine.alarms;
     // Deactivation answers with what it removed.
@@ -355,19 +373,20 @@ export class EtcdMember implements EtcdServerApi {
     return node;
   }
 
-  /** Waits until this member's cursor is current, unless the caller does with less. */
-  async #current(serializable: boolean | undefined, options: CallOptions | undefined): Promise<void> {
+  /** Waits until a member's cursor is current, unless the caller does with less; gives that member. */
+  async #current(serializable: boolean | undefined, options: CallOptions | undefined): Promise<Member> {
     options?.signal?.throwIfAborted();
     if (serializable) this.#running();
     else {
-      const wait = this.#member.linearizable();
-      if (wait) await wait;
+      const wait = this.#member.linearizable(this.#live !== undefined);
+      if (wait) return await wait;
     }
+    return this.#member;
   }
 
   /** The revision to read at. */
-  #revision(requested: number): number {
-    const { revision, compactRevision } = this.#member.cursor;
+  #revision(requested: number, member: Member = this.#member): number {
+    const { revision, compactRevision } = member.cursor;
     if (requested > revision) throw asEtcdError(futureRevision());
     if (requested > 0 && requested < compactRevision) throw asEtcdError(compacted());
     return requested || revision;

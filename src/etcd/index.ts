@@ -59,4 +59,4 @@ export type {
   RaftStatus,
 } from './server-api.ts';
 export { type ClusterStorage, memoryStorage } from './storage.ts';
-export type { LinkRule, Transport } from './transport.ts';
+export type { LinkRule, TracedMessage, Transport } from './transport.ts';

@@ -20,12 +20,16 @@ interface Pending {
   readonly proposal: Proposal;
   readonly deferred: Deferred<unknown>;
   readonly signal: AbortSignal | undefined;
+  /** Another member may answer. */
+  readonly movable: boolean;
   /** Monotonic ms. */
   readonly since: number;
 }
 
 interface PendingRead {
-  readonly deferred: Deferred;
+  /** Resolves with the member to read at. */
+  readonly deferred: Deferred<Member>;
+  readonly movable: boolean;
   readonly since: number;
 }
 
@@ -52,6 +56,8 @@ export interface MemberHost {
   /** Throws NoSpace when the quota does not allow the request. */
   checkQuota(member: Member, request: ProposedRequest): void;
   connected(a: number, b: number): boolean;
+  /** Whether two members run, move and hear each other. */
+  reachable(a: Member, b: Member): boolean;
 }
 
 export interface MemberCheckpoint {
@@ -163,7 +169,7 @@ export class Member {
   }
 
   /** Proposes a request; resolves with its response once it is applied here and durable. */
-  propose(request: ProposedRequest, options: CallOptions | undefined): Promise<unknown> {
+  propose(request: ProposedRequest, options: CallOptions | undefined, movable = false): Promise<unknown> {
     const host = this.#host;
     try {
       if (!this.node) throw etcdError('Stopped');
@@ -182,7 +188,7 @@ export class Member {
         size,
       };
       const deferred = new Deferred<unknown>();
-      this.#queue.push({ proposal, deferred, signal: options?.signal, since: host.monotonic() });
+      this.#queue.push({ proposal, deferred, signal: options?.signal, movable, since: host.monotonic() });
       host.wake();
       return deferred.promise;
     } catch (error) {
@@ -190,15 +196,45 @@ export class Member {
     }
   }
 
-  /** Resolves when a read at this member's cursor sees all that was acknowledged before the call. */
-  linearizable(): Promise<void> | undefined {
+  /** Resolves when a read at the member it gives sees all that was acknowledged before the call; undefined: at once. */
+  linearizable(movable = false): Promise<Member> | undefined {
     if (!this.node) return Promise.reject(etcdError('Stopped'));
     // Alone, and nothing is between what is applied and what is committed: turns are synchronous.
     if (this.#host.single && this.node.role === 'leader') return undefined;
-    const deferred = new Deferred();
-    this.#reads.push({ deferred, since: this.#host.monotonic() });
+    const deferred = new Deferred<Member>();
+    this.#reads.push({ deferred, movable, since: this.#host.monotonic() });
     this.#host.wake();
     return deferred.promise;
+  }
+
+  /**
+   * Gives requests that any member may answer to another one. What was proposed is not proposed again: it is answered
+   * there once it is applied, or times out as it would have here.
+   */
+  handOver(to: Member): void {
+    const moves = ({ movable }: { movable: boolean }) => movable;
+    to.#queue.push(...this.#queue.filter(moves));
+    this.#queue = this.#queue.filter((p) => !p.movable);
+    for (const [id, pending] of this.#waiting) {
+      if (!pending.movable) continue;
+      this.#waiting.delete(id);
+      to.#waiting.set(id, pending);
+    }
+    // What another member did for a request of this one: `to` has applied it, so nobody else would answer.
+    for (const [id, outcome] of this.#stash) {
+      const pending = to.#waiting.get(id);
+      if (!pending) continue;
+      to.#waiting.delete(id);
+      this.#stash.delete(id);
+      settle({ pending, outcome });
+    }
+    const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
+    to.#reads.push(...reads.filter(moves));
+    const stays = (r: PendingRead) => !r.movable;
+    this.#reads = this.#reads.filter(stays);
+    if (this.#batch) this.#batch = { ...this.#batch, reads: this.#batch.reads.filter(stays) };
+    this.#confirmed = this.#confirmed.map((c) => ({ ...c, reads: c.reads.filter(stays) }));
+    this.#host.wake();
   }
 
   /** Takes a message for the next step; false when the member is down or drowning. */
@@ -328,7 +364,7 @@ export class Member {
         }
       }
     }
-    if (this.#queue.length > 0 && node.acceptsProposals && this.#propose(node)) fed = true;
+    if (this.#queue.length > 0 && this.#canPropose(node) && this.#propose(node)) fed = true;
     if (this.#reads.length > 0 && !this.#batch && node.leader !== 0) {
       const context = `${this.index}/${this.#host.nextProposalId(this.index)}/${++this.#readSeq}`;
       this.#batch = { context, reads: this.#reads, since: this.#host.monotonic() };
@@ -337,6 +373,13 @@ export class Member {
       fed = true;
     }
     return fed;
+  }
+
+  /** A leader is known and can be reached: what is sent to one that cannot be would be lost. */
+  #canPropose(node: RawNode): boolean {
+    if (!node.acceptsProposals) return false;
+    const { leader } = this;
+    return leader === undefined || leader === this || this.#host.reachable(this, leader);
   }
 
   #propose(node: RawNode): boolean {
@@ -365,7 +408,7 @@ export class Member {
 
   /** Requests left for the next turn. */
   get backlog(): boolean {
-    return !!this.node && !this.paused && this.#queue.length > 0 && this.node.acceptsProposals;
+    return !!this.node && !this.paused && this.#queue.length > 0 && this.#canPropose(this.node);
   }
 
   #apply(node: RawNode, entry: Entry): void {
@@ -380,8 +423,8 @@ export class Member {
     const proposal = entry.data as Proposal | undefined;
     if (!proposal) return;
     if (outcome) this.#host.markApplied(entry);
-    if (proposal.member === this.index) this.#answer(proposal.id, outcome);
-    else if (outcome) members[proposal.member - 1]?.stashOutcome(proposal.id, outcome, this.machine);
+    if (this.#waiting.has(proposal.id)) this.#answer(proposal.id, outcome);
+    else if (outcome) for (const m of members) if (m !== this) m.stashOutcome(proposal.id, outcome, this.machine);
   }
 
   /** Another member has executed a request of this one. */
@@ -416,15 +459,12 @@ export class Member {
     else if (revision !== this.hub.revision || compactRevision > 0) {
       this.hub.advance(this.#changesFor(published), revision, compactRevision);
     }
-    for (const { pending, outcome } of this.#answers) {
-      if (outcome.error) pending.deferred.reject(outcome.error);
-      else pending.deferred.resolve(outcome.response);
-    }
+    for (const answer of this.#answers) settle(answer);
     this.#answers = [];
     if (this.#confirmed.length > 0) {
       const ready = this.#confirmed.filter((c) => c.index <= index);
       this.#confirmed = this.#confirmed.filter((c) => c.index > index);
-      for (const { reads } of ready) for (const { deferred } of reads) deferred.resolve();
+      for (const { reads } of ready) for (const { deferred } of reads) deferred.resolve(this);
     }
   }
 
@@ -437,4 +477,9 @@ export class Member {
     const all = { start: '', end: undefined, single: false };
     return this.machine.store.changesBetween(before, revision, all, Number.MAX_SAFE_INTEGER).changes;
   }
+}
+
+function settle({ pending, outcome }: { pending: Pending; outcome: Outcome }): void {
+  if (outcome.error) pending.deferred.reject(outcome.error);
+  else pending.deferred.resolve(outcome.response);
 }

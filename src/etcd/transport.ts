@@ -10,9 +10,9 @@ export interface LinkRule {
   readonly drop?: number;
 }
 
-interface Delayed {
-  readonly message: Message;
-  readonly delayMs: number;
+interface Delayed extends Held {
+  /** Undefined: held until a step lets it go. */
+  readonly delayMs: number | undefined;
 }
 
 export interface TransportEvents {
@@ -24,7 +24,31 @@ export interface TransportEvents {
   snapshotSent(from: number, to: number, ok: boolean): void;
   /** Messages arrived between turns: somebody must run one. */
   wake(): void;
+  /** Who hears whom has changed. */
+  topology?(): void;
 }
+
+/** What became of a message. `held` waits for a step, `underway` for its delay. */
+export type MessageFate = 'delivered' | 'lost' | 'held' | 'underway';
+
+/** A message as `klab etcd raft messages` shows it. */
+export interface TracedMessage {
+  /** Counts up from 1. */
+  readonly seq: number;
+  readonly message: Omit<Message, 'entries' | 'snapshot'> & { readonly entries: number };
+  fate: MessageFate;
+}
+
+interface Held {
+  readonly message: Message;
+  readonly traced: TracedMessage;
+}
+
+/** Messages remembered; heartbeats, of which there are many, by themselves. */
+const traceSize = 512;
+/** Messages held back at most; what comes then is lost, as on a network whose buffers are full. */
+const maxHeld = 4096;
+const heartbeats: ReadonlySet<Message['type']> = new Set(['MsgHeartbeat', 'MsgHeartbeatResp']);
 
 /**
  * The network between the members of one process. Messages of links without delay arrive within the turn; others
@@ -40,6 +64,11 @@ export class Transport {
   #sides = new Map<number, number>();
   readonly #cut = new Set<string>();
   #outbox: Delayed[] = [];
+  #holding: ReadonlySet<number> = new Set();
+  #held: Held[] = [];
+  #seq = 0;
+  #trace: TracedMessage[] = [];
+  #beats: TracedMessage[] = [];
 
   constructor(deps: { clock: Clock; prng: Prng }, events: TransportEvents) {
     this.#clock = deps.clock;
@@ -58,20 +87,73 @@ export class Transport {
     else this.#rules.delete(link(from, to));
   }
 
+  /** Every link is perfect again. */
+  clearRules(): void {
+    this.#default = {};
+    this.#rules.clear();
+  }
+
   /** Splits the members: `partition([1], [2, 3])`. Members named nowhere form one more side. */
   partition(...sides: readonly (readonly number[])[]): void {
     this.#sides = new Map(sides.flatMap((side, i) => side.map((member) => [member, i + 1] as const)));
+    this.#events.topology?.();
   }
 
   /** Cuts one direction only. */
   cut(from: number, to: number): void {
     this.#cut.add(link(from, to));
+    this.#events.topology?.();
   }
 
-  /** Undoes every partition and cut. Rules stay. */
+  /** Undoes every partition and cut. Rules stay, and so does what is held. */
   heal(): void {
     this.#sides.clear();
     this.#cut.clear();
+    this.#events.topology?.();
+  }
+
+  /** Messages to and from these members wait for `step`. What is held already stays so while any member is. */
+  hold(members: readonly number[]): void {
+    this.#holding = new Set(members);
+    if (this.#holding.size === 0) this.step(this.#held.length);
+    this.#events.topology?.();
+  }
+
+  isHeld(from: number, to: number): boolean {
+    return this.#holding.has(from) || this.#holding.has(to);
+  }
+
+  get holding(): readonly number[] {
+    return [...this.#holding];
+  }
+
+  /** Lets held messages arrive, oldest first, or those with the given numbers. */
+  step(count: number, seqs?: ReadonlySet<number>): readonly TracedMessage[] {
+    const go = this.#held.filter(({ traced }, i) => (seqs ? seqs.has(traced.seq) : i < count));
+    this.#held = this.#held.filter((held) => !go.includes(held));
+    for (const held of go) this.#land(held);
+    if (go.length > 0) this.#events.wake();
+    return go.map(({ traced }) => traced);
+  }
+
+  /** The newest messages, oldest first; heartbeats only when asked for. */
+  trace(options: { readonly heartbeats?: boolean; readonly limit?: number } = {}): readonly TracedMessage[] {
+    const all = options.heartbeats ? [...this.#trace, ...this.#beats].sort((a, b) => a.seq - b.seq) : this.#trace;
+    return all.slice(-(options.limit ?? traceSize));
+  }
+
+  #remember(message: Message): TracedMessage {
+    const { snapshot: _, entries, ...head } = message;
+    const traced: TracedMessage = {
+      seq: ++this.#seq,
+      message: { ...head, entries: entries.length },
+      fate: 'delivered',
+    };
+    const ring = heartbeats.has(message.type) ? this.#beats : this.#trace;
+    ring.push(traced);
+    // Cut in one go now and then: a shift for each message would copy the ring each time.
+    if (ring.length >= 2 * traceSize) ring.splice(0, ring.length - traceSize);
+    return traced;
   }
 
   connected(from: number, to: number): boolean {
@@ -80,28 +162,42 @@ export class Transport {
 
   send(message: Message): void {
     const { from, to } = message;
+    const traced = this.#remember(message);
     if (!this.connected(from, to)) {
       this.#events.unreachable(from, to);
-      this.#lost(message);
+      this.#lost({ message, traced });
       return;
     }
     const { delayMs = 0, jitterMs = 0, drop = 0 } = this.#rules.get(link(from, to)) ?? this.#default;
     if (drop > 0 && this.#prng.float() < drop) {
-      this.#lost(message);
+      this.#lost({ message, traced });
       return;
     }
     const delay = delayMs + (jitterMs > 0 ? this.#prng.float() * jitterMs : 0);
-    if (delay > 0) this.#outbox.push({ message, delayMs: delay });
-    else this.#arrive(message);
+    if (this.isHeld(from, to)) {
+      traced.fate = 'held';
+      this.#outbox.push({ message, traced, delayMs: undefined });
+    } else if (delay > 0) {
+      traced.fate = 'underway';
+      this.#outbox.push({ message, traced, delayMs: delay });
+    } else this.#arrive({ message, traced });
   }
 
-  #arrive(message: Message): void {
+  #arrive({ message, traced }: Held): void {
     const taken = this.#events.deliver(message);
+    traced.fate = taken ? 'delivered' : 'lost';
     if (message.type === 'MsgSnap') this.#events.snapshotSent(message.from, message.to, taken);
   }
 
-  #lost(message: Message): void {
+  #lost({ message, traced }: Held): void {
+    traced.fate = 'lost';
     if (message.type === 'MsgSnap') this.#events.snapshotSent(message.from, message.to, false);
+  }
+
+  /** A partition that came meanwhile swallows what was on its way. */
+  #land(held: Held): void {
+    if (this.connected(held.message.from, held.message.to)) this.#arrive(held);
+    else this.#lost(held);
   }
 
   /** The turn has been committed: what was held back may leave. */
@@ -109,11 +205,14 @@ export class Transport {
     if (this.#outbox.length === 0) return;
     const outbox = this.#outbox;
     this.#outbox = [];
-    for (const { message, delayMs } of outbox) {
+    for (const { delayMs, ...held } of outbox) {
+      if (delayMs === undefined) {
+        if (this.#held.length < maxHeld) this.#held.push(held);
+        else this.#lost(held);
+        continue;
+      }
       this.#clock.schedule(delayMs, () => {
-        // A partition that came meanwhile swallows what was on its way.
-        if (this.connected(message.from, message.to)) this.#arrive(message);
-        else this.#lost(message);
+        this.#land(held);
         this.#events.wake();
       });
     }
@@ -121,6 +220,7 @@ export class Transport {
 
   /** The turn was rolled back: nothing of it may leave. */
   discard(): void {
+    for (const { traced } of this.#outbox) traced.fate = 'lost';
     this.#outbox = [];
   }
 }

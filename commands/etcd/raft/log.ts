@@ -4,7 +4,7 @@ export default class EtcdRaftLog extends ApiCommand {
   static override summary = "Show a member's Raft log: index, term, what each entry wrote and for whom.";
   static override examples = [
     '<%= config.bin %> etcd raft log',
-    '<%= config.bin %> etcd raft log --member etcd-2 --limit 20',
+    '<%= config.bin %> etcd raft log --member m2 --limit 20',
   ];
   static override flags = {
     member: Flags.string({ summary: 'name or ID of the member; the first by default' }),

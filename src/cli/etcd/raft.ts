@@ -2,7 +2,7 @@
 import { printData, renderTable } from '../output.ts';
 import type { Session } from '../session.ts';
 
-interface RaftMember {
+export interface RaftMember {
   readonly id: string;
   readonly name: string;
   readonly role: string;
@@ -13,6 +13,7 @@ interface RaftMember {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly leader: string;
+  readonly paused: boolean;
   readonly progress: readonly {
     readonly id: string;
     readonly match: number;
@@ -38,14 +39,30 @@ interface RaftEntry {
 export async function raftStatus(session: Session, output: string | undefined): Promise<string> {
   const answer = await session.client.raw('/klab/v1/etcd/raft/status', { signal: session.signal });
   if (output === 'json' || output === 'yaml') return printData(answer, output);
-  const members = answer.members as RaftMember[];
+  return renderRaftStatus(answer);
+}
+
+/** The answer of /klab/v1/etcd/raft/status. */
+export interface RaftState {
+  readonly members: readonly RaftMember[];
+  /** The member that the API server uses. */
+  readonly serving: string;
+  readonly network: {
+    /** [from, to] of directions in which nothing gets through. */
+    readonly cuts: readonly (readonly [string, string])[];
+    /** Members whose messages wait for `step`. */
+    readonly holding: readonly string[];
+  };
+}
+
+export function renderRaftStatus({ members, serving, network }: RaftState): string {
   const nameOf = new Map(members.map(({ id, name }) => [id, name]));
   const named = (id: string) => (id === '0' ? '-' : (nameOf.get(id) ?? id));
   const table = renderTable(
     ['MEMBER', 'ROLE', 'TERM', 'VOTE', 'LEADER', 'COMMIT', 'APPLIED', 'FIRST', 'LAST'],
     members.map((member) => [
       member.name,
-      member.role,
+      member.paused ? `${member.role} (paused)` : member.role,
       String(member.term),
       named(member.vote),
       named(member.leader),
@@ -57,7 +74,8 @@ export async function raftStatus(session: Session, output: string | undefined): 
   );
   const leader = members.find(({ role }) => role === 'leader');
   const followers = leader?.progress.filter(({ id }) => id !== leader.id) ?? [];
-  if (!leader || followers.length === 0) return table;
+  const parts = [table, ...networkLines(members, serving, network)];
+  if (!leader || followers.length === 0) return parts.join('\n\n');
   const progress = renderTable(
     ['FOLLOWER', 'STATE', 'MATCH', 'NEXT', 'ACTIVE', 'PAUSED'],
     followers.map(({ id, state, match, next, recentActive, paused }) => [
@@ -69,7 +87,19 @@ export async function raftStatus(session: Session, output: string | undefined): 
       String(paused),
     ]),
   );
-  return `${table}\n\nHow far ${leader.name}, the leader, knows the others:\n${progress}`;
+  return [...parts, `How far ${leader.name}, the leader, knows the others:\n${progress}`].join('\n\n');
+}
+
+/** Nothing of a network without faults. */
+function networkLines(members: readonly RaftMember[], serving: string, network: RaftState['network']): string[] {
+  const lines: string[] = [];
+  if (members.length > 1) lines.push(`The API server uses ${serving}.`);
+  const both = network.cuts.filter(([a, b]) => network.cuts.some(([c, d]) => c === b && d === a));
+  const pairs = both.filter(([a, b]) => a < b).map(([a, b]) => `${a} and ${b}`);
+  if (pairs.length > 0) lines.push(`Cut off from each other: ${pairs.join('; ')}.`);
+  for (const cut of network.cuts) if (!both.includes(cut)) lines.push(`Nothing gets from ${cut[0]} to ${cut[1]}.`);
+  if (network.holding.length > 0) lines.push(`Messages to and from ${network.holding.join(', ')} wait for a step.`);
+  return lines.length > 0 ? [lines.join('\n')] : [];
 }
 
 export interface RaftLogRequest {

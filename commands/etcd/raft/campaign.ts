@@ -1,0 +1,17 @@
+import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+
+export default class EtcdRaftCampaign extends ApiCommand {
+  static override summary = 'Let a member of etcd stand for election now.';
+  static override examples = ['<%= config.bin %> etcd raft campaign m2'];
+  static override strict = false;
+  static override args = { member: Args.string({ description: 'name or ID of the member', required: true }) };
+  static override flags = {
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(EtcdRaftCampaign);
+    const action = { action: 'campaign', members: argv as string[] };
+    this.print(await raftAct(await this.session(flags), action, flags.output));
+  }
+}

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually, Lab } from '../helpers/lab.ts';
+
+/** Raft in the hand: faults for members of a running cluster, and an API server that does not notice them. */
+const lab = new Lab();
+
+interface Status {
+  readonly serving: string;
+  readonly members: readonly { readonly name: string; readonly role: string; readonly commit: number }[];
+}
+
+const act = async (...args: string[]): Promise<Status> =>
+  JSON.parse(await lab.klab('etcd', 'raft', ...args, '-o', 'json'));
+const status = () => act('status');
+const leaderOf = ({ members }: Status) => members.find(({ role }) => role === 'leader')?.name;
+
+beforeAll(() => lab.klab('up', '--etcd-members', '3', '--nodes', '1'));
+afterAll(() => lab.dispose());
+
+test('the API server serves writes, reads and watches while any one member is paused, crashed or cut off', async () => {
+  for (const fault of ['pause', 'crash', 'partition'] as const) {
+    const { serving } = await status();
+    await act(fault, serving);
+    expect((await status()).serving).not.toBe(serving);
+    await lab.kubectl('create', 'configmap', `during-${fault}`, '--from-literal=a=b');
+    // A deployment's pods come up only if the controllers' watches went along.
+    await lab.kubectl('create', 'deployment', `during-${fault}`, '--image=nginx');
+    await lab.kubectl('rollout', 'status', `deployment/during-${fault}`, '--timeout=60s');
+    if (fault === 'pause') await act('resume', serving);
+    if (fault === 'crash') await act('restart', serving);
+    if (fault === 'partition') await act('heal');
+    await eventually(status, ({ members }) => new Set(members.map(({ commit }) => commit)).size === 1);
+  }
+});
+
+test('leadership is handed to the member named', async () => {
+  const before = await status();
+  const target = before.members.find(({ name }) => name !== leaderOf(before))!.name;
+  expect(leaderOf(await act('transfer', target))).toBe(target);
+});
+
+test('held messages wait for a step and say what they mean', async () => {
+  const { serving, members } = await status();
+  const other = members.find((m) => m.name !== serving && m.role !== 'leader')!.name;
+  await act('hold', other);
+  await lab.kubectl('create', 'configmap', 'while-held', '--from-literal=a=b');
+  const text = await lab.klab('etcd', 'raft', 'messages', '--held', '--limit', '200');
+  expect(text).toContain('held');
+  expect(text).toMatch(/(entry|entries) after \d+ of term/);
+  expect(await lab.klab('etcd', 'raft', 'step')).toContain('delivered');
+  await act('release');
+  expect(await lab.klab('etcd', 'raft', 'messages', '--held')).toContain('no messages are waiting');
+});
+
+test('what cannot be done is refused in words', async () => {
+  const refused = async (...args: string[]) => {
+    const { code, stderr } = await lab.try(['etcd', 'raft', ...args]);
+    expect(code).toBe(1);
+    return stderr;
+  };
+  expect(await refused('pause', 'nobody')).toContain('etcd members "nobody" not found');
+  expect(await refused('restart', (await status()).serving)).toContain('it runs already');
+  expect(await refused('step')).toContain('no messages are held back');
+  expect(await refused('partition', 'm1,m2', 'm2')).toContain('a member cannot be on two sides');
+});
+
+test('a user without rights cannot touch the members', async () => {
+  const { code, stderr } = await lab.try(['etcd', 'raft', 'crash', 'm1', '--as', 'jane']);
+  expect(code).toBe(1);
+  expect(stderr).toContain('User "jane" cannot post path "/klab/v1/etcd/raft"');
+});
