@@ -16,7 +16,7 @@ export default class EtcdCas extends EtcdCommand {
     new: Args.string({ description: 'the value to write' }),
   };
   static override flags = {
-    create: Flags.boolean({ summary: 'the key must not exist yet' }),
+    create: Flags.boolean({ summary: 'the key must not exist yet', default: false }),
     lease: Flags.string({ summary: 'ID of the lease to hang it on, in hex' }),
   };
 

@@ -13,7 +13,7 @@ export default class LabCheck extends LabCommand {
   static override args = { lab: Args.string({ description: 'name of a lab, or a folder such as ./my-lab' }) };
   static override flags = {
     fresh: Flags.boolean({ summary: 'in a cluster that exists for this check alone' }),
-    all: Flags.boolean({ summary: 'all labs of klab, each in a fresh cluster' }),
+    all: Flags.boolean({ summary: 'all labs of klab, each in a fresh cluster', default: false }),
   };
 
   async run(): Promise<void> {

@@ -63,7 +63,7 @@ const statusLine = (response: HttpResponse) =>
 const defaultTimeoutMs = 900_000;
 
 async function wget(process: Process, args: readonly string[]): Promise<number> {
-  const { flags, values, rest } = parseArgs(args, 'qcSO:T:t:P:U:', [
+  const { flags, values, all, rest } = parseArgs(args, 'qcSO:T:t:P:U:', [
     'server-response',
     'spider',
     'no-check-certificate',
@@ -91,8 +91,7 @@ async function wget(process: Process, args: readonly string[]): Promise<number> 
       `Connecting to ${target.host}${/:\d+/.test(url.replace(/^\w+:\/\//, '')) ? `:${target.port}` : ''} (${ip}:${target.port})`,
     );
   const headers: Record<string, string> = { host: target.host, 'user-agent': 'Wget', connection: 'close' };
-  const header = values.get('header')?.split(/:\s*/);
-  if (header?.[0]) headers[header[0].toLowerCase()] = header[1] ?? '';
+  addHeaders(headers, all.get('header'));
   const body = values.get('post-data');
   const request = {
     method: body === undefined ? 'GET' : 'POST',
@@ -159,8 +158,16 @@ async function wget(process: Process, args: readonly string[]): Promise<number> 
   return 0;
 }
 
+/** `Name: value`, as often as given. */
+function addHeaders(headers: Record<string, string>, given: readonly string[] = []): void {
+  for (const line of given) {
+    const at = line.indexOf(':');
+    if (at > 0) headers[line.slice(0, at).toLowerCase()] = line.slice(at + 1).trim();
+  }
+}
+
 async function curl(process: Process, args: readonly string[]): Promise<number> {
-  const { flags, values, rest } = parseArgs(args, 'sSfkLvIigNGo:w:X:d:H:m:u:A:', [
+  const { flags, values, all, rest } = parseArgs(args, 'sSfkLvIigNGo:w:X:d:H:m:u:A:', [
     'silent',
     'show-error',
     'fail',
@@ -201,8 +208,7 @@ async function curl(process: Process, args: readonly string[]): Promise<number> 
   const data = option('d', 'data') ?? values.get('data-raw');
   const method = option('X', 'request') ?? (head ? 'HEAD' : data === undefined ? 'GET' : 'POST');
   const headers: Record<string, string> = { host: target.host, 'user-agent': 'curl/8.14.1', accept: '*/*' };
-  const header = option('H', 'header')?.split(/:\s*/);
-  if (header?.[0]) headers[header[0].toLowerCase()] = header[1] ?? '';
+  addHeaders(headers, [...(all.get('H') ?? []), ...(all.get('header') ?? [])]);
   const timeoutMs = Number(values.get('m') ?? values.get('max-time') ?? values.get('connect-timeout') ?? 300) * 1000;
   const retries = Number(values.get('retry') ?? 0);
   let response: HttpResponse | undefined;
