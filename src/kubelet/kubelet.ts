@@ -11,6 +11,7 @@ import { type ContainerLogOptions, containerLogs, findRunningContainer } from '.
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
 import { ImageManager } from './image-manager.ts';
+import { evictionGraceSeconds, LocalStorageEviction } from './local-storage.ts';
 import { NodeAgent } from './node-agent.ts';
 import { NodeApi, podCause } from './node-api.ts';
 import { allocatableOf } from './node-object.ts';
@@ -59,6 +60,7 @@ export class Kubelet implements Runnable {
   readonly #pods: SharedInformer<Pod>;
   #podRuntime!: PodRuntime;
   #volumes!: PodVolumes;
+  #localStorage!: LocalStorageEviction;
   #agent: NodeAgent | undefined;
   #static: StaticPods | undefined;
   #staticPods: readonly Pod[];
@@ -143,6 +145,7 @@ export class Kubelet implements Runnable {
     } finally {
       stopEvents();
       this.#probes.stop();
+      this.#localStorage.stop();
       for (const worker of this.#workers.values()) worker.stop();
       this.#group = undefined;
     }
@@ -293,6 +296,15 @@ export class Kubelet implements Runnable {
       { api: this.#api, objects: this.#objects, clock, context, podEvent: this.#podEvent, disks: this.#deps.disks },
       this.#options.syncFrequencyMs,
     );
+    this.#localStorage = new LocalStorageEviction({
+      clock,
+      runtime: this.#runtime,
+      pods: () => this.#activePods(),
+      mounted: (uid) => this.#volumes.mounted(uid),
+      stats: (uid) => this.#runtime.podStats(uid),
+      evict: (pod, message) => this.#evict(pod, message),
+      track: (task) => this.#group?.spawn('local-storage', () => task),
+    });
     this.#prngWorkers = prng.fork('pod-workers');
   }
 
@@ -355,7 +367,7 @@ export class Kubelet implements Runnable {
       return;
     }
     const refusal = this.#admit(pod);
-    if (!refusal) created.trigger();
+    if (!refusal) this.#run(created);
     else if (!refusal.dependsOnNode) this.#reject(created, refusal);
     else this.#group?.spawn('admission', () => this.#admitAgain(created));
   }
@@ -369,7 +381,19 @@ export class Kubelet implements Runnable {
     await this.#agent?.refresh();
     const refusal = this.#admit(worker.pod);
     if (refusal) this.#reject(worker, refusal);
-    else worker.trigger();
+    else this.#run(worker);
+  }
+
+  #run(worker: PodWorker): void {
+    worker.trigger();
+    this.#localStorage.watch(worker.pod);
+  }
+
+  /** Upstream: evictPod. */
+  #evict(pod: Pod, message: string): void {
+    const reason = 'Evicted';
+    this.#podEvent(pod, 'Warning', reason, message);
+    this.#workers.get(pod.metadata.uid!)?.evict({ reason, message }, evictionGraceSeconds);
   }
 
   /** Upstream: rejectPod. */

@@ -183,7 +183,11 @@ export async function describeObject(
   await describe(w, object, context);
   const text = w.text();
   const added: string[] = [];
-  if (resource.kind === 'Pod' && resource.group === '') added.push(statusExplainedText(object as Pod, w.now));
+  if (resource.kind === 'Pod' && resource.group === '') {
+    const pod = object as Pod;
+    const uid = pod.metadata.annotations?.['kubernetes.io/config.mirror'] ?? pod.metadata.uid;
+    added.push(statusExplainedText(pod, w.now, await context.events(pod, uid)));
+  }
   if (await nothingActsOn(resource, context)) {
     added.push(`Note:  nothing acts on ${resource.kind} yet: klab stores the object but runs no controller for it\n`);
   }

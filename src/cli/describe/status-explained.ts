@@ -2,9 +2,10 @@
  * Why a pod shows the STATUS it shows: phase, conditions and container states in the order they are looked at, the word
  * they lead to, and one sentence on what to do.
  */
-import { type ContainerStatus, type Pod, podStatus } from '../../api/index.ts';
+import { type ContainerStatus, type Event, type Pod, podStatus } from '../../api/index.ts';
 import { humanDuration } from '../../apimachinery/index.ts';
 import { parseTime } from '../../base/index.ts';
+import { eventAge, eventTime } from '../events/events.ts';
 import { describeTabs, TabWriter } from '../printers/tab-writer.ts';
 
 export interface StatusStep {
@@ -51,8 +52,15 @@ export function explainStatus(pod: Readonly<Pod>, now: number): StatusExplanatio
   };
 }
 
+/** The newest; of several at one time the one that was told last. */
+function lastEvent(events: readonly Event[]): Event | undefined {
+  let last: Event | undefined;
+  for (const event of events) if (!last || eventTime(event) >= eventTime(last)) last = event;
+  return last;
+}
+
 /** The section of `klab describe pod`. */
-export function statusExplainedText(pod: Readonly<Pod>, now: number): string {
+export function statusExplainedText(pod: Readonly<Pod>, now: number, events: readonly Event[] = []): string {
   const explained = explainStatus(pod, now);
   const out = new TabWriter(describeTabs);
   out.write('Status explained:\n');
@@ -63,6 +71,11 @@ export function statusExplainedText(pod: Readonly<Pod>, now: number): string {
     explained.restarts === 0 ? '' : `, ${explained.restarts} restart${explained.restarts === 1 ? '' : 's'}`;
   out.write(`  Shown:\t${explained.word} (${explained.ready} containers ready${restarts})\n`);
   if (explained.why) out.write(`  Because:\t${explained.why.replace(/\s+/g, ' ').trim()}\n`);
+  const last = lastEvent(events);
+  if (last) {
+    const message = (last.message ?? '').replace(/\s+/g, ' ').trim();
+    out.write(`  Last event:\t${last.type} ${last.reason}, ${eventAge(last, now)} ago: ${message}\n`);
+  }
   out.write(`  What to do:\t${explained.advice}\n`);
   text += out.flush();
   return text;
@@ -87,6 +100,11 @@ function named(pod: Readonly<Pod>, container?: string): string {
 }
 
 function adviceFor(pod: Readonly<Pod>, word: string, now: number): string {
+  // What the node did to the pod counts for more than how its containers took it.
+  const { reason } = pod.status ?? {};
+  if (pod.status?.phase === 'Failed' && (reason === 'Evicted' || reason === 'DeadlineExceeded')) {
+    return simpleAdvice(pod, reason, undefined, now)!;
+  }
   if (word.startsWith('Init:')) return initAdvice(pod, word.slice('Init:'.length), now);
   const { containerStatuses = [] } = pod.status ?? {};
   const waiting = containerStatuses.find((status) => status.state?.waiting?.reason === word);
@@ -105,7 +123,7 @@ function simpleAdvice(
   container: string | undefined,
   now: number,
 ): string | undefined {
-  const { status, spec, metadata } = pod;
+  const { spec, metadata } = pod;
   const at = container ?? spec?.containers?.[0]?.name ?? '';
   switch (word) {
     case 'Running':
@@ -131,14 +149,19 @@ function simpleAdvice(
       return `write a valid image name; "${imageOf(pod, at)}" cannot be parsed`;
     case 'CreateContainerConfigError':
       return 'create the ConfigMap or Secret (or the key in it) that the container refers to; the kubelet tries again by itself';
+    case 'PostStartHookError':
+      return `the postStart hook of container ${at} failed, and the kubelet killed the container for it: correct lifecycle.postStart; what the container did meanwhile: klab logs ${named(pod, at)} --previous`;
+    case 'ContainerStatusUnknown':
+      return `the node cannot tell how container ${at} ended, as after a restart or an eviction; look at what the pod was to do, then delete it`;
     case 'CreateContainerError':
     case 'RunContainerError':
+    case 'ContainerCannotRun':
     case 'StartError':
       return `check command, args and mounts of container ${at}: the runtime could not start it`;
     case 'OOMKilled':
       return `raise resources.limits.memory of container ${oomKilled(pod)?.name ?? at}, or make it use less: it went over its limit and was killed`;
     case 'Evicted':
-      return `delete the pod, it does not come back by itself${metadata.ownerReferences ? ' (its controller has made another)' : ''}; the node was short of resources: klab describe node ${spec?.nodeName ?? ''}`;
+      return `delete the pod, it does not come back by itself${metadata.ownerReferences ? ' (its controller has made another)' : ''}; ${evictionCause(pod)}`;
     case 'DeadlineExceeded':
       return 'raise activeDeadlineSeconds, or make the pod finish sooner; it was ended when the time was over';
     case 'Terminating':
@@ -149,14 +172,26 @@ function simpleAdvice(
     case 'NodeLost':
       return `see why node ${spec?.nodeName ?? ''} does not report: klab describe node ${spec?.nodeName ?? ''}`;
     case 'NodeAffinity':
+    case 'TaintToleration':
+    case 'PodOSNotSupported':
+    case 'PodOSSelectorNodeLabelDoesNotMatch':
     case 'UnexpectedAdmissionError':
-    case 'OutOfcpu':
-    case 'OutOfmemory':
-    case 'OutOfpods':
-      return `the node refused the pod${status?.message ? '' : ' after it was assigned'}; delete it so that it is scheduled anew`;
+      return refusedAdvice(pod);
     default:
-      return undefined;
+      return word.startsWith('OutOf') ? refusedAdvice(pod) : undefined;
   }
+}
+
+function evictionCause({ spec, status }: Readonly<Pod>): string {
+  if (/^(Usage of EmptyDir|Container .* exceeded|Pod ephemeral)/.test(status?.message ?? '')) {
+    return 'it wrote more to its disk than it may: raise the limit that the message names, or write less';
+  }
+  return `the node was short of resources: klab describe node ${spec?.nodeName ?? ''}`.trimEnd();
+}
+
+function refusedAdvice({ metadata }: Readonly<Pod>): string {
+  const replaced = metadata.ownerReferences ? ' (its controller has made another)' : ' and create it again';
+  return `the node refused the pod after it was assigned to it, and it never runs: delete it${replaced}`;
 }
 
 function pendingAdvice(pod: Readonly<Pod>): string {

@@ -251,6 +251,8 @@ export interface RuntimeService {
   portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void>;
   containerLogs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   podStats(podUid: string): Promise<readonly ContainerStats[]>;
+  /** What is in a volume on the node. */
+  volumeBytes(volume: MountedVolume): number;
   /** Calls back on each change, in order. Returns the way to stop. */
   onEvent(listener: (event: ContainerEvent) => void): () => void;
 }

@@ -122,6 +122,14 @@ describe('status explained', () => {
     expect(at(-90, { finalizers: ['example.com/keep'] }).advice).toContain('example.com/keep');
   });
 
+  it('names the last event', () => {
+    const event = (reason: string, at: string) =>
+      ({ type: 'Warning', reason, message: `${reason} message`, lastTimestamp: at, firstTimestamp: at }) as never;
+    const events = [event('BackOff', '2026-01-01T00:00:05Z'), event('Pulled', '2026-01-01T00:00:01Z')];
+    const text = statusExplainedText(pod({ phase: 'Pending' }), Date.parse('2026-01-01T00:00:10Z'), events);
+    expect(text).toMatch(/Last event: +Warning BackOff, 5s ago: BackOff message\n/);
+  });
+
   it('asks for nothing when all is well', () => {
     const status = {
       phase: 'Running',

@@ -3,6 +3,7 @@
 import { FileError } from './file-system.ts';
 import type { Process } from './process.ts';
 import { generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
+import { diskCommands } from './shell/commands/disk.ts';
 import { fileCommands } from './shell/commands/files.ts';
 import type { Program } from './shell/commands/lines.ts';
 import { miscCommands, tableCommands } from './shell/commands/misc.ts';
@@ -48,6 +49,7 @@ export function makeCommandTable(programs: Readonly<Record<string, Program>> = {
   };
   const own = { ...servers, 'entrypoint.sh': curlEntrypoint(table), ...programs };
   const commands: Record<string, Program> = {
+    ...diskCommands,
     ...fileCommands,
     ...miscCommands,
     ...netCommands,

@@ -11,6 +11,7 @@ import {
   type ContainerStats,
   type ExecResult,
   type ExecStreams,
+  type MountedVolume,
   type PodSandboxConfig,
   type PodSandboxStatus,
   type ProbeNetwork,
@@ -22,6 +23,7 @@ import {
 } from '../types.ts';
 import { makeCommandTable } from './command-table.ts';
 import { ConnectError, type NetworkFabric } from './fabric-types.ts';
+import { volumeBytes } from './file-system.ts';
 import { definitionOf, digestOf, parseImageName, sizeOf } from './images.ts';
 import type { Program } from './shell/commands/lines.ts';
 import type { CommandTable } from './shell/interpreter.ts';
@@ -323,6 +325,10 @@ export class SimRuntime implements ContainerRuntime {
     return (this.#byPod.get(podUid)?.containers ?? [])
       .filter((c) => c.state === 'running')
       .map((container) => container.stats());
+  }
+
+  volumeBytes(volume: MountedVolume): number {
+    return volumeBytes(volume);
   }
 
   async listImages(): Promise<readonly RuntimeImage[]> {
