@@ -10,6 +10,8 @@ export interface PodInfo {
   readonly uid: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Equal for pods of one namespace with equal labels. */
+  readonly kin: string;
   readonly requests: Resources;
   readonly nonZeroRequests: Resources;
   readonly priority: number;
@@ -22,6 +24,12 @@ export function podKey(pod: Readonly<Pod>): string {
   return `${pod.metadata.namespace}/${pod.metadata.name}`;
 }
 
+function kinOf({ namespace = '', labels }: Pod['metadata']): string {
+  const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  if (pairs.length > 1) pairs.sort();
+  return `${namespace}/${pairs.join()}`;
+}
+
 export function podInfoOf(pod: Readonly<Pod>): PodInfo {
   const affinity = pod.spec?.affinity;
   return {
@@ -30,6 +38,7 @@ export function podInfoOf(pod: Readonly<Pod>): PodInfo {
     uid: pod.metadata.uid ?? '',
     namespace: pod.metadata.namespace ?? '',
     labels: pod.metadata.labels ?? {},
+    kin: kinOf(pod.metadata),
     requests: podRequests(pod),
     nonZeroRequests: podRequests(pod, true),
     priority: pod.spec?.priority ?? 0,
@@ -74,6 +83,8 @@ export class NodeInfo {
   readonly nonZeroRequested: Resources = emptyResources();
   /** By uid, in order of arrival. */
   readonly pods = new Map<string, PodInfo>();
+  /** How many pods that are not going have these labels: far fewer than pods, as their owners stamp them. */
+  readonly kin = new Map<string, { readonly like: PodInfo; count: number }>();
   readonly podsWithAffinity = new Map<string, PodInfo>();
   readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>();
   readonly usedPorts = new Map<string, HostPort[]>();
@@ -101,6 +112,7 @@ export class NodeInfo {
 
   addPod(info: PodInfo): void {
     this.pods.set(info.uid, info);
+    this.#countKin(info, 1);
     if (info.hasAffinity) this.podsWithAffinity.set(info.uid, info);
     if (info.hasRequiredAntiAffinity) this.podsWithRequiredAntiAffinity.set(info.uid, info);
     addResources(this.requested, info.requests);
@@ -120,6 +132,14 @@ export class NodeInfo {
     return copy;
   }
 
+  #countKin(info: PodInfo, sign: 1 | -1): void {
+    if (info.terminating) return;
+    const known = this.kin.get(info.kin);
+    if (!known) this.kin.set(info.kin, { like: info, count: sign });
+    else if (known.count + sign === 0) this.kin.delete(info.kin);
+    else known.count += sign;
+  }
+
   #countClaims(info: PodInfo, sign: 1 | -1): void {
     if (!info.pod.spec?.volumes?.length) return;
     for (const { name } of claimsOfPod(info.pod)) {
@@ -134,6 +154,7 @@ export class NodeInfo {
     const info = this.pods.get(uid);
     if (!info) return;
     this.pods.delete(uid);
+    this.#countKin(info, -1);
     this.podsWithAffinity.delete(uid);
     this.podsWithRequiredAntiAffinity.delete(uid);
     this.usedPorts.delete(uid);

@@ -141,8 +141,8 @@ function nodeCounts(constraint: Constraint, pod: Readonly<Pod>, node: NodeInfo):
 
 function countMatching(node: NodeInfo, selector: LabelMatcher, namespace: string): number {
   let count = 0;
-  for (const other of node.pods.values()) {
-    if (other.namespace === namespace && !other.terminating && selector.matches(other.labels)) count++;
+  for (const { like, count: alike } of node.kin.values()) {
+    if (like.namespace === namespace && selector.matches(like.labels)) count += alike;
   }
   return count;
 }
