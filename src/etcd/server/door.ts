@@ -1,6 +1,7 @@
 import type { Logger } from '../../base/index.ts';
 import { GrpcServer, type TlsOptions } from '../../wire/index.ts';
 import type { EtcdServerApi } from '../server-api.ts';
+import { electionService, lockService } from '../v3/concurrency.ts';
 import { toGrpcError } from '../v3/errors.ts';
 import {
   authService,
@@ -11,6 +12,7 @@ import {
   watchService,
 } from '../v3/services.ts';
 import { authHandlers } from './auth-handlers.ts';
+import { electionHandlers, lockHandlers } from './concurrency.ts';
 import { clusterHandlers, kvHandlers, leaseHandlers, maintenanceHandlers, watchHandlers } from './handlers.ts';
 
 export interface EtcdDoorOptions {
@@ -44,7 +46,9 @@ export async function serveEtcd(api: EtcdServerApi, options: EtcdDoorOptions = {
     .addService(leaseService, leaseHandlers(api))
     .addService(clusterService, clusterHandlers(api))
     .addService(maintenanceService, maintenanceHandlers(api))
-    .addService(authService, authHandlers(api));
+    .addService(authService, authHandlers(api))
+    .addService(lockService, lockHandlers(api))
+    .addService(electionService, electionHandlers(api));
   const port = await server.listen({ host, port: options.port ?? 0, tls });
   const url = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   api.setClientUrls([url]);
