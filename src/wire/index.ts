@@ -48,7 +48,7 @@ export {
   type StreamHandler,
   type UnaryHandler,
 } from './server.ts';
-export type { Peer, ServerCall, ServerStream } from './server-call.ts';
+export { type CallTransport, type Peer, ServerCall, ServerStream } from './server-call.ts';
 export { bidiStream, type Method, type ServiceDescriptor, serverStream, service, unary } from './service.ts';
 export { SpdyConnection, type SpdyConnectionOptions, type SpdyStream } from './spdy/connection.ts';
 export { SpdyError } from './spdy/errors.ts';

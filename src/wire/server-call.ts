@@ -15,14 +15,22 @@ export interface Peer {
   readonly certificate: X509Certificate | undefined;
 }
 
+/** What a call needs of what carries it: an HTTP/2 stream, or an HTTP/1.1 response. */
+export interface CallTransport {
+  readonly destroyed: boolean;
+  readonly writableEnded: boolean;
+  readonly rstCode?: number;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 /** What a handler knows of its call. */
 export class ServerCall {
   readonly metadata: IncomingHttpHeaders;
   readonly peer: Peer;
-  protected readonly http: ServerHttp2Stream;
+  protected readonly http: CallTransport;
   #abort: AbortController | undefined;
 
-  constructor(http: ServerHttp2Stream, metadata: IncomingHttpHeaders, peer: Peer) {
+  constructor(http: CallTransport, metadata: IncomingHttpHeaders, peer: Peer) {
     this.http = http;
     this.metadata = metadata;
     this.peer = peer;
@@ -42,7 +50,7 @@ export class ServerCall {
       const onClose = () => {
         timer?.cancel();
         // Answered and done: nobody waits, and an error with its stack is not free.
-        if (this.http.writableEnded && this.http.rstCode === 0) return;
+        if (this.http.writableEnded && !this.http.rstCode) return;
         abort.abort(new GrpcError(grpcCode.cancelled, 'context canceled'));
       };
       if (this.http.destroyed) onClose();
@@ -54,6 +62,7 @@ export class ServerCall {
 
 /** A call that streams in at least one direction. */
 export class ServerStream<Req, Res> extends ServerCall {
+  declare protected readonly http: ServerHttp2Stream;
   readonly #method: Method<Req, Res>;
   readonly #maxReceiveBytes: number;
   #responding = false;

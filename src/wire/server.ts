@@ -3,8 +3,9 @@
  * import at boot (the figures are in the README); both speak to every client.
  * Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Logger, silentLogger } from '../base/index.ts';
 import type { MessageInput } from './descriptor.ts';
@@ -33,6 +34,8 @@ export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number;
   /** Turns what a handler threw into a status. GrpcErrors never reach it. Default: Unknown with the error's message. */
   readonly toGrpcError?: (error: unknown) => GrpcError;
+  /** Takes what is no gRPC, over HTTP/1.1 and HTTP/2. Without it HTTP/1.1 is not spoken and the rest answers 415. */
+  readonly http?: (request: IncomingMessage, response: ServerResponse, peer: Peer) => void;
 }
 
 export type ListenOptions =
@@ -58,10 +61,14 @@ export class GrpcServer {
   readonly #services = new Set<string>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #peers = new WeakMap<object, Peer>();
-  #server: Http2Server | undefined;
+  readonly #http: GrpcServerOptions['http'];
+  readonly #sockets = new Set<Socket>();
+  #compat: typeof import('node:http2') | undefined;
+  #server: Server | undefined;
 
   constructor(options: GrpcServerOptions = {}) {
     this.#log = options.log ?? silentLogger;
+    this.#http = options.http;
     this.#maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
     this.#toGrpcError =
       options.toGrpcError ??
@@ -81,6 +88,7 @@ export class GrpcServer {
   /** Returns the port (0 for a unix socket). With `tls.ca` clients must show a certificate of that CA. */
   async listen(options: ListenOptions): Promise<number> {
     const http2 = await import('node:http2');
+    this.#compat = http2;
     const settings = { initialWindowSize: windowBytes };
     // Sessions of watchers hold many streams; memory is bounded by the writers, which wait for `drained`.
     const common = { settings, maxSessionMemory: 1024 };
@@ -90,23 +98,26 @@ export class GrpcServer {
           ...common,
           ...loadTls(tls),
           minVersion: 'TLSv1.2',
+          allowHTTP1: this.#http !== undefined,
           requestCert: tls.ca !== undefined,
           rejectUnauthorized: tls.ca !== undefined,
         }) as unknown as Http2Server)
       : http2.createServer(common);
-    this.#server = server;
+    const front = this.#http && !tls ? await this.#sniffing(server) : (server as unknown as Server);
+    this.#server = front;
+    if (tls) this.#serveHttp1(server);
     server.on('session', (session) => this.#onSession(session));
     server.on('stream', (stream, headers) => this.#onStream(stream, headers));
     server.on('tlsClientError', (error: Error) => this.#log.debug('TLS handshake failed', { error: error.message }));
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options, () => {
-        server.off('error', reject);
-        server.on('error', (error) => this.#log.error('gRPC server error', { error: error.message }));
+      front.once('error', reject);
+      front.listen(options, () => {
+        front.off('error', reject);
+        front.on('error', (error) => this.#log.error('gRPC server error', { error: error.message }));
         resolve();
       });
     });
-    return 'port' in options ? (server.address() as AddressInfo).port : 0;
+    return 'port' in options ? (front.address() as AddressInfo).port : 0;
   }
 
   /** Stops listening and ends what is open: calls in flight see their connection close. */
@@ -116,7 +127,45 @@ export class GrpcServer {
     this.#server = undefined;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
+  }
+
+  /** HTTP/1.1 over TLS, which the client has asked for by ALPN. */
+  #serveHttp1(server: Http2Server): void {
+    const http = this.#http;
+    if (!http) return;
+    server.on('secureConnection', (socket: TLSSocket) => this.#track(socket));
+    // With a listener for requests node would make a second answer of its own for every HTTP/2 stream, gRPC's too.
+    server.removeAllListeners('newListener');
+    server.on('request', (request, response) => {
+      const { socket } = request as unknown as IncomingMessage;
+      http(request as unknown as IncomingMessage, response as unknown as ServerResponse, peerOfSocket(socket));
+    });
+  }
+
+  /** Without TLS nothing says which protocol comes: the first bytes do. */
+  async #sniffing(http2: Http2Server): Promise<Server> {
+    const [net, http] = await Promise.all([import('node:net'), import('node:http')]);
+    const http1 = http.createServer((request, response) =>
+      this.#http!(request, response, peerOfSocket(request.socket)),
+    );
+    return net.createServer((socket) => {
+      this.#track(socket);
+      socket.once('error', () => {});
+      socket.once('readable', () => {
+        const start = socket.read() as Buffer | null;
+        if (start === null) return;
+        socket.unshift(start);
+        // Every HTTP/2 connection begins with `PRI * HTTP/2.0`; no method of HTTP/1.1 is called so.
+        (start.toString('latin1', 0, 3) === 'PRI' ? http2 : http1).emit('connection', socket);
+      });
+    });
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #onSession(session: ServerHttp2Session): void {
@@ -131,7 +180,7 @@ export class GrpcServer {
     stream.on('error', () => {});
     const path = headers[':path'] as string;
     if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
-      stream.respond({ ':status': 415 }, { endStream: true });
+      this.#noGrpc(stream, headers);
       return;
     }
     const registered = this.#methods.get(path);
@@ -142,6 +191,17 @@ export class GrpcServer {
     const peer = this.#peerOf(stream);
     if (registered.unary) this.#unary(stream, registered, new ServerCall(stream, headers, peer));
     else void this.#stream(stream, registered, headers, peer);
+  }
+
+  #noGrpc(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    if (!this.#http) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    const peer = this.#peerOf(stream);
+    const { Http2ServerRequest, Http2ServerResponse } = this.#compat!;
+    const request = new Http2ServerRequest(stream, headers, {}, []) as unknown as IncomingMessage;
+    this.#http(request, new Http2ServerResponse(stream) as unknown as ServerResponse, peer);
   }
 
   #unary(stream: ServerHttp2Stream, { method, handler }: Registered, call: ServerCall): void {
@@ -224,6 +284,12 @@ export class GrpcServer {
     return peer;
   }
 }
+
+const peerOfSocket = (socket: Socket): Peer => ({
+  address: socket.remoteAddress ?? '',
+  port: socket.remotePort ?? 0,
+  certificate: (socket as Partial<TLSSocket>).getPeerX509Certificate?.(),
+});
 
 const notImplemented = (method: Method<any, any>) => () => {
   throw new GrpcError(grpcCode.unimplemented, `method ${method.name} not implemented`);

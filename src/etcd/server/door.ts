@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/index.ts';
-import { GrpcServer, type TlsOptions } from '../../wire/index.ts';
+import { GrpcServer, type Handlers, type ServiceDescriptor, type TlsOptions } from '../../wire/index.ts';
 import type { EtcdServerApi } from '../server-api.ts';
 import { electionService, lockService } from '../v3/concurrency.ts';
 import { toGrpcError } from '../v3/errors.ts';
@@ -13,7 +13,9 @@ import {
 } from '../v3/services.ts';
 import { authHandlers } from './auth-handlers.ts';
 import { electionHandlers, lockHandlers } from './concurrency.ts';
+import { Gateway } from './gateway.ts';
 import { clusterHandlers, kvHandlers, leaseHandlers, maintenanceHandlers, watchHandlers } from './handlers.ts';
+import { serveHttp } from './http.ts';
 
 export interface EtcdDoorOptions {
   /** Default 127.0.0.1. */
@@ -37,18 +39,24 @@ export interface EtcdDoor {
 /** etcd's max request size plus its gRPC overhead allowance. */
 const maxReceiveBytes = 1.5 * 1024 * 1024 + 512 * 1024;
 
-/** Serves one member's API as etcd v3 over gRPC and tells the cluster where. Rejects when the port is taken. */
+/** Serves one member's API as etcd v3 over gRPC, with its JSON gateway, health, version and metrics beside it, and tells the cluster where. Rejects when the port is taken. */
 export async function serveEtcd(api: EtcdServerApi, options: EtcdDoorOptions = {}): Promise<EtcdDoor> {
   const { host = '127.0.0.1', tls } = options;
-  const server = new GrpcServer({ log: options.log, maxReceiveBytes, toGrpcError })
-    .addService(kvService, kvHandlers(api))
-    .addService(watchService, watchHandlers(api))
-    .addService(leaseService, leaseHandlers(api))
-    .addService(clusterService, clusterHandlers(api))
-    .addService(maintenanceService, maintenanceHandlers(api))
-    .addService(authService, authHandlers(api))
-    .addService(lockService, lockHandlers(api))
-    .addService(electionService, electionHandlers(api));
+  const gateway = new Gateway();
+  const http = serveHttp(api, gateway);
+  const server = new GrpcServer({ log: options.log, maxReceiveBytes, toGrpcError, http });
+  const add = <S extends ServiceDescriptor>(service: S, handlers: Handlers<S>) => {
+    server.addService(service, handlers);
+    gateway.add(service, handlers);
+  };
+  add(kvService, kvHandlers(api));
+  add(watchService, watchHandlers(api));
+  add(leaseService, leaseHandlers(api));
+  add(clusterService, clusterHandlers(api));
+  add(maintenanceService, maintenanceHandlers(api));
+  add(authService, authHandlers(api));
+  add(lockService, lockHandlers(api));
+  add(electionService, electionHandlers(api));
   const port = await server.listen({ host, port: options.port ?? 0, tls });
   const url = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   api.setClientUrls([url]);
