@@ -18,7 +18,8 @@ export {
 export type { OpenApiDocuments } from './openapi/openapi.ts';
 export { type BuiltParts, newServerParts, type ServerPartsOptions, type ServiceAccountKeys } from './parts.ts';
 export { ApiServer, type ApiServerDeps, type ApiServerOptions } from './server.ts';
-export { decodeStoredObject } from './storage/entry.ts';
+export { decodeStoredObject, encodeForStorage } from './storage/entry.ts';
+export { keyBytes, objectKeyIn, resourcePrefix } from './storage/keys.ts';
 export type {
   AdmissionAttributes,
   AdmissionChain,

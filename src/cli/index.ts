@@ -84,6 +84,7 @@ export { type ExplainRequest, explain } from './explain.ts';
 export { getResources } from './get/get.ts';
 export type { GetRequest, Output } from './get/plan.ts';
 export { addImage, listImages, removeImage, showImage, showImages } from './images.ts';
+export { type ImportRequest, type ImportSummary, importCluster } from './import.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
 export {
   checkAllLabs,

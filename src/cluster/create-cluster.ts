@@ -258,6 +258,7 @@ class RunningCluster implements Cluster {
       nodes: () => this.nodes.list(),
       components: () => this.components.list(),
       images: this.images,
+      storageMediaType: this.#settings.apiServer.storageMediaType,
     });
   }
 

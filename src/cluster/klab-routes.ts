@@ -13,9 +13,10 @@ import {
 } from '../apiserver/index.ts';
 import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
 import type { EtcdCluster, EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
-import type { DecisionStore, Scheduler } from '../scheduler/index.ts';
+import { type DecisionStore, extensionPoints, type Scheduler } from '../scheduler/index.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
+import { type ImportDeps, importObjects } from './import.ts';
 import { memberIndex, raftRoutes } from './raft-routes.ts';
 import { bodyOf } from './route-body.ts';
 
@@ -29,6 +30,7 @@ export interface KlabRouteDeps {
   readonly nodes: () => readonly object[];
   readonly components: () => readonly object[];
   readonly images: ClusterImages;
+  readonly storageMediaType?: ImportDeps['mediaType'];
 }
 
 const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
@@ -48,7 +50,23 @@ export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
     ...schedulerRoutes(deps),
     ...partRoutes(deps),
     ...imageRoutes(deps.images),
+    importRoute(deps),
   ];
+}
+
+/** Takes over objects of another cluster; needs the right to do everything, which `*` on nonResourceURLs is. */
+function importRoute({ etcd, definitions, storageMediaType }: KlabRouteDeps): KlabRoute {
+  return {
+    path: '/klab/v1/import',
+    verb: 'post',
+    description: 'take over objects of another cluster as they are, without running them',
+    handler: async (context) => {
+      const { items } = bodyOf(context);
+      if (!Array.isArray(items)) throw newBadRequest('items must be a list of objects');
+      const deps = { kv: etcd.member(), definitions, mediaType: storageMediaType };
+      return ok({ kind: 'ImportResult', ...(await importObjects(deps, items, context.provenance)) });
+    },
+  };
 }
 
 /** What there is; the control door (control.ts) changes it. */
@@ -253,6 +271,24 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
   ];
 }
 
+/** The configuration as it works, defaults and all. */
+function describeScheduler({ config, profiles }: Scheduler): object {
+  const { profiles: given, extenders, ...rest } = config;
+  return {
+    ...rest,
+    extenders: extenders.length,
+    profiles: [...profiles.values()].map(({ schedulerName, plugins, points, weights }) => ({
+      schedulerName,
+      plugins: plugins.map(({ plugin: { name } }) => ({
+        name,
+        points: extensionPoints.filter((point) => points[point].some((plugin) => plugin.name === name)),
+        ...(weights.has(name) && { weight: weights.get(name) }),
+        args: given.find((profile) => profile.schedulerName === schedulerName)?.args.get(name) ?? {},
+      })),
+    })),
+  };
+}
+
 function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
   return [
     {
@@ -275,6 +311,23 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
           items: items.map((decision) => ({ ...decision, nodes: decision.nodes })),
         });
       },
+    },
+    {
+      path: '/klab/v1/scheduler/config',
+      verb: 'get',
+      description: 'read the profiles of the scheduler: which plugin runs where, with what weight and arguments',
+      handler: async () => {
+        const running = scheduler();
+        if (!running) return ok({ kind: 'SchedulerProfileList', running: false, profiles: [] });
+        return ok({ kind: 'SchedulerProfileList', running: true, ...describeScheduler(running) });
+      },
+    },
+    {
+      path: '/klab/v1/scheduler/recent',
+      verb: 'get',
+      description: 'list the newest decisions of the scheduler, after a serial number',
+      handler: async (context) =>
+        ok({ kind: 'DecisionSummaryList', items: decisions.recent(integer(context, 'after')) }),
     },
     {
       path: '/klab/v1/scheduler/queue',

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { wallClock } from '../../src/base/index.ts';
 import { kubectlPath } from '../helpers/clients.ts';
 import { Lab, run } from '../helpers/lab.ts';
 
@@ -34,6 +35,16 @@ const untilTried = (name: string) =>
   lab.kubectl('wait', `pod/${name}`, '--for=condition=PodScheduled=false', '--timeout=20s');
 const untilPlaced = (name: string) =>
   lab.kubectl('wait', `pod/${name}`, '--for=condition=PodScheduled', '--timeout=30s');
+
+/** Asks again and again until the answer has the words. */
+async function waitForText(ask: () => Promise<string>, words: RegExp): Promise<void> {
+  const end = wallClock.monotonic() + 20_000;
+  for (;;) {
+    const text = await ask();
+    if (words.test(text)) return;
+    if (wallClock.monotonic() > end) expect(text).toMatch(words);
+  }
+}
 
 describe('the answers of the scheduler', () => {
   it('explain gives every node by itself, and totals that add up', async () => {
@@ -104,5 +115,47 @@ describe('the answers of the scheduler', () => {
     const { code, stderr } = await shell(drop.commands[0]);
     expect([code, stderr]).toEqual([0, '']);
     await lab.kubectl('rollout', 'status', 'deployment/picky', '--timeout=30s');
+  });
+
+  it('imports a cluster from its API: all stays as it is, nothing runs, the pending pods are explained', async () => {
+    await lab.kubectl('apply', '-f', manifest('stuck', pod('stuck', {}, '90')));
+    await lab.kubectl('create', 'secret', 'generic', 'hidden', '--from-literal=a=b');
+    await untilTried('stuck');
+    const before = JSON.parse(await lab.kubectl('get', 'pods,nodes', '-A', '-o', 'json')).items;
+    const kubeconfig = lab.env['KUBECONFIG']!;
+    const summary = JSON.parse(await lab.klab('import', '--kubeconfig', kubeconfig, '--name', 'copy', '-o', 'json'));
+    try {
+      expect(summary.imported).toMatchObject({ Node: 3 });
+      const get = async (...args: string[]) =>
+        JSON.parse(await lab.klab('get', ...args, '-o', 'json', '--name', 'copy')).items;
+      const after = [...(await get('pods', '-A')), ...(await get('nodes'))];
+      const told = (objects: any[]) =>
+        objects
+          .map(({ metadata, spec, status }) => [metadata.uid, metadata.name, spec.nodeName, status.phase, status.podIP])
+          .sort();
+      expect(told(after)).toEqual(told(before));
+      expect(await get('secrets', '-A')).toEqual([]);
+      await waitForText(
+        () => lab.klab('scheduler', 'why', 'stuck', '--name', 'copy'),
+        /default\/stuck: 0 of 3 nodes fit: 3 lack cpu/,
+      );
+      const { source } = JSON.parse(await lab.klab('scheduler', 'why', 'stuck', '--name', 'copy', '-o', 'json'));
+      expect(source).toBe('record');
+      const again = await lab.try(['import', '--kubeconfig', kubeconfig, '--name', 'copy']);
+      expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('there is a cluster "copy" already')]);
+    } finally {
+      await lab.klab('down', '--purge', '--name', 'copy');
+    }
+  });
+
+  it('imports what kubectl get -o yaml printed', async () => {
+    const file = join(lab.home, 'dump.yaml');
+    writeFileSync(file, await lab.kubectl('get', 'nodes,pods', '-A', '-o', 'yaml'));
+    const summary = JSON.parse(await lab.klab('import', '-f', file, '--name', 'yaml-copy', '-o', 'json'));
+    try {
+      expect(summary).toMatchObject({ imported: { Node: 3 }, skipped: {} });
+    } finally {
+      await lab.klab('down', '--purge', '--name', 'yaml-copy');
+    }
   });
 });

@@ -150,7 +150,7 @@ export class World {
     const { node } = outcome;
     if (node === undefined) return decision;
     const info = podInfoOf(pod);
-    for (const { plugin } of this.profile.plugins) plugin.reserve?.(outcome.state, info, node);
+    for (const plugin of this.profile.points.reserve) plugin.reserve?.(outcome.state, info, node);
     this.put(pod, node);
     return decision;
   }
