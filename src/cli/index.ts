@@ -114,7 +114,10 @@ export {
 } from './resource-args.ts';
 export { changeRollout } from './rollout/change.ts';
 export { rolloutStatus } from './rollout/status.ts';
+export { schedulerConfiguration, schedulerPlugins } from './scheduler-config.ts';
 export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.ts';
+export { schedulerSimulate } from './scheduler-simulate.ts';
+export { decisionLine, printSchedulerNews, queueLine, type SchedulerNews, schedulerNews } from './scheduler-watch.ts';
 export { schedulerWhatIf } from './scheduler-what-if.ts';
 export { schedulerWhy } from './scheduler-why.ts';
 export { configOf, openSession, Session, type SessionDeps, type SessionRequest, sessionFlags } from './session.ts';

@@ -40,6 +40,9 @@ export {
 } from './profile.ts';
 export { type QueueLengths, SchedulingQueue } from './queue.ts';
 export { Scheduler, type SchedulerDeps, type SchedulerOptions } from './scheduler.ts';
+export { type Expanded, expandWorkloads } from './simulate/expand.ts';
+export { nodesOfShapes, parseShape, priceAnnotation, type Shape } from './simulate/shape.ts';
+export { type SimulateOptions, type Simulation, simulate } from './simulate/simulate.ts';
 export {
   type Trial,
   World,

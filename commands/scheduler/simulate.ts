@@ -1,0 +1,29 @@
+import { ApiCommand, Flags, schedulerSimulate } from '../../src/cli/index.ts';
+
+export default class SchedulerSimulate extends ApiCommand {
+  static override summary = 'Place a workload on a copy of a cluster, or on a made-up one, and compare configurations.';
+  static override description =
+    'Nothing is created. With --nodes or --shape no cluster is needed. A shape is KEY=VALUE pairs: cpu, memory, pods and ' +
+    'other resources, zone=a|b|c (in turn), price (of an hour), count, taint=KEY=VALUE:EFFECT; all else are labels.';
+  static override examples = [
+    '<%= config.bin %> scheduler simulate -f web.yaml',
+    '<%= config.bin %> scheduler simulate -f web.yaml --nodes 10 --shape "cpu=4,memory=16Gi,zone=a|b,price=0.2"',
+    '<%= config.bin %> scheduler simulate -f web.yaml --config spread.yaml --config pack.yaml --context prod',
+  ];
+  static override flags = {
+    filename: Flags.string({ char: 'f', summary: 'manifests of the workload', multiple: true, required: true }),
+    nodes: Flags.integer({ summary: 'nodes of each shape', min: 0, max: 20_000 }),
+    shape: Flags.string({ summary: 'a shape of nodes of a made-up cluster', multiple: true }),
+    config: Flags.string({ summary: 'a KubeSchedulerConfiguration; two are compared', multiple: true }),
+    seed: Flags.string({ summary: 'seed of the ties' }),
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(SchedulerSimulate);
+    const { filename: files, nodes, shape: shapes, config: configs, seed, output, namespace } = flags;
+    this.print(
+      await schedulerSimulate({ files, nodes, shapes, configs, seed, output, namespace }, () => this.session(flags)),
+    );
+  }
+}

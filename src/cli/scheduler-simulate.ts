@@ -1,0 +1,133 @@
+/** `klab scheduler simulate`: a workload placed on a copy of a cluster, or on a made-up one without any server. */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { KubeObject } from '../apimachinery/index.ts';
+import type { Simulation, WorldObjects } from '../scheduler/index.ts';
+import { exitCodes, UserError } from './exit-codes.ts';
+import { printData, renderTable } from './output.ts';
+import { readObjects } from './read-objects.ts';
+import { readWorld } from './scheduler-world.ts';
+import type { Session } from './session.ts';
+
+export interface SimulateRequest {
+  readonly files: readonly string[];
+  /** Nodes of each shape that does not say its own count. */
+  readonly nodes?: number;
+  readonly shapes?: readonly string[];
+  /** Files of KubeSchedulerConfiguration. */
+  readonly configs?: readonly string[];
+  readonly namespace?: string;
+  readonly seed?: string;
+  readonly output?: string;
+}
+
+/** `session` is asked for only when the nodes are those of a cluster. @throws UserError */
+export async function schedulerSimulate(request: SimulateRequest, session: () => Promise<Session>): Promise<string> {
+  const { files, nodes, shapes, output } = request;
+  const workload = await readObjects(files, { recursive: true, verb: 'simulated' });
+  const scheduler = await import('../scheduler/index.ts');
+  const { expandWorkloads, loadSchedulerConfig, nodesOfShapes, parseShape, SchedulerConfigError } = scheduler;
+  const configs = request.configs?.map((file) => {
+    try {
+      return { name: basename(file), config: loadSchedulerConfig(readFileSync(file, 'utf8')) };
+    } catch (error) {
+      if (error instanceof SchedulerConfigError || (error as NodeJS.ErrnoException).code !== undefined) {
+        throw new UserError(`${file}: ${(error as Error).message}`, exitCodes.usage);
+      }
+      throw error;
+    }
+  });
+  let objects: WorldObjects;
+  if (nodes !== undefined || shapes !== undefined) {
+    try {
+      objects = { nodes: nodesOfShapes((shapes ?? ['cpu=4']).map((shape) => parseShape(shape, nodes ?? 1))) };
+    } catch (error) {
+      if (error instanceof RangeError) throw new UserError(error.message, exitCodes.usage);
+      throw error;
+    }
+  } else objects = await readWorld(await session());
+  const { namespace, seed } = request;
+  const expanded = expandWorkloads(workload as KubeObject[], { ...(namespace !== undefined && { namespace }) });
+  if (expanded.pods.length + expanded.daemons.length === 0) {
+    throw new UserError('there is no workload in these files: pods, deployments, stateful sets, daemon sets, jobs');
+  }
+  const results = scheduler.simulate({
+    objects,
+    workload: expanded,
+    ...(configs && configs.length > 0 && { configs }),
+    ...(seed !== undefined && { seed }),
+  });
+  if (output === 'json' || output === 'yaml') return printData({ kind: 'SimulationList', items: results }, output);
+  return simulationText(results);
+}
+
+/** Rows shown before the rest is only counted. */
+const rowsMax = 20;
+
+const percent = (value: number): string => `${(value * 100).toFixed(value === 0 || value === 1 ? 0 : 1)}%`;
+
+function bounded(columns: string[], rows: string[][], what: string): string {
+  const rest = rows.length - rowsMax;
+  const more = rest > 0 ? `\n… and ${rest} more ${what}; all with -o json` : '';
+  return renderTable(columns, rows.slice(0, rowsMax)) + more;
+}
+
+/** Pure. */
+export function simulationText(results: readonly Simulation[]): string {
+  const parts: string[] = [];
+  const summary = results.map(
+    ({ config, placements, unscheduled, nodesInUse, nodes, utilisation, fragmentation, cost }) => [
+      config,
+      String(placements.length),
+      String(unscheduled.length),
+      `${nodesInUse}/${nodes.length}`,
+      percent(utilisation.cpu),
+      percent(utilisation.memory),
+      percent(fragmentation.lost),
+      cost ? `${cost.inUse} of ${cost.all}` : '-',
+    ],
+  );
+  parts.push(
+    renderTable(
+      ['CONFIG', 'PLACED', 'UNSCHEDULED', 'NODES IN USE', 'CPU', 'MEMORY', 'FRAGMENTATION', 'COST PER HOUR'],
+      summary,
+    ),
+  );
+  const [first, second] = results;
+  if (results.length === 1 && first) {
+    const byNode = first.nodes
+      .filter(({ placed }) => placed > 0)
+      .map(({ name, placed, pods, cpu, memory }) => [
+        name,
+        String(placed),
+        String(pods),
+        percent(cpu),
+        percent(memory),
+      ]);
+    if (byNode.length > 0) parts.push(bounded(['NODE', 'PLACED', 'PODS', 'CPU', 'MEMORY'], byNode, 'nodes'));
+  }
+  if (results.length === 2 && first && second) parts.push(differences(first, second));
+  for (const { config, unscheduled } of results) {
+    if (unscheduled.length === 0) continue;
+    const groups = new Map<string, string[]>();
+    for (const { pod, why } of unscheduled) groups.set(why, [...(groups.get(why) ?? []), pod]);
+    const lines = [...groups].map(([why, pods]) => {
+      const names = pods.length <= 3 ? pods.join(', ') : `${pods.slice(0, 3).join(', ')} and ${pods.length - 3} more`;
+      return `  ${names}: ${why}`;
+    });
+    parts.push([`Unscheduled${results.length > 1 ? ` with ${config}` : ''}:`, ...lines].join('\n'));
+  }
+  return parts.join('\n\n');
+}
+
+function differences(a: Simulation, b: Simulation): string {
+  const nodeOf = (simulation: Simulation) => new Map(simulation.placements.map(({ pod, node }) => [pod, node]));
+  const [before, after] = [nodeOf(a), nodeOf(b)];
+  const rows: string[][] = [];
+  for (const pod of new Set([...before.keys(), ...after.keys()])) {
+    const [x, y] = [before.get(pod) ?? '<none>', after.get(pod) ?? '<none>'];
+    if (x !== y) rows.push([pod, x, y]);
+  }
+  if (rows.length === 0) return 'Both place every pod on the same node.';
+  return bounded(['POD', a.config.toUpperCase(), b.config.toUpperCase()], rows, 'pods that differ');
+}
