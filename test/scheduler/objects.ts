@@ -1,6 +1,14 @@
 import type { Node, Pod } from '../../src/api/index.ts';
 import { Prng } from '../../src/base/index.ts';
-import { defaultProfile, podInfoOf, SchedulerCache, SchedulingCycle } from '../../src/scheduler/index.ts';
+import {
+  buildProfile,
+  defaultProfile,
+  type PluginDeps,
+  podInfoOf,
+  SchedulerCache,
+  type SchedulerConfig,
+  SchedulingCycle,
+} from '../../src/scheduler/index.ts';
 
 export interface NodeSpec {
   readonly cpu?: string;
@@ -62,12 +70,13 @@ export function cycleOver(
     csiNodes?: any[];
     namespaces?: any[];
     seed?: string;
+    config?: SchedulerConfig;
   } = {},
 ) {
   const cache = new SchedulerCache();
   for (const node of nodes) cache.setNode(node);
   for (const [pod, node] of placed) cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } } as Pod);
-  const profile = defaultProfile({
+  const deps: PluginDeps = {
     client: undefined as never,
     clock: undefined as never,
     snapshot: () => cache,
@@ -83,10 +92,12 @@ export function cycleOver(
     },
     namespaces: { list: () => options.namespaces ?? [] },
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
-  });
+  };
+  const profile = options.config ? buildProfile(options.config.profiles[0]!, deps) : defaultProfile(deps);
   const cycle = new SchedulingCycle(profile, new Prng(options.seed ?? 'test'));
   return {
     cache,
+    profile,
     run(pod: Pod) {
       const outcome = cycle.run(podInfoOf(pod), cache);
       const decision = outcome.builder.finish({

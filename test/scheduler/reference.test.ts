@@ -1,0 +1,182 @@
+/**
+ * The scheduler decides as the slow, plain one does, on random clusters. Ten thousand of them at night:
+ * `KLAB_CLUSTERS=10000 npx vitest run test/scheduler/reference`.
+ */
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../../src/base/index.ts';
+import { cycleOver, makeNode, makePod } from './objects.ts';
+import { type Cluster, referenceVerdicts } from './reference.ts';
+
+const clusters = Number(process.env['KLAB_CLUSTERS'] ?? 500);
+
+const apps = ['web', 'db', 'cache'];
+const hostname = 'kubernetes.io/hostname';
+const zone = 'topology.kubernetes.io/zone';
+const keys = [hostname, zone, 'rack'];
+
+class Dice {
+  readonly #prng: Prng;
+
+  constructor(seed: string) {
+    this.#prng = new Prng(seed);
+  }
+
+  int(n: number): number {
+    return this.#prng.int(n);
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return this.#prng.pick(items);
+  }
+
+  /** True once in n. */
+  once(n: number): boolean {
+    return this.int(n) === 0;
+  }
+
+  some<T>(max: number, make: () => T): T[] {
+    return Array.from({ length: this.int(max + 1) }, make);
+  }
+}
+
+const selector = (dice: Dice) =>
+  dice.once(4)
+    ? { matchExpressions: [{ key: 'app', operator: dice.pick(['In', 'NotIn']), values: [dice.pick(apps)] }] }
+    : { matchLabels: { app: dice.pick(apps) } };
+
+const podTerm = (dice: Dice) => ({
+  topologyKey: dice.pick(keys),
+  labelSelector: selector(dice),
+  ...(dice.once(4) && { namespaces: ['other'] }),
+});
+
+const nodeTerm = (dice: Dice) => ({
+  matchExpressions: [
+    dice.pick([
+      { key: 'disk', operator: 'In', values: ['ssd'] },
+      { key: 'disk', operator: 'DoesNotExist' },
+      { key: 'rack', operator: 'Exists' },
+      { key: 'size', operator: 'Gt', values: ['1'] },
+      { key: zone, operator: 'NotIn', values: ['a'] },
+    ]),
+  ],
+});
+
+const weighted = (dice: Dice, name: string, make: () => object) =>
+  dice.some(2, () => ({ weight: 1 + dice.int(100), [name]: make() }));
+
+function randomNode(dice: Dice, i: number) {
+  const taint = () => ({
+    key: dice.pick(['gpu', 'old']),
+    value: dice.pick(['', 'yes']),
+    effect: dice.pick(['NoSchedule', 'PreferNoSchedule', 'PreferNoSchedule', 'NoExecute']),
+  });
+  return makeNode(`n${i}`, {
+    cpu: `${500 + dice.int(8) * 500}m`,
+    memory: `${1 + dice.int(8)}Gi`,
+    pods: String(2 + dice.int(10)),
+    unschedulable: dice.once(10),
+    taints: dice.once(3) ? dice.some(2, taint) : [],
+    labels: {
+      ...(!dice.once(6) && { [zone]: dice.pick(['a', 'b', 'c']) }),
+      ...(dice.once(2) && { rack: dice.pick(['1', '2']) }),
+      ...(dice.once(3) && { disk: dice.pick(['ssd', 'hdd']) }),
+      ...(dice.once(3) && { size: String(dice.int(4)) }),
+    },
+    images: dice.once(2) ? [{ names: ['app:1'], sizeBytes: (1 + dice.int(900)) * 2 ** 20 }] : [],
+  });
+}
+
+function randomPod(dice: Dice, name: string, rich: boolean) {
+  const affinity: Record<string, any> = {};
+  if (rich && dice.once(3)) {
+    affinity['nodeAffinity'] = {
+      ...(dice.once(2) && {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [nodeTerm(dice), nodeTerm(dice)] },
+      }),
+      preferredDuringSchedulingIgnoredDuringExecution: weighted(dice, 'preference', () => nodeTerm(dice)),
+    };
+  }
+  for (const kind of ['podAffinity', 'podAntiAffinity']) {
+    if (!dice.once(rich ? 3 : 5)) continue;
+    affinity[kind] = {
+      ...(dice.once(2) && { requiredDuringSchedulingIgnoredDuringExecution: [podTerm(dice)] }),
+      preferredDuringSchedulingIgnoredDuringExecution: weighted(dice, 'podAffinityTerm', () => podTerm(dice)),
+    };
+  }
+  const constraint = () => ({
+    topologyKey: dice.pick(keys),
+    maxSkew: 1 + dice.int(3),
+    whenUnsatisfiable: dice.pick(['DoNotSchedule', 'ScheduleAnyway']),
+    labelSelector: selector(dice),
+    ...(dice.once(3) && { nodeTaintsPolicy: 'Honor' }),
+    ...(dice.once(3) && { nodeAffinityPolicy: 'Ignore' }),
+  });
+  const withDomains = () => {
+    const made = constraint();
+    return made.whenUnsatisfiable === 'DoNotSchedule' && dice.once(3) ? { ...made, minDomains: 1 + dice.int(4) } : made;
+  };
+  return makePod(
+    name,
+    {
+      requests: {
+        ...(!dice.once(4) && { cpu: `${dice.int(12) * 100}m` }),
+        ...(!dice.once(4) && { memory: `${dice.int(12) * 128}Mi` }),
+      },
+      ...(dice.once(6) && { ports: [{ containerPort: 80, hostPort: dice.pick([8080, 8081]) }] }),
+      ...(Object.keys(affinity).length > 0 && { affinity }),
+      ...(rich && dice.once(2) && { topologySpreadConstraints: dice.some(2, withDomains) }),
+      ...(rich && dice.once(5) && { nodeSelector: { disk: 'ssd' } }),
+      tolerations: dice.some(2, () => ({
+        ...(!dice.once(5) && { key: dice.pick(['gpu', 'old', 'node.kubernetes.io/unschedulable']) }),
+        operator: 'Exists',
+        ...(dice.once(2) && { effect: dice.pick(['NoSchedule', 'PreferNoSchedule']) }),
+      })),
+    },
+    { namespace: dice.once(6) ? 'other' : 'default', labels: { app: dice.pick(apps) } },
+  );
+}
+
+function randomCluster(dice: Dice): Cluster {
+  const nodes = Array.from({ length: 1 + dice.int(9) }, (_, i) => randomNode(dice, i));
+  const placed = dice
+    .some(14, () => 0)
+    .map((_, i) => [randomPod(dice, `p${i}`, false), dice.pick(nodes).metadata.name!] as const);
+  const services = dice.once(2) ? [{ spec: { selector: { app: dice.pick(apps) } } }] : [];
+  return { nodes, placed, services };
+}
+
+describe('the scheduler and the slow, plain one', () => {
+  it(`agree on ${clusters} random clusters`, () => {
+    let placeable = 0;
+    for (let i = 0; i < clusters; i++) {
+      const seed = `cluster-${i}`;
+      const dice = new Dice(seed);
+      const cluster = randomCluster(dice);
+      const pod = randomPod(dice, 'new', true);
+      const expected = referenceVerdicts(cluster, pod);
+      const { decision, node } = cycleOver(
+        [...cluster.nodes],
+        cluster.placed.map(([other, at]) => [other, at]),
+        {
+          services: [...cluster.services],
+        },
+      ).run(pod);
+      const decided = new Map(
+        decision.nodes.map(({ name, total }) => [name, { fits: total !== undefined, total: total ?? 0 }]),
+      );
+      expect(Object.fromEntries(decided), seed).toEqual(Object.fromEntries(expected));
+      const fitting = [...expected].filter(([, { fits }]) => fits);
+      if (fitting.length === 0) {
+        expect(node, seed).toBeUndefined();
+        continue;
+      }
+      placeable++;
+      const best = Math.max(...fitting.map(([, { total }]) => total));
+      expect(expected.get(node!)?.total, seed).toBe(best);
+    }
+    // Not all of them may be hopeless, nor all easy.
+    expect(placeable).toBeGreaterThan(clusters / 5);
+    expect(placeable).toBeLessThan(clusters);
+  });
+});
