@@ -15,6 +15,7 @@ import { command } from './command.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { markdown, type Row } from './row.ts';
 import { scale, scaleParts } from './scale.ts';
+import { scheduler } from './scheduler.ts';
 import { boot, idle } from './server.ts';
 import { bench as store } from './store.ts';
 import { workload } from './workload.ts';
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   api,
   apiserver: apiServer,
   'etcd-door': etcdDoor,
+  scheduler: () => scheduler(),
   store: () => store(),
   scale,
 };
