@@ -124,6 +124,10 @@ export { configOf, openSession, Session, type SessionDeps, type SessionRequest, 
 export { setEnv } from './set/env.ts';
 export { setImage } from './set/image.ts';
 export { setResources, setSelector, setServiceAccount, setSubject } from './set/others.ts';
+export { cpFiles } from './stream/cp.ts';
+export { attachToPod, execInPod } from './stream/exec.ts';
+export { openTarget } from './stream/open.ts';
+export { forward } from './stream/port-forward.ts';
 export { runInTestCluster } from './test-cluster.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';
 export { type PrintWatchOptions, printWatch } from './watch/print.ts';

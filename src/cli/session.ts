@@ -16,6 +16,7 @@ import {
   type ResourceDescription,
   resourceName,
   type Transport,
+  type UpgradeRequest,
 } from '../client/index.ts';
 import { ensureServer, type ServerInfo } from './cluster.ts';
 import { DiscoveryCache, discoveryFile } from './discovery-cache.ts';
@@ -228,6 +229,7 @@ function withWarnings(transport: Transport, say: (text: string) => void): Transp
     },
     watch: (request) => transport.watch(request),
     stream: (request) => transport.stream(request),
+    ...(transport.upgrade && { upgrade: (request: UpgradeRequest) => transport.upgrade!(request) }),
     close: () => transport.close(),
   };
 }

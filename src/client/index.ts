@@ -102,6 +102,8 @@ export {
   ConnectionError,
   type RequestCause,
   type Transport,
+  type Upgraded,
+  type UpgradeRequest,
 } from './transport.ts';
 export {
   runWorkers,

@@ -2,6 +2,7 @@
  * The seam between clients and API servers. `client` has an HTTPS transport; `cluster` supplies an in-process one that
  * hands objects straight to the API server's handler chain, with authentication done and no bytes made.
  */
+import type { Duplex } from 'node:stream';
 import type { KubeObject, Status, WatchEvent } from '../apimachinery/index.ts';
 
 /** What triggered the writes of a reconcile; read once per client call from the async context. */
@@ -44,12 +45,29 @@ export interface ApiResponse {
   readonly warnings: readonly string[];
 }
 
+/** A request to leave HTTP; words of a query may repeat, as `command` of exec does. */
+export interface UpgradeRequest extends Omit<ApiRequest, 'query' | 'body'> {
+  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** A connection that stopped being HTTP: the answer's headers, the socket, and what was read from it already. */
+export interface Upgraded {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly socket: Duplex;
+  readonly head: Uint8Array;
+}
+
 export interface Transport {
   request(request: ApiRequest): Promise<ApiResponse>;
   /** A watch, already established when the promise resolves. Ends normally when the server ends it or `signal` aborts. */
   watch(request: ApiRequest): Promise<AsyncIterable<WatchEvent<KubeObject | Status>>>;
   /** A streamed text answer (logs with follow). */
   stream(request: ApiRequest): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Asks to leave HTTP (exec, attach, port-forward), with the headers of the request; the caller owns the socket.
+   * Absent where there is no connection. A refusal is thrown as by `request`.
+   */
+  upgrade?(request: UpgradeRequest): Promise<Upgraded>;
   close(): Promise<void>;
 }
 

@@ -2,11 +2,11 @@
  * klab's imperative commands print what real kubectl prints, byte for byte, on the same server, and exit alike.
  * Commands that change something run in a namespace for each of the two.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Lab } from '../helpers/lab.ts';
+import { bin, Lab } from '../helpers/lab.ts';
 
 const lab = new Lab();
 const folder = join(lab.home, 'files');
@@ -251,4 +251,61 @@ describe('klab changes objects as kubectl does, each in its own namespace', () =
       rollout restart
     `),
   )('%s', (line) => expectAlike(line, true));
+});
+
+describe.each(['websocket', 'spdy'])('klab streams over %s', (protocol) => {
+  const env = { KLAB_STREAM_PROTOCOL: protocol };
+  beforeAll(async () => {
+    const pod = await lab.tryKubectl(['get', 'pod', 'shell']);
+    if (pod.code !== 0) {
+      await lab.kubectl('run', 'shell', '--image=busybox', '--', 'sleep', '3600');
+      await lab.kubectl('run', 'site', '--image=nginx', '--port=80', '--expose');
+    }
+    await lab.kubectl('wait', 'pod/shell', 'pod/site', '--for=condition=Ready', '--timeout=60s');
+  });
+
+  it.each([
+    { args: ['exec', 'shell', '--', 'echo', 'hi'] },
+    { args: ['exec', 'shell', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7'] },
+    { args: ['exec', '-i', 'shell', '--', 'cat'], input: 'through\n' },
+    { args: ['exec', 'shell', '-c', 'nope', '--', 'ls'] },
+    { args: ['exec', 'nope', '--', 'ls'] },
+    { args: ['exec', 'shell', 'ls'] },
+  ])('$args', async ({ args, input }) => {
+    const theirs = await lab.tryKubectl(args, { input });
+    const ours = await lab.try(args, { input, env });
+    const usage = theirs.stderr.includes(' -h');
+    expect(ours).toEqual({
+      ...theirs,
+      stderr: theirs.stderr.replaceAll('kubectl', 'klab'),
+      code: usage ? 2 : theirs.code,
+    });
+  });
+
+  it('copies a folder there and back', async () => {
+    mkdirSync(join(folder, 'tree', 'deep'), { recursive: true });
+    writeFileSync(join(folder, 'tree', 'deep', 'data.bin'), Buffer.from([0, 1, 2, 255]));
+    await lab.try(['cp', 'tree', `shell:/tmp/tree-${protocol}`], { env, cwd: folder });
+    const back = `back-${protocol}`;
+    await lab.try(['cp', `shell:/tmp/tree-${protocol}`, back], { env, cwd: folder });
+    expect([...readFileSync(join(folder, back, 'deep', 'data.bin'))]).toEqual([0, 1, 2, 255]);
+  });
+
+  it('forwards a free port to a service', async () => {
+    const child = spawn(process.execPath, [bin, 'open', 'svc/site', '-o', 'json'], {
+      env: { ...process.env, ...lab.env, ...env },
+    });
+    try {
+      const line = await new Promise<string>((resolve, reject) => {
+        child.stdout.once('data', (chunk) => resolve(String(chunk)));
+        child.once('exit', (code) => reject(new Error(`klab open exited ${code}`)));
+      });
+      const { url } = JSON.parse(line);
+      expect(await (await fetch(url)).text()).toContain('Welcome to nginx');
+    } finally {
+      child.kill('SIGINT');
+    }
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect(code).toBe(130);
+  });
 });

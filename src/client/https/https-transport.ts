@@ -7,7 +7,14 @@ import type { Agent, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { createRequire } from 'node:module';
 import { type KubeObject, type Status, stringifyJson, type WatchEvent } from '../../apimachinery/index.ts';
 import { isAbort, wallClock } from '../../base/index.ts';
-import { type ApiRequest, type ApiResponse, ConnectionError, type Transport } from '../transport.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  ConnectionError,
+  type Transport,
+  type Upgraded,
+  type UpgradeRequest,
+} from '../transport.ts';
 import type { ClientConfig, Credentials } from './config.ts';
 import { responseError, warningTexts } from './errors.ts';
 import { ExecCredentials } from './exec-credentials.ts';
@@ -71,6 +78,39 @@ export class HttpsTransport implements Transport {
     return this.#chunks(await this.#open(request), request.signal);
   }
 
+  async upgrade(request: UpgradeRequest): Promise<Upgraded> {
+    const credentials = await this.#credentials();
+    const { signal } = request;
+    signal?.throwIfAborted();
+    const headers = this.#headers(request, credentials, undefined);
+    const module = this.#base.protocol === 'http:' ? http : https;
+    // The socket leaves with the caller: it is never one that is shared.
+    const agent = this.#newAgent(credentials, false);
+    const result = await new Promise<Upgraded | IncomingMessage>((resolve, reject) => {
+      const sent = module.request(this.#urlOf(request), { method: request.method, headers, agent });
+      const onAbort = () => sent.destroy(abortReason(signal!));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const done = () => signal?.removeEventListener('abort', onAbort);
+      sent.once('upgrade', (response, socket, head) => {
+        done();
+        resolve({ headers: response.headers, socket, head });
+      });
+      sent.once('response', (response) => {
+        done();
+        resolve(response);
+      });
+      sent.once('error', (error: NodeJS.ErrnoException) => {
+        done();
+        reject(signal?.aborted ? signal.reason : this.#connectionError(error));
+      });
+      sent.end();
+    });
+    if ('socket' in result && 'head' in result) return result;
+    const response = result as IncomingMessage;
+    const text = await this.#text(response, signal);
+    throw responseError(response.statusCode!, text, response.headers['content-type'] ?? '', undefined);
+  }
+
   async close(): Promise<void> {
     this.#agent?.destroy();
     this.#agent = undefined;
@@ -120,11 +160,7 @@ export class HttpsTransport implements Transport {
   #attempt(request: ApiRequest, credentials: Credentials): Promise<IncomingMessage> {
     const { signal } = request;
     signal?.throwIfAborted();
-    const url = new URL(this.#base);
-    url.pathname = this.#base.pathname.replace(/\/$/, '') + request.path;
-    for (const [name, value] of Object.entries(request.query ?? {})) {
-      if (value !== undefined) url.searchParams.append(name, value);
-    }
+    const url = this.#urlOf(request);
     const body = bodyBytes(request.body);
     const headers = this.#headers(request, credentials, body);
     const module = this.#base.protocol === 'http:' ? http : https;
@@ -153,7 +189,21 @@ export class HttpsTransport implements Transport {
     });
   }
 
-  #headers(request: ApiRequest, credentials: Credentials, body: Uint8Array | undefined): OutgoingHttpHeaders {
+  #urlOf(request: Pick<UpgradeRequest, 'path' | 'query'>): URL {
+    const url = new URL(this.#base);
+    url.pathname = this.#base.pathname.replace(/\/$/, '') + request.path;
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (typeof value === 'string') url.searchParams.append(name, value);
+      else for (const one of value ?? []) url.searchParams.append(name, one);
+    }
+    return url;
+  }
+
+  #headers(
+    request: Pick<ApiRequest, 'accept' | 'headers' | 'contentType'>,
+    credentials: Credentials,
+    body: Uint8Array | undefined,
+  ): OutgoingHttpHeaders {
     const { username, password, impersonate } = this.#config;
     const headers: OutgoingHttpHeaders = {
       accept: request.accept ?? 'application/json',
@@ -195,23 +245,25 @@ export class HttpsTransport implements Transport {
   }
 
   #agentFor(credentials: Credentials): Agent {
-    const { ca, tlsServerName, insecureSkipTlsVerify } = this.#config;
-    const { cert = this.#config.cert, key = this.#config.key } = credentials;
-    const agentKey = cert ?? '';
+    const agentKey = credentials.cert ?? this.#config.cert ?? '';
     if (this.#agent && this.#agentKey === agentKey) return this.#agent;
     this.#agentKey = agentKey;
-    if (this.#base.protocol === 'http:') this.#agent = new http.Agent({ keepAlive: true });
-    else {
-      this.#agent = new https.Agent({
-        keepAlive: true,
-        ca,
-        cert,
-        key,
-        rejectUnauthorized: !insecureSkipTlsVerify,
-        ...(tlsServerName ? { servername: tlsServerName } : {}),
-      });
-    }
+    this.#agent = this.#newAgent(credentials, true);
     return this.#agent;
+  }
+
+  #newAgent(credentials: Credentials, keepAlive: boolean): Agent {
+    if (this.#base.protocol === 'http:') return new http.Agent({ keepAlive });
+    const { ca, tlsServerName, insecureSkipTlsVerify } = this.#config;
+    const { cert = this.#config.cert, key = this.#config.key } = credentials;
+    return new https.Agent({
+      keepAlive,
+      ca,
+      cert,
+      key,
+      rejectUnauthorized: !insecureSkipTlsVerify,
+      ...(tlsServerName ? { servername: tlsServerName } : {}),
+    });
   }
 
   async #text(response: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
