@@ -198,8 +198,12 @@ export function controlPlanePrograms(logs: ComponentLogs): Record<string, Progra
   return Object.fromEntries(
     Object.entries(controlPlanePodNames).map(([part, name]): [string, Program] => [
       name,
-      async (process) => {
+      async (process, args) => {
         const { world } = process;
+        if (args.includes('--version')) {
+          await process.print(part === 'etcd' ? 'etcd Version: 3.6.6\n' : `Kubernetes ${version}\n`);
+          return 0;
+        }
         const unfollow = logs.follow(part, (line) => world.log('stderr', `${line}\n`));
         try {
           for (const { containerPort } of world.config.ports) {

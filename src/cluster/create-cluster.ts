@@ -20,7 +20,7 @@ import {
 } from '../base/index.ts';
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
 import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
-import { EtcdCluster, type EtcdDoor, memoryStorage, serveEtcd } from '../etcd/index.ts';
+import { EtcdCluster, type EtcdDoor, type EtcdServerApi, memoryStorage, serveEtcd } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
 import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
@@ -262,6 +262,10 @@ class RunningCluster implements Cluster {
     });
   }
 
+  #etcdMembers(): EtcdServerApi[] {
+    return Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
+  }
+
   async #openControlDoor(): Promise<void> {
     if (!this.#options.control) return;
     const { door, port } = await this.#api.openSideDoor(
@@ -381,7 +385,7 @@ class RunningCluster implements Cluster {
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
-        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs) }),
+        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs, () => this.#etcdMembers()) }),
       },
       this.#tasks.signal,
     );

@@ -1,6 +1,7 @@
 /** What kube-system shows: the control plane's static pods on the first node, kube-proxy and CoreDNS. */
 import { type Logger, wallClock } from '../base/index.ts';
 import type { KubeClient } from '../client/index.ts';
+import type { EtcdServerApi } from '../etcd/index.ts';
 import type { Program } from '../kubelet/index.ts';
 import { componentFlags } from './component-flags.ts';
 import type { ComponentLogs } from './component-logs.ts';
@@ -11,6 +12,7 @@ import {
   controlPlanePod,
   controlPlanePrograms,
 } from './control-plane-pods.ts';
+import { etcdctl } from './etcdctl.ts';
 import type { NodeFleet } from './nodes.ts';
 import { addonPrograms, ensureSystemAddons } from './system-addons.ts';
 
@@ -77,8 +79,17 @@ export class SystemPods {
 }
 
 /** Programs of the pods' containers. */
-export function systemPrograms(logs: ComponentLogs): Readonly<Record<string, Program>> {
-  return { ...controlPlanePrograms(logs), ...addonPrograms(logs) };
+export function systemPrograms(
+  logs: ComponentLogs,
+  members: () => readonly EtcdServerApi[],
+): Readonly<Record<string, Program>> {
+  const tool: Program = async (process, args) => {
+    // Only etcd's image has it.
+    if (/(^|\/)etcd(:|@|$)/.test(process.world.config.image)) return etcdctl(members())(process, args);
+    await process.complain('sh: etcdctl: not found');
+    return 127;
+  };
+  return { ...controlPlanePrograms(logs), ...addonPrograms(logs), etcdctl: tool };
 }
 
 function byComponent(flags: Readonly<Record<string, string>>): Record<string, Record<string, string>> {

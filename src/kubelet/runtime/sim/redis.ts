@@ -1,4 +1,5 @@
 /** A small redis: one value space a server, the commands that examples use. */
+import { byteLength } from './bytes.ts';
 import type { TcpSession } from './fabric-types.ts';
 
 const maxKeys = 10_000;
@@ -9,7 +10,11 @@ export class RedisData {
 
   /** Answers one command line in RESP. */
   run(line: string): string {
-    const [name = '', ...args] = words(line);
+    return this.execute(words(line));
+  }
+
+  /** One command by its words. */
+  execute([name = '', ...args]: readonly string[]): string {
     const [key = '', value = ''] = args;
     switch (name.toUpperCase()) {
       case '':
@@ -60,26 +65,104 @@ export class RedisData {
         return `:${this.#values.size + this.#lists.size}\r\n`;
       case 'INFO':
         return bulk('# Server\r\nredis_version:7.4.0\r\nrole:master\r\n');
+      case 'HELLO':
+        return key === '3'
+          ? '-NOPROTO unsupported protocol version\r\n'
+          : array(['server', 'redis', 'version', '7.4.0', 'proto', '2']);
+      case 'COMMAND':
+      case 'CONFIG':
+        return '*0\r\n';
+      case 'CLIENT':
+      case 'QUIT':
       case 'AUTH':
       case 'SELECT':
+        return '+OK\r\n';
       case 'FLUSHALL':
+      case 'FLUSHDB':
+        this.#values.clear();
+        this.#lists.clear();
         return '+OK\r\n';
       default:
         return `-ERR unknown command '${name}', with args beginning with: ${args.map((arg) => `'${arg}' `).join('')}\r\n`;
     }
   }
 
+  /** One connection: RESP as clients send it, or plain lines, as by hand; commands may come in pieces and many at once. */
   session(): TcpSession {
+    let rest = '';
     return {
-      send: async (data) =>
-        data
-          .split(/\r?\n/)
-          .filter((line) => line !== '')
-          .map((line) => this.run(line))
-          .join(''),
+      send: async (data) => {
+        rest += data;
+        let answers = '';
+        for (;;) {
+          const command = nextCommand(rest);
+          if (command === undefined) break;
+          if (command === 'broken') {
+            rest = '';
+            return `${answers}-ERR Protocol error: invalid multibulk length\r\n`;
+          }
+          rest = rest.slice(command.length);
+          if (command.words.length > 0) answers += this.execute(command.words);
+        }
+        if (rest.length > maxCommandChars) {
+          rest = '';
+          answers += '-ERR Protocol error: too big mbulk count string\r\n';
+        }
+        return answers;
+      },
       close: () => {},
     };
   }
+}
+
+const maxCommandChars = 1024 * 1024;
+
+interface Command {
+  readonly words: readonly string[];
+  /** Characters of the input it took. */
+  readonly length: number;
+}
+
+/** The first command of the input; undefined: it is not all there yet. Upstream: redis networking.c. */
+function nextCommand(input: string): Command | 'broken' | undefined {
+  const end = input.indexOf('\n');
+  if (end < 0) return undefined;
+  const first = input.slice(0, end).replace(/\r$/, '');
+  if (!first.startsWith('*')) return { words: words(first), length: end + 1 };
+  const count = Number(first.slice(1));
+  if (!Number.isSafeInteger(count) || count > 1_000_000) return 'broken';
+  const found: string[] = [];
+  let at = end + 1;
+  for (let i = 0; i < count; i++) {
+    const stop = input.indexOf('\r\n', at);
+    if (stop < 0) return undefined;
+    if (input[at] !== '$') return 'broken';
+    const bytes = Number(input.slice(at + 1, stop));
+    if (!Number.isSafeInteger(bytes) || bytes < 0 || bytes > maxCommandChars) return 'broken';
+    const from = stop + 2;
+    const length = charsOf(input, from, bytes);
+    if (length === undefined || input.length < from + length + 2) return undefined;
+    found.push(input.slice(from, from + length));
+    at = from + length + 2;
+  }
+  return { words: found, length: at };
+}
+
+/** How many characters so many bytes are, from `from` on; undefined: there are fewer. */
+function charsOf(input: string, from: number, bytes: number): number | undefined {
+  const text = input.slice(from, from + bytes);
+  const size = byteLength(text);
+  if (size === bytes) return text.length === bytes || input.length > from + text.length ? text.length : undefined;
+  let chars = 0;
+  let seen = 0;
+  while (seen < bytes) {
+    const unit = text.codePointAt(chars);
+    if (unit === undefined) return undefined;
+    const character = String.fromCodePoint(unit);
+    seen += byteLength(character);
+    chars += character.length;
+  }
+  return chars;
 }
 
 function words(line: string): string[] {
@@ -87,7 +170,7 @@ function words(line: string): string[] {
 }
 
 function bulk(value: string | undefined): string {
-  return value === undefined ? '$-1\r\n' : `$${Buffer.byteLength(value)}\r\n${value}\r\n`;
+  return value === undefined ? '$-1\r\n' : `$${byteLength(value)}\r\n${value}\r\n`;
 }
 
 function array(values: readonly string[]): string {
