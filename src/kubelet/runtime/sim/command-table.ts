@@ -1,8 +1,9 @@
 /** Which words are programs, and what becomes of words that are none. */
 
+import { agnhost } from './agnhost.ts';
 import { FileError } from './file-system.ts';
 import type { Process } from './process.ts';
-import { generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
+import { apache, generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
 import { diskCommands } from './shell/commands/disk.ts';
 import { fileCommands } from './shell/commands/files.ts';
 import type { Program } from './shell/commands/lines.ts';
@@ -16,8 +17,10 @@ import type { CommandTable } from './shell/interpreter.ts';
 import { webhookCertgen } from './webhook-certgen.ts';
 
 const servers: Record<string, Program> = {
+  agnhost,
   hello: helloWorld,
   httpd,
+  'httpd-foreground': apache,
   'kube-webhook-certgen': webhookCertgen,
   nginx,
   'nginx-debug': nginx,
@@ -34,6 +37,7 @@ const owners: Readonly<Record<string, string>> = {
   'redis-server': 'redis',
   'valkey-server': 'redis',
   pause: 'pause',
+  agnhost: 'agnhost',
   hello: 'hello-world',
   perl: 'perl',
   'kube-webhook-certgen': 'webhook-certgen',

@@ -11,6 +11,7 @@ export type ImageFamily =
   | 'perl'
   | 'hello-world'
   | 'webhook-certgen'
+  | 'agnhost'
   | 'user';
 
 export interface ImageDefinition {
@@ -52,6 +53,7 @@ const general: ImageDefinition = { ...base, family: 'general', entrypoint: [], c
 
 /** By the last part of the repository's name. */
 const definitions: Readonly<Record<string, ImageDefinition>> = {
+  agnhost: { ...base, family: 'agnhost', entrypoint: ['/agnhost'], cmd: ['pause'] },
   alpine: shell('/bin/sh', true),
   busybox: shell('sh', true),
   bash: shell('bash', false),
@@ -62,6 +64,7 @@ const definitions: Readonly<Record<string, ImageDefinition>> = {
   fedora: shell('/bin/bash', false),
   ubuntu: shell('/bin/bash', false),
   coredns: { ...base, family: 'general', entrypoint: ['/coredns'], cmd: [] },
+  httpd: { ...base, family: 'general', entrypoint: [], cmd: ['httpd-foreground'], defaultPort: 80 },
   'hello-world': { ...base, family: 'hello-world', entrypoint: [], cmd: ['/hello'], complete: true },
   'kube-webhook-certgen': {
     ...base,

@@ -172,6 +172,23 @@ async function nginxAnswer(process: Process, root: string, request: HttpRequest,
   return respond(process.world, status, body, 'text/html', 'nginx/1.29.1');
 }
 
+/** Apache's httpd as its image has it. */
+export async function apache(process: Process): Promise<number> {
+  const { fs } = process.world;
+  const root = '/usr/local/apache2/htdocs';
+  if (!fs.stat(root)) {
+    fs.mkdir(root, true);
+    fs.write(`${root}/index.html`, '<html><body><h1>It works!</h1></body></html>\n');
+  }
+  const failed = await listenOn(process, portsOf(process), {
+    http: async (request, peer) => {
+      const answer = await nginxAnswer(process, root, request, peer);
+      return { ...answer, headers: { ...answer.headers, server: 'Apache/2.4.65 (Unix)' } };
+    },
+  });
+  return failed ?? serve(process);
+}
+
 /** The name of the program is what it says of itself. */
 export async function redisServer(process: Process, args: readonly string[]): Promise<number> {
   const data = new RedisData();
