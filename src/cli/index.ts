@@ -78,6 +78,7 @@ export {
   renderMessages,
   says,
 } from './etcd/raft-control.ts';
+export { etcdCheck, etcdSnapshotRestore, etcdSnapshotSave, etcdSnapshotStatus } from './etcd/snapshot.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';

@@ -2,6 +2,7 @@ export type ClusterErrorCode =
   | 'InvalidName'
   | 'InvalidOption'
   | 'DamagedState'
+  | 'StateExists'
   | 'Locked'
   | 'PortInUse'
   | 'StartFailed'

@@ -43,6 +43,7 @@ export {
   type WatchStream,
 } from './kv.ts';
 export type { HistoryBounds } from './maintenance.ts';
+export { type RestoreReport, restoreSnapshot, snapshotStatus } from './restore.ts';
 export { type EtcdDoor, type EtcdDoorOptions, serveEtcd } from './server/door.ts';
 export type {
   AlarmMember,

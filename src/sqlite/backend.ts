@@ -83,7 +83,10 @@ export class SqliteBackend implements Backend {
     this.#sql.append.run(id, key, createRevision, version, lease, row.tombstone ? 1 : 0, row.time, actor, cause, value);
     if (row.tombstone) this.#sql.dropLatest.run(key);
     else if (version === 1) this.#sql.insertLatest.run(key, id, createRevision, version, lease);
-    else this.#sql.updateLatest.run(id, version, lease, key);
+    else if (this.#sql.updateLatest.run(id, version, lease, key).changes === 0) {
+      // A history that does not begin with the key's: restored, or pruned.
+      this.#sql.insertLatest.run(key, id, createRevision, version, lease);
+    }
     this.#state.revision = row.main;
     this.#stateChanged = true;
   }

@@ -29,6 +29,7 @@ import {
   txnRequestToWire,
   txnResponseFromWire,
 } from '../v3/convert.ts';
+import { toEtcdError } from '../v3/errors.ts';
 import type * as m from '../v3/messages.ts';
 import { clusterService, kvService, leaseService, maintenanceService } from '../v3/services.ts';
 import { Endpoints, type EndpointsOptions } from './endpoints.ts';
@@ -152,6 +153,19 @@ export class RemoteKV implements KV {
 
   async moveLeader(targetId: bigint, options?: CallOptions): Promise<ResponseHeader> {
     return headerFromWire((await this.#write(maintenanceService.moveLeader, { targetId }, options)).header);
+  }
+
+  /** A backup, in parts: a bbolt file and its SHA-256. Upstream: Maintenance.Snapshot. */
+  async *snapshot(options?: CallOptions): AsyncGenerator<{ readonly blob: Uint8Array }, void, void> {
+    const stream = await this.#endpoints.open(maintenanceService.snapshot, { signal: options?.signal });
+    try {
+      stream.end({});
+      yield* stream;
+    } catch (error) {
+      throw toEtcdError(error);
+    } finally {
+      stream.cancel();
+    }
   }
 
   /** The lease ID as etcd knows it, for showing: numbers of foreign leases only mean something to this client. */

@@ -1,0 +1,51 @@
+/** What is done to a cluster's database without a server: restore a snapshot into it, verify it. */
+import { existsSync, rmSync } from 'node:fs';
+import type { RestoreReport } from '../etcd/index.ts';
+import type { CheckReport } from '../sqlite/index.ts';
+import { ClusterError } from './errors.ts';
+import { clusterPaths, ensureStateFolder } from './state.ts';
+
+export type { CheckReport, RestoreReport };
+
+/** Makes a new cluster's database of an etcd snapshot; `klab up` then starts on it. @throws ClusterError when there is one */
+export async function restoreEtcdSnapshot(
+  name: string,
+  file: string,
+  options: { readonly skipHashCheck?: boolean } = {},
+): Promise<RestoreReport & { readonly database: string }> {
+  const [{ acquireLock, openStorage }, { restoreSnapshot }, { wallClock }] = await Promise.all([
+    import('../sqlite/index.ts'),
+    import('../etcd/index.ts'),
+    import('../base/index.ts'),
+  ]);
+  const paths = clusterPaths(name);
+  if (existsSync(paths.database)) {
+    throw new ClusterError(
+      'StateExists',
+      `cluster "${name}" has a database already: restore under another --name, or \`klab down --purge --name ${name}\` first`,
+    );
+  }
+  ensureStateFolder(paths);
+  const lock = acquireLock(paths.dir);
+  try {
+    const storage = openStorage({ path: paths.database });
+    try {
+      const report = restoreSnapshot(file, storage, { now: wallClock.now(), ...options });
+      return { ...report, database: paths.database };
+    } catch (error) {
+      await storage.close();
+      for (const end of ['', '-wal', '-shm']) rmSync(`${paths.database}${end}`, { force: true });
+      throw error;
+    } finally {
+      await storage.close().catch(() => {});
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** Verifies a cluster's database, or any other file; a server may run on it. @throws StorageError */
+export async function checkEtcdDatabase(name: string, file?: string): Promise<CheckReport> {
+  const { checkDatabase } = await import('../sqlite/index.ts');
+  return checkDatabase(file ?? clusterPaths(name).database);
+}

@@ -1,0 +1,208 @@
+import Sqlite from 'better-sqlite3';
+import { StorageError, storageError } from './errors.ts';
+import { applicationId, migrations } from './schema.ts';
+
+/** One thing that is wrong, at the first row where it is. */
+export interface CheckFinding {
+  /** What was looked at, as in the README: `latest`, `revisions`, … */
+  readonly check: string;
+  /** Names the row as a query would: `kv revision 17.0, key "/a"`. */
+  readonly row: string;
+  readonly problem: string;
+}
+
+export interface CheckReport {
+  readonly path: string;
+  readonly schema: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly keys: number;
+  readonly revisions: number;
+  readonly leases: number;
+  readonly members: number;
+  readonly findings: readonly CheckFinding[];
+}
+
+interface Rule {
+  readonly check: string;
+  readonly problem: string;
+  /** Gives the first row that breaks the rule, with a column `row` that names it. */
+  readonly sql: string;
+}
+
+const at = (id: string) => `(${id} >> 20) || '.' || (${id} & 1048575)`;
+const key = (column: string) => `'key "' || CAST(${column} AS TEXT) || '"'`;
+
+/** Every rule is one query: they can be run by hand in `sqlite3`. */
+const rules: readonly Rule[] = [
+  {
+    check: 'latest',
+    problem: 'the newest revision of this key is not what table latest says',
+    sql: `SELECT ${key('l.key')} || ', revision ' || ${at('l.id')} AS row FROM latest l LEFT JOIN kv ON kv.id = l.id
+          WHERE kv.id IS NULL OR kv.key <> l.key OR kv.tombstone = 1 OR kv.version <> l.version
+             OR kv.create_rev <> l.create_rev OR kv.lease <> l.lease ORDER BY l.id LIMIT 1`,
+  },
+  {
+    check: 'latest',
+    problem: 'this key exists, and table latest does not have its newest revision',
+    sql: `SELECT ${key('key')} || ', revision ' || ${at('id')} AS row
+          FROM (SELECT key, max(id) AS id, tombstone FROM kv GROUP BY key) newest
+          WHERE tombstone = 0 AND NOT EXISTS (SELECT 1 FROM latest l WHERE l.key = newest.key AND l.id = newest.id)
+          ORDER BY id LIMIT 1`,
+  },
+  {
+    check: 'revisions',
+    problem: 'this revision is newer than the newest that was ever finished',
+    sql: `SELECT 'kv revision ' || ${at('id')} AS row FROM kv
+          WHERE id >> 20 > (SELECT revision FROM store_state) ORDER BY id LIMIT 1`,
+  },
+  {
+    check: 'revisions',
+    problem: 'the revisions before this one are missing',
+    sql: `SELECT 'kv revision ' || main AS row FROM (
+            SELECT main, lag(main, 1, max((SELECT compact_rev FROM store_state), 1)) OVER (ORDER BY main) AS before
+            FROM (SELECT DISTINCT id >> 20 AS main FROM kv WHERE id >> 20 > max((SELECT compact_rev FROM store_state), 1))
+          ) WHERE main <> before + 1 ORDER BY main LIMIT 1`,
+  },
+  {
+    check: 'revisions',
+    problem: 'the newest revision is missing',
+    sql: `SELECT 'kv revision ' || revision AS row FROM store_state
+          WHERE revision > max(compact_rev, 1) AND NOT EXISTS (SELECT 1 FROM kv WHERE id >> 20 = revision)`,
+  },
+  {
+    check: 'versions',
+    problem: 'the version does not follow that of the revision before',
+    sql: `SELECT 'kv revision ' || ${at('id')} || ', ' || ${key('key')} || ', version ' || version AS row FROM (
+            SELECT id, key, version, tombstone, lag(version) OVER w AS before, lag(tombstone) OVER w AS dead
+            FROM kv WINDOW w AS (PARTITION BY key ORDER BY id)
+          ) WHERE before IS NOT NULL AND CASE
+              WHEN tombstone = 1 THEN dead = 1
+              WHEN dead = 1 THEN version <> 1
+              ELSE version <> before + 1 END
+          ORDER BY id LIMIT 1`,
+  },
+  {
+    check: 'versions',
+    problem: 'it was made after it was changed',
+    sql: `SELECT 'kv revision ' || ${at('id')} || ', create_rev ' || create_rev AS row FROM kv
+          WHERE create_rev > id >> 20 ORDER BY id LIMIT 1`,
+  },
+  {
+    check: 'compaction',
+    problem: 'compacted beyond the newest revision',
+    sql: `SELECT 'store_state compact_rev ' || compact_rev || ', revision ' || revision AS row FROM store_state
+          WHERE compact_rev > revision`,
+  },
+  {
+    check: 'leases',
+    problem: 'the key is attached to a lease that does not exist',
+    sql: `SELECT ${key('key')} || ', lease ' || printf('%x', lease) AS row FROM latest
+          WHERE lease <> 0 AND lease NOT IN (SELECT id FROM lease) ORDER BY id LIMIT 1`,
+  },
+  {
+    check: 'raft log',
+    problem: 'the log has no entry before this one',
+    sql: `SELECT 'raft_log member ' || member || ', idx ' || idx AS row FROM (
+            SELECT g.member, g.idx, lag(g.idx, 1, s.idx) OVER (PARTITION BY g.member ORDER BY g.idx) AS before
+            FROM raft_log g JOIN raft_snapshot s ON s.member = g.member
+          ) WHERE idx <> before + 1 ORDER BY member, idx LIMIT 1`,
+  },
+  {
+    check: 'raft log',
+    problem: 'the log refers to an entry that is not stored',
+    sql: `SELECT 'raft_log member ' || g.member || ', idx ' || g.idx || ', term ' || g.term AS row FROM raft_log g
+          WHERE NOT EXISTS (SELECT 1 FROM raft_entry e WHERE e.idx = g.idx AND e.term = g.term)
+          ORDER BY g.member, g.idx LIMIT 1`,
+  },
+  {
+    check: 'raft log',
+    problem: 'terms go backwards',
+    sql: `SELECT 'raft_log member ' || member || ', idx ' || idx || ', term ' || term AS row FROM (
+            SELECT member, idx, term, lag(term) OVER (PARTITION BY member ORDER BY idx) AS before FROM raft_log
+          ) WHERE term < before ORDER BY member, idx LIMIT 1`,
+  },
+  {
+    check: 'raft state',
+    problem: 'applied, committed and logged entries contradict each other',
+    sql: `SELECT 'raft_state member ' || r.member || ': applied ' || r.applied || ', commit ' || r."commit" AS row
+          FROM raft_state r JOIN raft_snapshot s ON s.member = r.member
+          WHERE r.applied > r."commit" OR r.applied < s.idx
+             OR r."commit" > max(s.idx, (SELECT coalesce(max(idx), 0) FROM raft_log g WHERE g.member = r.member))
+          ORDER BY r.member LIMIT 1`,
+  },
+  {
+    check: 'raft state',
+    problem: 'the state is ahead of every member that could have applied it',
+    sql: `SELECT 'store_state applied_idx ' || applied_idx AS row FROM store_state
+          WHERE applied_idx > (SELECT coalesce(max(applied), 0) FROM raft_state)`,
+  },
+  {
+    check: 'raft entries',
+    problem: 'an applied entry made a revision that the state does not have',
+    sql: `SELECT 'raft_entry idx ' || idx || ', to_rev ' || to_rev AS row FROM raft_entry, store_state
+          WHERE to_rev > revision ORDER BY idx LIMIT 1`,
+  },
+];
+
+/**
+ * Verifies a cluster's database by itself: structure of the file, then every rule above. Reads only, one snapshot of the
+ * database, so a server may run on it. Slow: every row is looked at. Throws StorageError when it cannot be read at all.
+ */
+export function checkDatabase(path: string): CheckReport {
+  let db: Sqlite.Database;
+  try {
+    db = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 2000 });
+  } catch (error) {
+    throw storageError(error, path);
+  }
+  try {
+    return db.transaction(() => examine(db, path))();
+  } catch (error) {
+    throw storageError(error, path);
+  } finally {
+    db.close();
+  }
+}
+
+function examine(db: Sqlite.Database, path: string): CheckReport {
+  if (db.pragma('application_id', { simple: true }) !== applicationId) {
+    throw new StorageError('NotADatabase', `the file is not a klab database: ${path}`);
+  }
+  const schema = db.pragma('user_version', { simple: true }) as number;
+  if (schema > migrations.length) {
+    throw new StorageError(
+      'NewerSchema',
+      `${path} was written by a newer klab (schema ${schema}, this one knows ${migrations.length}): use that version`,
+    );
+  }
+  const findings: CheckFinding[] = [];
+  for (const { quick_check: text } of db.pragma('quick_check') as { quick_check: string }[]) {
+    if (text !== 'ok') findings.push({ check: 'file', row: path, problem: text });
+  }
+  // What a damaged file says about rows is of no use.
+  if (findings.length === 0) {
+    for (const { check, problem, sql } of rules) {
+      const row = db.prepare(sql).pluck().get() as string | undefined;
+      if (row !== undefined) findings.push({ check, row, problem });
+    }
+  }
+  const count = (table: string) =>
+    findings.some(({ check }) => check === 'file')
+      ? 0
+      : (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number);
+  const state = db.prepare('SELECT revision, compact_rev AS compactRevision FROM store_state').get() as {
+    revision: number;
+    compactRevision: number;
+  };
+  return {
+    path,
+    schema,
+    ...state,
+    keys: count('latest'),
+    revisions: count('kv'),
+    leases: count('lease'),
+    members: count('raft_state'),
+    findings,
+  };
+}

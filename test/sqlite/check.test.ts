@@ -1,0 +1,108 @@
+/** `checkDatabase` finds what is wrong, and names the first row. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Prng, VirtualClock } from '../../src/base/index.ts';
+import { EtcdCluster, restoreSnapshot } from '../../src/etcd/index.ts';
+import { checkDatabase, openStorage } from '../../src/sqlite/index.ts';
+
+let dir: string;
+let path: string;
+let cluster: EtcdCluster;
+const b = (text: string) => Buffer.from(text);
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'klab-check-'));
+  path = join(dir, 'cluster.db');
+  const clock = new VirtualClock({ startMs: 0 });
+  cluster = await EtcdCluster.open({ storage: openStorage({ path }), clock, prng: new Prng('check') });
+  const kv = cluster.member();
+  const { id } = await kv.leaseGrant({ ttl: 100, id: 77 });
+  await kv.put({ key: b('/a'), value: b('1') });
+  await kv.put({ key: b('/b'), value: b('1'), lease: id });
+  await kv.put({ key: b('/a'), value: b('2') });
+  await kv.deleteRange({ key: b('/b') });
+  await kv.put({ key: b('/b'), value: b('again'), lease: id });
+  await kv.compact(3);
+});
+afterEach(async () => {
+  await cluster.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('a database is sound while its server runs and after', async () => {
+  expect(checkDatabase(path)).toMatchObject({
+    findings: [],
+    revision: 6,
+    compactRevision: 3,
+    keys: 2,
+    leases: 1,
+    members: 1,
+  });
+  await cluster.close();
+  expect(checkDatabase(path).findings).toEqual([]);
+});
+
+test.each([
+  ['latest', 'key "/a", revision 2.0', "UPDATE latest SET id = 2 << 20 WHERE key = CAST('/a' AS BLOB)"],
+  ['latest', 'key "/a", revision 4.0', "DELETE FROM latest WHERE key = CAST('/a' AS BLOB)"],
+  ['revisions', 'kv revision 6.0', 'UPDATE store_state SET revision = 5'],
+  ['revisions', 'kv revision 6', 'DELETE FROM kv WHERE id >> 20 = 5'],
+  ['revisions', 'kv revision 7', 'UPDATE store_state SET revision = 7'],
+  ['versions', 'kv revision 4.0, key "/a", version 5', 'UPDATE kv SET version = 5 WHERE id >> 20 = 4'],
+  ['versions', 'kv revision 2.0, create_rev 9', 'UPDATE kv SET create_rev = 9 WHERE id >> 20 = 2'],
+  ['compaction', 'store_state compact_rev 9, revision 6', 'UPDATE store_state SET compact_rev = 9'],
+  ['leases', 'key "/b", lease 4d', 'DELETE FROM lease'],
+  ['raft log', 'raft_log member 1, idx 4', 'DELETE FROM raft_log WHERE idx = 3'],
+  ['raft log', 'raft_log member 1, idx 3, term 1', 'DELETE FROM raft_entry WHERE idx = 3'],
+  ['raft log', 'raft_log member 1, idx 5, term 1', 'UPDATE raft_log SET term = 3 WHERE idx = 4'],
+  ['raft state', 'raft_state member 1: applied 99, commit 8', 'UPDATE raft_state SET applied = 99'],
+  ['raft state', 'store_state applied_idx 99', 'UPDATE store_state SET applied_idx = 99'],
+  ['raft entries', 'raft_entry idx 5, to_rev 44', 'UPDATE raft_entry SET to_rev = 44 WHERE idx = 5'],
+])('%s: %s', async (check, row, damage) => {
+  await cluster.close();
+  const db = new Sqlite(path);
+  db.exec(damage);
+  db.close();
+  expect(checkDatabase(path).findings).toContainEqual(expect.objectContaining({ check, row }));
+});
+
+test('a damaged page, a foreign file and a newer schema are refused in words', async () => {
+  await cluster.close();
+  const db = new Sqlite(path);
+  db.pragma('user_version = 999');
+  db.close();
+  expect(() => checkDatabase(path)).toThrow(/was written by a newer klab \(schema 999/);
+  const other = join(dir, 'other.db');
+  writeFileSync(other, 'this is no database at all, not even nearly one'.repeat(100));
+  expect(() => checkDatabase(other)).toThrow(/not a klab database/);
+  expect(() => checkDatabase(join(dir, 'missing.db'))).toThrow();
+});
+
+test('a snapshot is restored whole: revisions, versions, tombstones, leases; and the result is sound', async () => {
+  const file = join(dir, 'snapshot.db');
+  await cluster.member().saveSnapshot(file);
+  const restored = join(dir, 'restored.db');
+  const storage = openStorage({ path: restored });
+  expect(restoreSnapshot(file, storage, { now: 5 })).toMatchObject({ revision: 6, compactRevision: 3, leases: 1 });
+  const again = await EtcdCluster.open({ storage, clock: new VirtualClock({ startMs: 0 }), prng: new Prng('x') });
+  try {
+    const kv = again.member();
+    const all = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
+    for (const revision of [0, 3, 4, 5]) {
+      const [was, is] = [await cluster.member().range({ ...all, revision }), await kv.range({ ...all, revision })];
+      expect(is.kvs).toEqual(was.kvs);
+    }
+    await expect(kv.range({ ...all, revision: 2 })).rejects.toThrow('compacted');
+    expect((await kv.hashKV(6)).hash).toBe((await cluster.member().hashKV(6)).hash);
+    expect((await kv.leaseTimeToLive(77, true)).keys.map(String)).toEqual(['/b']);
+    expect((await kv.put({ key: b('/a'), value: b('3'), prevKv: true })).prevKv).toMatchObject({ version: 2 });
+    expect(checkDatabase(restored).findings).toEqual([]);
+  } finally {
+    await again.close();
+  }
+  writeFileSync(join(dir, 'cut.db'), Buffer.alloc(4096));
+  expect(() => restoreSnapshot(join(dir, 'cut.db'), openStorage({ path: join(dir, 'n.db') }), { now: 0 })).toThrow();
+});
