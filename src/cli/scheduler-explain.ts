@@ -1,5 +1,6 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
 import type { KubeObject } from '../apimachinery/index.ts';
+import { rfc3339Micro } from '../base/index.ts';
 import type { Decision } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
@@ -69,7 +70,8 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
 
 /** The data of `-o json`, its shape a promise to scripts. */
 function decisionData(decision: Decision, node?: string): object {
-  const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError } = decision;
+  const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError, preemption } = decision;
+  const { queuedAt, startedAt, finishedAt, nominatedNode } = decision;
   return {
     pod,
     attempt,
@@ -78,7 +80,12 @@ function decisionData(decision: Decision, node?: string): object {
     result,
     message,
     ...(bindError !== undefined && { bindError }),
+    ...(nominatedNode !== undefined && { nominatedNode }),
+    queuedAt: rfc3339Micro(queuedAt),
+    startedAt: rfc3339Micro(startedAt),
+    finishedAt: rfc3339Micro(finishedAt),
     feasible,
+    ...(preemption && { preemption }),
     ...(tiedWith && { tiedWith }),
     preFilter,
     nodes: decision.nodes

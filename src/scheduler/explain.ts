@@ -52,11 +52,19 @@ function scoreCell(node: NodeDecision, plugin: string): string {
     : `${score.raw} → ${score.normalised} ×${score.weight} = ${score.weighted}`;
 }
 
+/** The first `max`; of nodes that share the highest total only half as many, so that the nearest losers show. */
+function best(ranking: readonly NodeDecision[], max: number): readonly NodeDecision[] {
+  const tied = ranking.findIndex(({ total }) => total !== ranking[0]!.total);
+  const half = Math.ceil(max / 2);
+  if (tied <= half || ranking.length <= max) return ranking.slice(0, max);
+  return [...ranking.slice(0, half), ...ranking.slice(tied, tied + max - half)];
+}
+
 function scoreTable(decision: Decision, options: ExplainOptions): ExplainTable | undefined {
   const all = ranked(decision);
   if (all.length === 0) return undefined;
   const max = options.nodesMax ?? 10;
-  const shown = options.node ? all.filter((node) => node.name === options.node) : all.slice(0, max);
+  const shown = options.node ? all.filter((node) => node.name === options.node) : best(all, max);
   const plugins = decision.plugins.filter((plugin) => !plugin.skipped).map((plugin) => plugin.name);
   const rows = shown.map((node) => [
     node.name === decision.node ? `${node.name} *` : node.name,
@@ -64,7 +72,8 @@ function scoreTable(decision: Decision, options: ExplainOptions): ExplainTable |
     ...plugins.map((plugin) => scoreCell(node, plugin)),
   ]);
   const hidden = options.node ? 0 : all.length - shown.length;
-  const rest = hidden > 0 ? ` (the best ${shown.length} of ${all.length}; all with -o wide)` : '';
+  const rest =
+    hidden > 0 ? ` (${shown.length} of ${all.length}: the best and the nearest losers; all with -o wide)` : '';
   return {
     title: `Scores${rest}: raw → normalised ×weight = weighted`,
     columns: ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())],
@@ -124,6 +133,28 @@ function lead(decision: Decision): string | undefined {
   return `${first.name} leads ${second.name} by ${first.total! - second.total!} points: ${gains.join(', ')}.`;
 }
 
+/** Who would have to go where, best first, when preemption looked for room. */
+function preemptionTable({ preemption }: Decision): ExplainTable | undefined {
+  if (!preemption || preemption.candidates.length === 0) return undefined;
+  const shown = preemption.candidates.slice(0, 10);
+  const rest =
+    preemption.candidates.length > shown.length ? ` (${shown.length} of ${preemption.candidates.length})` : '';
+  return {
+    title: `Preemption: nodes where evictions make room${rest}`,
+    columns: ['NODE', 'PDB VIOLATIONS', 'HIGHEST PRIORITY', 'VICTIMS'],
+    rows: shown.map(({ node, pdbViolations, victims }) => {
+      const names = victims.map(({ namespace, name, priority }) => `${namespace}/${name} (${priority})`);
+      const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+      return [
+        node === preemption.chosen ? `${node} *` : node,
+        String(pdbViolations),
+        String(Math.max(...victims.map(({ priority }) => priority))),
+        names.slice(0, 3).join(', ') + more,
+      ];
+    }),
+  };
+}
+
 export function explainDecision(decision: Decision, options: ExplainOptions = {}): Explanation {
   const key = `${decision.pod.namespace}/${decision.pod.name}`;
   const attempt = `attempt ${decision.attempt}`;
@@ -145,6 +176,14 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
     const text = decision.node === undefined ? undefined : lead(decision);
     if (text) story.push(text);
   }
+  const chosen = decision.preemption?.chosen;
+  if (chosen !== undefined) {
+    const victims = decision.preemption!.candidates.find(({ node }) => node === chosen)?.victims.length ?? 0;
+    story.push(
+      `To make room ${plural(victims, 'pod')} of lower priority had to leave ${chosen}: fewest broken disruption budgets, ` +
+        `then the least important victims, then the fewest.`,
+    );
+  }
   const silent = decision.plugins.filter((plugin) => plugin.skipped).map((plugin) => plugin.name);
   if (silent.length > 0) story.push(`No say in this pod: ${silent.join(', ')}.`);
   if (decision.result !== 'Scheduled') story.push(decision.message);
@@ -154,6 +193,6 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
     Unschedulable: `${key} could not be scheduled (${attempt})`,
     Error: `${key} was meant for ${decision.node}, but ${decision.bindError ?? 'binding failed'} (${attempt})`,
   };
-  const tables = [scoreTable(decision, options), filterTable(decision, options)];
+  const tables = [scoreTable(decision, options), filterTable(decision, options), preemptionTable(decision)];
   return { headline: headlines[decision.result], story, tables: tables.filter((table) => table !== undefined) };
 }

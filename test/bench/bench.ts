@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { packageVersion } from '../../src/base/index.ts';
+import { answers } from './answers.ts';
 import { api } from './api.ts';
 import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
@@ -31,6 +32,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   scheduler: () => scheduler(),
   store: () => store(),
   scale,
+  'scheduler-answers': answers,
 };
 /** Parts of parts, for `--only` alone. */
 const pieces = { ...parts, ...scaleParts };

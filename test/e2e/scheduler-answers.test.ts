@@ -158,4 +158,48 @@ describe('the answers of the scheduler', () => {
       await lab.klab('down', '--purge', '--name', 'yaml-copy');
     }
   });
+
+  it('simulates without any cluster, and compares two configurations', async () => {
+    const template = { metadata: { labels: { app: 'web' } }, spec: { containers: pod('x', {}, '1').spec.containers } };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
+      spec: { replicas: 5, selector: { matchLabels: { app: 'web' } }, template },
+    };
+    const config = join(lab.home, 'pack.yaml');
+    const profile = {
+      pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }],
+    };
+    const kind = { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' };
+    writeFileSync(config, JSON.stringify({ ...kind, profiles: [profile] }));
+    const args = [
+      'scheduler',
+      'simulate',
+      '-f',
+      manifest('simulated', deployment),
+      '--nodes',
+      '2',
+      '--shape',
+      'cpu=2,price=0.5',
+    ];
+    const alone = ['--name', 'nowhere', '--no-boot'];
+    expect(await lab.klab(...args, ...alone)).toContain('default/web-4: 0 of 2 nodes fit: 2 lack cpu');
+    const { items } = JSON.parse(
+      await lab.klab(...args, '--config', config, '--config', config, '-o', 'json', ...alone),
+    );
+    expect(items).toHaveLength(2);
+    expect(items[0]).toMatchObject({ config: 'pack.yaml', nodesInUse: 2, cost: { all: 1, inUse: 1 } });
+    expect(items[0].placements).toHaveLength(4);
+  });
+
+  it('shows its plugins with their weights, and the decisions as they fall', async () => {
+    expect(await lab.klab('scheduler', 'plugins')).toMatch(/TaintToleration +3 +PreFilter|TaintToleration +3 +Filter/);
+    const { profiles } = JSON.parse(await lab.klab('scheduler', 'config', '-o', 'json'));
+    const fit = profiles[0].plugins.find(({ name }: any) => name === 'NodeResourcesFit');
+    expect(fit).toMatchObject({ weight: 1, args: { scoringStrategy: { type: 'LeastAllocated' } } });
+    const watched = await lab.try(['scheduler', 'watch'], { timeoutMs: 6000 });
+    expect(watched.stdout).toMatch(/\d\d:\d\d:\d\d default\/web → node-\d \(attempt 1, 3 feasible\)/);
+    expect(watched.stdout).toMatch(/queues: /);
+  });
 });
