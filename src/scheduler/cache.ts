@@ -10,6 +10,8 @@ export class SchedulerCache implements Snapshot {
   readonly #nodes = new Map<string, NodeInfo>();
   readonly #podNode = new Map<string, string>();
   readonly #assumed = new Set<string>();
+  readonly #affine = new Set<NodeInfo>();
+  readonly #antiAffine = new Set<NodeInfo>();
   #ordered: NodeInfo[] | undefined;
 
   /** Nodes with an object, round-robin over zones so that a sample of them spans all. */
@@ -21,6 +23,22 @@ export class SchedulerCache implements Snapshot {
   get(name: string): NodeInfo | undefined {
     const info = this.#nodes.get(name);
     return info?.node ? info : undefined;
+  }
+
+  get withAffinity(): Iterable<NodeInfo> {
+    return this.#affine;
+  }
+
+  get withRequiredAntiAffinity(): Iterable<NodeInfo> {
+    return this.#antiAffine;
+  }
+
+  /** The node's pods changed, or whether it is there. */
+  #index(info: NodeInfo): void {
+    if (info.node && info.podsWithAffinity.size > 0) this.#affine.add(info);
+    else this.#affine.delete(info);
+    if (info.node && info.podsWithRequiredAntiAffinity.size > 0) this.#antiAffine.add(info);
+    else this.#antiAffine.delete(info);
   }
 
   #inZoneOrder(): NodeInfo[] {
@@ -54,6 +72,7 @@ export class SchedulerCache implements Snapshot {
     const placed = (labels: Readonly<Record<string, string>>) => `${labels[regionLabel]}/${labels[zoneLabel]}`;
     const before = info.node && placed(info.labels);
     info.setNode(node);
+    this.#index(info);
     if (before !== placed(info.labels)) this.#ordered = undefined;
   }
 
@@ -62,6 +81,7 @@ export class SchedulerCache implements Snapshot {
     const info = this.#nodes.get(name);
     if (!info) return;
     info.setNode(undefined);
+    this.#index(info);
     if (info.pods.size === 0) this.#nodes.delete(name);
     this.#ordered = undefined;
   }
@@ -71,8 +91,14 @@ export class SchedulerCache implements Snapshot {
     const uid = pod.metadata.uid!;
     const node = pod.spec!.nodeName!;
     this.removePod(uid);
-    this.#nodeInfo(node).addPod(podInfoOf(pod));
+    this.#add(podInfoOf(pod), node);
     this.#podNode.set(uid, node);
+  }
+
+  #add(pod: PodInfo, node: string): void {
+    const info = this.#nodeInfo(node);
+    info.addPod(pod);
+    if (pod.hasAffinity) this.#index(info);
   }
 
   removePod(uid: string): void {
@@ -80,6 +106,7 @@ export class SchedulerCache implements Snapshot {
     if (node === undefined) return;
     const info = this.#nodes.get(node);
     info?.removePod(uid);
+    if (info) this.#index(info);
     if (info && !info.node && info.pods.size === 0) this.#nodes.delete(node);
     this.#podNode.delete(uid);
     this.#assumed.delete(uid);
@@ -87,7 +114,7 @@ export class SchedulerCache implements Snapshot {
 
   /** Counts a pod on a node from the moment of the decision, while its binding is under way. */
   assume(info: PodInfo, node: string): void {
-    this.#nodeInfo(node).addPod(info);
+    this.#add(info, node);
     this.#podNode.set(info.uid, node);
     this.#assumed.add(info.uid);
   }

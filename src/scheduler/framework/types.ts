@@ -37,6 +37,9 @@ export class CycleState {
 /** All nodes and the pods on them, as they stand during one cycle. */
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
+  /** Those of them with pods that have affinity, and with pods that require anti-affinity. Absent: look at all. */
+  readonly withAffinity?: Iterable<NodeInfo>;
+  readonly withRequiredAntiAffinity?: Iterable<NodeInfo>;
   get(name: string): NodeInfo | undefined;
 }
 

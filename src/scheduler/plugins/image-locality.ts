@@ -1,5 +1,5 @@
 /** Prefers nodes that have the pod's images. Upstream: scheduler/framework/plugins/imagelocality. */
-import { maxNodeScore, type Plugin } from '../framework/types.ts';
+import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
 
 const minThreshold = 23 * 1024 * 1024;
 const maxContainerThreshold = 1000 * 1024 * 1024;
@@ -9,25 +9,36 @@ function normalizedImageName(name: string): string {
   return name.lastIndexOf(':') <= name.lastIndexOf('/') ? `${name}:latest` : name;
 }
 
+interface State {
+  readonly snapshot: Snapshot;
+  readonly names: readonly string[];
+  /** Image → how many nodes have it. */
+  readonly having: Map<string, number>;
+}
+
 export const imageLocality: Plugin = {
   name: 'ImageLocality',
-  preScore(state, _pod, _nodes, snapshot) {
-    state.set('ImageLocality', snapshot);
+  preScore(state, { pod }, _nodes, snapshot) {
+    const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+    const names = containers.map(({ image }) => normalizedImageName(image ?? ''));
+    state.set('ImageLocality', { snapshot, names, having: new Map() } satisfies State);
     return undefined;
   },
-  score(state, { pod }, node) {
-    const snapshot = state.get<{ nodes: readonly { images: Map<string, number> }[] }>('ImageLocality')!;
-    const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  score(state, _pod, node) {
+    const { snapshot, names, having } = state.get<State>('ImageLocality')!;
     let sum = 0;
-    for (const container of containers) {
-      const name = normalizedImageName(container.image ?? '');
+    for (const name of names) {
       const size = node.images.get(name);
       if (size === undefined) continue;
-      let having = 0;
-      for (const other of snapshot.nodes) if (other.images.has(name)) having++;
-      sum += Math.trunc(size * (having / snapshot.nodes.length));
+      let nodes = having.get(name);
+      if (nodes === undefined) {
+        nodes = 0;
+        for (const other of snapshot.nodes) if (other.images.has(name)) nodes++;
+        having.set(name, nodes);
+      }
+      sum += Math.trunc(size * (nodes / snapshot.nodes.length));
     }
-    const max = maxContainerThreshold * containers.length;
+    const max = maxContainerThreshold * names.length;
     const clamped = Math.min(max, Math.max(minThreshold, sum));
     return Math.trunc((maxNodeScore * (clamped - minThreshold)) / (max - minThreshold));
   },

@@ -82,17 +82,28 @@ function termsOf(pod: PodInfo): PodTerms {
   return terms;
 }
 
-type Counts = Map<string, number>;
-const pair = (key: string, value: string) => `${key}\u0000${value}`;
+/** Topology key → value → count. */
+type Counts = Map<string, Map<string, number>>;
+
+function countOf(counts: Counts, key: string, value: string): number {
+  return counts.get(key)?.get(value) ?? 0;
+}
 
 function add(counts: Counts, node: NodeInfo, topologyKey: string, by: number): void {
   const value = node.labels[topologyKey];
   if (value === undefined) return;
-  const key = pair(topologyKey, value);
-  const count = (counts.get(key) ?? 0) + by;
+  let values = counts.get(topologyKey);
+  if (!values) {
+    values = new Map();
+    counts.set(topologyKey, values);
+  }
+  const count = (values.get(value) ?? 0) + by;
   // An empty map means that nothing matches anywhere, so nothing of count 0 may stay.
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
+  if (count !== 0) values.set(value, count);
+  else {
+    values.delete(value);
+    if (values.size === 0) counts.delete(topologyKey);
+  }
 }
 
 interface FilterState {
@@ -134,13 +145,15 @@ export function interPodAffinity(
     const own = termsOf(pod);
     const state: FilterState = { affinity: new Map(), antiAffinity: new Map(), existingAntiAffinity: new Map() };
     const { requiredAffinity, requiredAntiAffinity } = own;
-    for (const node of snapshot.nodes) {
+    for (const node of snapshot.withRequiredAntiAffinity ?? snapshot.nodes) {
       for (const other of node.podsWithRequiredAntiAffinity.values()) {
         for (const term of termsOf(other).requiredAntiAffinity) {
           if (matches(term, pod)) add(state.existingAntiAffinity, node, term.topologyKey, 1);
         }
       }
-      if (requiredAffinity.length === 0 && requiredAntiAffinity.length === 0) continue;
+    }
+    for (const node of requiredAffinity.length + requiredAntiAffinity.length === 0 ? [] : snapshot.nodes) {
+      if (node.pods.size === 0) continue;
       for (const other of node.pods.values()) {
         if (requiredAffinity.length > 0 && requiredAffinity.every((term) => matches(term, other))) {
           for (const term of requiredAffinity) add(state.affinity, node, term.topologyKey, 1);
@@ -176,7 +189,8 @@ export function interPodAffinity(
     const hasPreferred = own.preferredAffinity.length > 0 || own.preferredAntiAffinity.length > 0;
     const counts: Counts = new Map();
     if (!hasPreferred && ignorePreferredTermsOfExistingPods) return undefined;
-    for (const node of snapshot.nodes) {
+    for (const node of hasPreferred ? snapshot.nodes : (snapshot.withAffinity ?? snapshot.nodes)) {
+      if (node.pods.size === 0) continue;
       const pods = hasPreferred ? node.pods.values() : node.podsWithAffinity.values();
       for (const other of pods) {
         for (const term of own.preferredAffinity)
@@ -223,7 +237,7 @@ export function interPodAffinity(
             detail: `the node has no label ${term.topologyKey}`,
           };
         }
-        if ((affinity.get(pair(term.topologyKey, value)) ?? 0) > 0) continue;
+        if (countOf(affinity, term.topologyKey, value) > 0) continue;
         // The first pod of a group that wants its own kind may go anywhere.
         const first = affinity.size === 0 && own.requiredAffinity.every((other) => matches(other, pod));
         if (!first) {
@@ -236,7 +250,7 @@ export function interPodAffinity(
       }
       for (const term of own.requiredAntiAffinity) {
         const value = node.labels[term.topologyKey];
-        if (value !== undefined && (antiAffinity.get(pair(term.topologyKey, value)) ?? 0) > 0) {
+        if (value !== undefined && countOf(antiAffinity, term.topologyKey, value) > 0) {
           return {
             code: 'Unschedulable',
             reasons: [reasons.antiAffinity],
@@ -244,8 +258,9 @@ export function interPodAffinity(
           };
         }
       }
-      for (const [key, value] of Object.entries(node.labels)) {
-        if ((existingAntiAffinity.get(pair(key, value)) ?? 0) > 0) {
+      for (const [key, values] of existingAntiAffinity) {
+        const value = node.labels[key];
+        if (value !== undefined && (values.get(value) ?? 0) > 0) {
           return {
             code: 'Unschedulable',
             reasons: [reasons.existing],
@@ -264,7 +279,10 @@ export function interPodAffinity(
     score(state, _pod, node) {
       const counts = state.get<Counts>(`${name}/score`)!;
       let sum = 0;
-      for (const [key, value] of Object.entries(node.labels)) sum += counts.get(pair(key, value)) ?? 0;
+      for (const [key, values] of counts) {
+        const value = node.labels[key];
+        if (value !== undefined) sum += values.get(value) ?? 0;
+      }
       return sum;
     },
     normalizeScores(_state, _pod, scores) {

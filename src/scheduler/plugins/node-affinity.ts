@@ -10,6 +10,8 @@ export function termMatches(term: NodeTerm, node: NodeInfo): boolean {
 
 /** The hard part of a pod's node selection. Upstream: GetRequiredNodeAffinity. */
 export function matchesNodeSelection(pod: Readonly<Pod>, node: NodeInfo): boolean {
+  const { spec } = pod;
+  if (!spec?.nodeSelector && !spec?.affinity?.nodeAffinity) return true;
   return matchesRequiredNodeAffinity(pod.spec, node.labels, node.name);
 }
 
