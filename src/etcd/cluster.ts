@@ -251,7 +251,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   /** The member stands still: no ticks, no messages taken, no answers. */
   pause(i: number): void {
     const member = this.members[i];
-    if (member) member.paused = true;
+    if (member?.running) member.paused = true;
     this.live.changed();
   }
 

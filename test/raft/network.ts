@@ -1,5 +1,5 @@
 import { Prng } from '../../src/base/index.ts';
-import { type Entry, MemoryStorage, type Message, type RaftConfig, RawNode } from '../../src/raft/index.ts';
+import { type Entry, MemoryStorage, type Message, type RaftConfig, RawNode, type Ready } from '../../src/raft/index.ts';
 
 /** A node with a driver around it: what it has applied, and what it would still have after a crash. */
 export interface Host {
@@ -16,6 +16,7 @@ export class Network {
   readonly queue: Message[] = [];
   readonly #config: Partial<RaftConfig>;
   readonly #prng: Prng;
+  readonly #stalled = new Map<number, Ready>();
   /** Called with every entry a node applies. */
   onApply: (host: Host, entry: Entry) => void = () => {};
   /** Called with what leaves a node. Return false to lose it. */
@@ -54,6 +55,7 @@ export class Network {
   }
 
   crash(id: number): void {
+    this.#stalled.delete(id);
     this.host(id).node = undefined;
   }
 
@@ -61,28 +63,52 @@ export class Network {
   process(id: number): boolean {
     const host = this.host(id);
     let any = false;
+    if (this.#stalled.has(id)) return any;
     while (host.node?.hasReady()) {
       any = true;
-      const ready = host.node.ready();
-      if (ready.snapshot) {
-        host.storage.applySnapshot(ready.snapshot);
-        host.applied = (ready.snapshot.data as Entry[]).slice();
-      }
-      host.storage.append(ready.entries);
-      if (ready.hardState) host.storage.setHardState(ready.hardState);
-      for (const message of ready.messages) if (this.onSend(message)) this.queue.push(message);
-      for (const entry of ready.committedEntries) {
-        host.applied.push(entry);
-        host.storage.setApplied(entry.index);
-        if (entry.type === 'confChange') {
-          host.storage.setConfState(host.node.applyConfChange(entry.data as Parameters<RawNode['applyConfChange']>[0]));
-        }
-        this.onApply(host, entry);
-      }
-      host.readStates.push(...ready.readStates);
-      host.node.advance(ready);
+      this.#store(host, host.node.ready());
     }
     return any;
+  }
+
+  /** A slow disk: the node waits for its write, and does and sends nothing, until `finish`. A crash loses the write. */
+  stall(id: number): void {
+    const host = this.host(id);
+    if (host.node?.hasReady() && !this.#stalled.has(id)) this.#stalled.set(id, host.node.ready());
+  }
+
+  isStalled(id: number): boolean {
+    return this.#stalled.has(id);
+  }
+
+  /** The disk has written. */
+  finish(id: number): void {
+    const ready = this.#stalled.get(id);
+    this.#stalled.delete(id);
+    if (!ready) return;
+    this.#store(this.host(id), ready);
+    this.process(id);
+  }
+
+  #store(host: Host, ready: Ready): void {
+    const node = host.node!;
+    if (ready.snapshot) {
+      host.storage.applySnapshot(ready.snapshot);
+      host.applied = (ready.snapshot.data as Entry[]).slice();
+    }
+    host.storage.append(ready.entries);
+    if (ready.hardState) host.storage.setHardState(ready.hardState);
+    for (const message of ready.messages) if (this.onSend(message)) this.queue.push(message);
+    for (const entry of ready.committedEntries) {
+      host.applied.push(entry);
+      host.storage.setApplied(entry.index);
+      if (entry.type === 'confChange') {
+        host.storage.setConfState(node.applyConfChange(entry.data as Parameters<RawNode['applyConfChange']>[0]));
+      }
+      this.onApply(host, entry);
+    }
+    host.readStates.push(...ready.readStates);
+    node.advance(ready);
   }
 
   deliver(message: Message): void {
