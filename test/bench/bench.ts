@@ -15,6 +15,7 @@ import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { markdown, type Row } from './row.ts';
+import { runtime } from './runtime.ts';
 import { scale, scaleParts } from './scale.ts';
 import { scheduler } from './scheduler.ts';
 import { boot, idle } from './server.ts';
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   api,
   apiserver: apiServer,
   'etcd-door': etcdDoor,
+  runtime,
   scheduler: () => scheduler(),
   store: () => store(),
   scale,
