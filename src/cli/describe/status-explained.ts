@@ -74,7 +74,7 @@ export function statusExplainedText(pod: Readonly<Pod>, now: number, events: rea
   const last = lastEvent(events);
   if (last) {
     const message = (last.message ?? '').replace(/\s+/g, ' ').trim();
-    out.write(`  Last event:\t${last.type} ${last.reason}, ${eventAge(last, now)} ago: ${message}\n`);
+    out.write(`  Last event:\t${last.type} ${last.reason}, age ${eventAge(last, now)}: ${message}\n`);
   }
   out.write(`  What to do:\t${explained.advice}\n`);
   text += out.flush();

@@ -127,7 +127,7 @@ describe('status explained', () => {
       ({ type: 'Warning', reason, message: `${reason} message`, lastTimestamp: at, firstTimestamp: at }) as never;
     const events = [event('BackOff', '2026-01-01T00:00:05Z'), event('Pulled', '2026-01-01T00:00:01Z')];
     const text = statusExplainedText(pod({ phase: 'Pending' }), Date.parse('2026-01-01T00:00:10Z'), events);
-    expect(text).toMatch(/Last event: +Warning BackOff, 5s ago: BackOff message\n/);
+    expect(text).toMatch(/Last event: +Warning BackOff, age 5s: BackOff message\n/);
   });
 
   it('asks for nothing when all is well', () => {
