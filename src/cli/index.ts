@@ -7,11 +7,14 @@ export { humanDuration, parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
+export { canI, whoAmI } from './auth/auth.ts';
 export { BaseCommand, clusterName } from './base-command.ts';
 export { autoscale } from './change/autoscale.ts';
+export { decideCertificates } from './change/certificate.ts';
 export { expose } from './change/expose.ts';
 export { changeLabels } from './change/label.ts';
 export { patchObjects } from './change/patch.ts';
+export { replaceObjects } from './change/replace.ts';
 export { scale } from './change/scale.ts';
 export { type ClockAction, clock } from './clock.ts';
 export {
@@ -115,6 +118,7 @@ export {
 } from './resource-args.ts';
 export { changeRollout } from './rollout/change.ts';
 export { rolloutStatus } from './rollout/status.ts';
+export { runPod } from './run/run.ts';
 export { schedulerConfiguration, schedulerPlugins } from './scheduler-config.ts';
 export { podName, schedulerExplain, schedulerQueue } from './scheduler-explain.ts';
 export { schedulerSimulate } from './scheduler-simulate.ts';

@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'bin.dat'), Buffer.from([255, 254, 0]));
   writeFileSync(
     join(folder, 'cm.yaml'),
-    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made, labels: {x: y}}\ndata: {a: b}\n',
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made, labels: {x: z}}\ndata: {a: b}\n',
   );
   const req = 'req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x';
   execFileSync('openssl', req.split(' '), { cwd: folder, stdio: 'ignore' });
@@ -308,4 +308,44 @@ describe.each(['websocket', 'spdy'])('klab streams over %s', (protocol) => {
     const code = await new Promise((resolve) => child.once('exit', resolve));
     expect(code).toBe(130);
   });
+});
+
+describe('klab runs pods, replaces objects and asks for permissions as kubectl does', () => {
+  it.each(
+    linesOf(`
+      run p --image=nginx --dry-run=client -o yaml
+      run p --image=nginx --dry-run=client --rm
+      run p --image=nginx --dry-run=client -o yaml -- a b
+      run p --image=nginx --dry-run=client -i
+      run p --image=nginx --image-pull-policy=Always --privileged --annotations=a=b --dry-run=client -o yaml
+      run p --image=nginx --expose
+      run p --image=nginx -t
+      run p
+      run --image=x
+      run p --image=nginx --restart=Foo
+      run p --image=nginx
+      run p --image=nginx
+      run q --image=nginx --dry-run=server
+      run once --image=busybox --restart=Never --rm --attach -q -- echo hi
+      replace -f cm.yaml --dry-run=client
+      replace -f cm.yaml
+      create -f cm.yaml
+      replace -f cm.yaml
+      replace -f cm.yaml -o name
+      replace -f cm.yaml --force
+      replace
+      auth whoami
+      auth whoami --as=ann
+      auth can-i get pods
+      auth can-i get pods --as=x
+      auth can-i get nopes
+      auth can-i get /x
+      auth can-i get nodes
+      auth can-i get nodes -A
+      auth can-i get pods/x -q
+      auth can-i list deployments.apps --as=x
+      certificate approve x
+      certificate deny
+    `),
+  )('%s', (line) => expectAlike(line, true));
 });
