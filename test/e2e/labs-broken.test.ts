@@ -92,7 +92,12 @@ const breaks: Record<string, Break> = {
     klab: [['etcd', 'put', '/registry/secret-plans/scheduler', 'hidden']],
     says: /keys in the store, and objects/,
   },
-  'linear-cost': { beside: 'chatty.sh', says: /a pod of 40 costs/ },
+  'linear-cost': {
+    edits: [
+      ['fleet.yaml', /[\s\S]*/, readFileSync(join(root, 'fixtures', 'labs', 'linear-cost', 'chatty.yaml'), 'utf8')],
+    ],
+    says: /a pod of 40 costs/,
+  },
   'status-by-observation': {
     klab: [
       ['apply', '-f', 'web.yaml', '--wait'],
