@@ -122,7 +122,7 @@ const breaks: Record<string, Break> = {
     edits: [['shop.yaml', 'restartPolicy: Always', 'restartPolicy: Never']],
     says: /nobody restarted|before: it is/,
   },
-  'write-through': { klab: [['apply', '-f', 'read-only.yaml']], says: /pods of the first version/ },
+  'write-through': { klab: [['apply', '-f', 'no-pods.yaml']], says: /pods of the first version/ },
   'watch-not-poll': { beside: 'poller.sh', says: /LIST requests in ten idle minutes: it is "[1-9]/ },
 };
 
