@@ -67,7 +67,7 @@ export { ManyErrors } from './errors.ts';
 export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
-export { etcdHistory } from './etcd/history.ts';
+export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMembers, etcdStatus } from './etcd/members.ts';

@@ -3,7 +3,7 @@ import chalk from 'chalk';
 import { encodeYaml, isObject } from '../../apimachinery/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { diffLines, hunks } from '../line-diff.ts';
-import { printData } from '../output.ts';
+import { printData, renderTable } from '../output.ts';
 import type { Session } from '../session.ts';
 
 /** One item of /klab/v1/etcd/history. */
@@ -66,6 +66,76 @@ export function renderHistory(
     previous = item;
   }
   return out.join('\n').trimEnd();
+}
+
+/** The key at two revisions, and what differs. @throws UserError when it is at neither */
+export async function etcdDiff(
+  session: Session,
+  request: {
+    readonly key: string;
+    readonly from: number;
+    readonly to: number;
+    readonly showSecrets: boolean;
+    readonly showManagedFields: boolean;
+  },
+): Promise<string> {
+  const { client, signal } = session;
+  const { key, from, to, showSecrets } = request;
+  const at = async (revision: number): Promise<HistoryItem | undefined> => {
+    const query = { key, limit: '1', before: String(revision + 1), showSecrets: String(showSecrets) };
+    return (await client.raw('/klab/v1/etcd/history', { query, signal })).items[0];
+  };
+  const [a, b] = await Promise.all([at(from), at(to)]);
+  if (!a && !b) throw new UserError(`key "${key}" is at neither revision; see: klab etcd history ${key}`);
+  return renderDiff(a, b, request);
+}
+
+/** As `diff -u` has it; empty when nothing differs. */
+export function renderDiff(
+  a: HistoryItem | undefined,
+  b: HistoryItem | undefined,
+  options: { readonly key: string; readonly showManagedFields: boolean },
+): string {
+  const lines = hunks(diffLines(linesOf(a, options), linesOf(b, options)), contextLines);
+  if (lines.length === 0) return '';
+  const name = (item: HistoryItem | undefined) =>
+    !item || item.type === 'delete' ? '(not there)' : `${options.key} at revision ${item.revision}, ${item.time}`;
+  const body = lines.map((line) => {
+    if (!line) return chalk.dim('…');
+    if (line.mark === '+') return chalk.green(`+${line.text}`);
+    return line.mark === '-' ? chalk.red(`-${line.text}`) : ` ${line.text}`;
+  });
+  return [chalk.bold(`--- ${name(a)}`), chalk.bold(`+++ ${name(b)}`), ...body].join('\n');
+}
+
+/** Changes of all keys with a prefix, oldest first: one line each. */
+export async function etcdChanges(
+  session: Session,
+  request: {
+    readonly prefix: string;
+    readonly from?: number;
+    readonly to?: number;
+    readonly limit: number;
+    readonly showSecrets: boolean;
+    readonly output?: string;
+  },
+): Promise<string> {
+  const { prefix, from, to, limit, showSecrets, output } = request;
+  const query = {
+    prefix,
+    limit: String(limit),
+    showSecrets: String(showSecrets),
+    ...(from !== undefined && { from: String(from - 1) }),
+    ...(to !== undefined && { to: String(to) }),
+  };
+  const answer = await session.client.raw('/klab/v1/etcd/changes', { query, signal: session.signal });
+  if (output === 'json' || output === 'yaml') return printData(answer, output);
+  const items = answer.items as HistoryItem[];
+  if (items.length === 0) return 'nothing changed there';
+  return renderTable(
+    ['REVISION', 'TIME', 'CHANGE', 'KEY', 'WHO'],
+    items.map(({ revision, time, type, key, actor = 'unknown' }) => [String(revision), time, type, key, actor]),
+  );
 }
 
 function headLine({ revision, type, time, version }: HistoryItem): string {
