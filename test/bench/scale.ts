@@ -24,7 +24,7 @@ interface Server {
 async function onServer(flags: readonly string[], work: (server: Server) => Promise<Row[]>): Promise<Row[]> {
   const lab = new Lab();
   try {
-    const up = await lab.try(['up', ...flags], { timeoutMs: limitMs });
+    const up = await lab.try(['up', '--timeout', `${limitMs / 1000}s`, ...flags], { timeoutMs: limitMs });
     if (up.code !== 0) throw new Error(up.stderr);
     const { pid } = JSON.parse(await lab.klab('status', '-o', 'json'));
     const { client, close } = await adminClient(lab);

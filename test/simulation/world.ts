@@ -62,6 +62,7 @@ export class World implements AsyncDisposable {
         this.#job,
         this.#member,
         this.#cordon,
+        this.#component,
       ]);
       try {
         await act();
@@ -81,6 +82,9 @@ export class World implements AsyncDisposable {
   async heal(check: () => string[], limitMs = 1_200_000): Promise<void> {
     for (const i of this.#crashed) this.cluster.etcd.restart(i);
     this.#crashed.clear();
+    for (const { name, node, state } of this.cluster.components.list()) {
+      if (state === 'stopped') await this.cluster.components.start(name, node);
+    }
     for (const node of this.cluster.server.reader.list('nodes')) {
       if (node['spec']?.unschedulable)
         await this.#patch('nodes', node.metadata.name!, { spec: { unschedulable: null } });
@@ -259,6 +263,23 @@ export class World implements AsyncDisposable {
     const unschedulable = this.#prng.int(2) === 0;
     this.#say(`${unschedulable ? 'cordon' : 'uncordon'} ${name}`);
     await this.#patch('nodes', name, { spec: { unschedulable } });
+  };
+
+  /** A process ends in the middle of its work, or comes back and finds what has become of it. */
+  readonly #component = async (): Promise<void> => {
+    const parts = this.cluster.components.list().filter(({ name }) => name !== 'apiserver');
+    const stopped = parts.filter(({ state }) => state === 'stopped');
+    const { name, node, state } = this.#prng.pick(stopped.length > 0 && this.#prng.int(2) === 0 ? stopped : parts);
+    const on = state === 'stopped';
+    this.#say(`${on ? 'start' : 'stop'} ${name}${node ? ` of ${node}` : ''}`);
+    const done = on ? this.cluster.components.start(name, node) : this.cluster.components.stop(name, node);
+    let ended = false;
+    const ending = done.finally(() => {
+      ended = true;
+    });
+    // What is under way when it is told to end may wait for time.
+    await this.cluster.clock.advanceUntil(() => ended, 60_000);
+    await ending;
   };
 
   /** A follower dies, comes back, stands still or takes over; a majority always stays. */
