@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Deployment, ReplicaSet } from '../../src/api/index.ts';
+import type { Deployment, Pod, ReplicaSet } from '../../src/api/index.ts';
 import { DeploymentController, ReplicaSetController } from '../../src/controllers/index.ts';
 import { Lab } from '../helpers/controllers.ts';
 
@@ -243,4 +243,31 @@ describe('a deployment', () => {
     );
     expect(revisions.sort()).toEqual(['3', '4']);
   });
+
+  it('of thousands comes in bursts of 500, each pod once, and goes again', async () => {
+    await using l = lab().autoRun();
+    const posts = () => l.api.requests.filter((r) => r.method === 'POST' && r.path.endsWith('/pods')).length;
+    let pods = 0;
+    l.context.informers.informer<Pod>('pods').addHandler({ onAdd: () => void pods++, onDelete: () => void pods-- });
+    const sizes = [0];
+    l.context.informers.informer<ReplicaSet>('replicasets').addHandler({
+      onUpdate: (_, rs) => {
+        const size = rs.status?.replicas ?? 0;
+        if (size > sizes.at(-1)!) sizes.push(size);
+      },
+    });
+    const from = l.clock.now();
+    await l.create('deployments', makeDeployment(5000));
+    await complete(l, 5000);
+    expect(l.clock.now() - from).toBeLessThan(60_000);
+    expect([posts(), pods, sizes.at(-1)]).toEqual([5000, 5000, 5000]);
+    expect(Math.max(...sizes.slice(1).map((size, i) => size - sizes[i]!))).toBeLessThanOrEqual(500);
+    expect(await l.events('ScalingReplicaSet')).toHaveLength(1);
+    await l.client
+      .resource('deployments')
+      .namespace('default')
+      .patch('web', 'merge', { spec: { replicas: 0 } });
+    await l.until('all gone', async () => pods === 0 && (await web(l))!.status?.replicas === undefined);
+    expect(posts()).toBe(5000);
+  }, 60_000);
 });
