@@ -117,6 +117,7 @@ export {
   selectResources,
 } from './resource-args.ts';
 export { changeRollout } from './rollout/change.ts';
+export { rolloutHistory, undoRollout } from './rollout/history.ts';
 export { rolloutStatus } from './rollout/status.ts';
 export { runPod } from './run/run.ts';
 export { schedulerConfiguration, schedulerPlugins } from './scheduler-config.ts';
@@ -134,6 +135,7 @@ export { attachToPod, execInPod } from './stream/exec.ts';
 export { openTarget } from './stream/open.ts';
 export { forward } from './stream/port-forward.ts';
 export { runInTestCluster } from './test-cluster.ts';
+export { topNodes, topPods } from './top/top.ts';
 export { type WaitRequest, waitFor } from './wait/wait.ts';
 export { type PrintWatchOptions, printWatch } from './watch/print.ts';
 export {

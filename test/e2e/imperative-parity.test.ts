@@ -5,8 +5,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bin, Lab } from '../helpers/lab.ts';
+import { bin, eventually, Lab } from '../helpers/lab.ts';
 
 const lab = new Lab();
 const folder = join(lab.home, 'files');
@@ -348,4 +349,150 @@ describe('klab runs pods, replaces objects and asks for permissions as kubectl d
       certificate deny
     `),
   )('%s', (line) => expectAlike(line, true));
+});
+
+describe('klab shows revisions and goes back to them as kubectl does', () => {
+  beforeAll(async () => {
+    const labels = { app: 'rolled' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'one' }] } };
+    const specs = { Deployment: { replicas: 0 }, DaemonSet: {}, StatefulSet: { replicas: 0, serviceName: 'x' } };
+    const annotations = { 'kubernetes.io/change-cause': 'first' };
+    const objects = Object.entries(specs).map(([kind, spec]) => ({
+      apiVersion: 'apps/v1',
+      kind,
+      metadata: { name: 'rolled', annotations },
+      spec: { ...spec, selector: { matchLabels: labels }, template },
+    }));
+    const kinds = Object.keys(specs).map((kind) => `${kind}/rolled`);
+    writeFileSync(join(folder, 'rolled.json'), objects.map((object) => JSON.stringify(object)).join('\n'));
+    const roll = async (namespace: string) => {
+      const space = ['-n', namespace];
+      await lab.kubectl('create', '-f', join(folder, 'rolled.json'), ...space);
+      const numbers = (text: string) => text.match(/^\d+/gm)?.join('');
+      const history = () => lab.kubectl('rollout', 'history', ...kinds, ...space);
+      await eventually(history, (text) => numbers(text) === '111');
+      await lab.kubectl('set', 'image', ...kinds, 'c=two', ...space);
+      await eventually(history, (text) => numbers(text) === '121212');
+    };
+    await Promise.all(['ns-kubectl', 'ns-klab'].map(roll));
+  });
+
+  it.each(
+    linesOf(`
+      rollout history deploy/rolled
+      rollout history deploy rolled --revision=1
+      rollout history deploy/rolled --revision=9
+      rollout history deploy/rolled --revision=-1
+      rollout history deploy/rolled --revision=2 -o 'jsonpath={.kind} {.spec.template.spec.containers[0].image}'
+      rollout history ds/rolled
+      rollout history ds/rolled --revision=2
+      rollout history sts/rolled
+      rollout history sts/rolled --revision=1
+      rollout history sts/rolled -o 'jsonpath={.kind} {.spec.template.spec.containers[0].image};'
+      rollout history deploy/nope
+      rollout history cm/kube-root-ca.crt
+      rollout history
+      rollout undo deploy/rolled --dry-run=client
+      rollout undo deploy/rolled --dry-run=server
+      rollout undo deploy/rolled --to-revision=9
+      rollout undo deploy/rolled --to-revision=2
+      rollout undo deploy/rolled --to-revision=-1
+      rollout undo deploy/rolled
+      get deploy rolled -o 'jsonpath={.spec.template.spec.containers[0].image}'
+      rollout pause deploy/rolled
+      rollout undo deploy/rolled
+      rollout undo ds/rolled --dry-run=client
+      rollout undo ds/rolled --to-revision=2 -o name
+      rollout undo ds/rolled
+      get ds rolled -o 'jsonpath={.spec.template.spec.containers[0].image}'
+      rollout undo sts/rolled --to-revision=1 -o name
+      rollout undo sts/rolled --to-revision=7
+      rollout undo cm/kube-root-ca.crt
+      rollout undo
+    `),
+  )('%s', (line) => expectAlike(line, true));
+});
+
+describe('klab shows usage as kubectl does', () => {
+  beforeAll(async () => {
+    await lab.kubectl('create', 'ns', 'ns-top');
+    await lab.kubectl('run', 'one', '--image=nginx', '-n', 'ns-top');
+    await lab.kubectl('run', 'two', '--image=nginx', '-n', 'ns-top');
+    await eventually(
+      async () => (await lab.tryKubectl(['top', 'pods', '-n', 'ns-top'])).stdout,
+      (text) => text.includes('one') && text.includes('two'),
+    );
+  });
+
+  it.each(
+    linesOf(`
+      top nodes
+      top no node-1 --no-headers
+      top nodes --sort-by=cpu --show-capacity
+      top nodes --show-swap
+      top nodes a b
+      top node nope
+      top node node-1 -l a=b
+      top nodes --sort-by=x
+      top pods -n ns-top
+      top pod one -n ns-top --containers
+      top pods -n ns-top --sum
+      top pods -A --sum --containers
+      top pods -n ns-top --sort-by=memory --no-headers --sum
+      top pods -n ns-top -l nope=x
+      top pod nope -n ns-top
+      top pod one -l a=b
+    `),
+  )('%s', async (line) => {
+    // Usage moves between two questions: they are asked until both saw the same moment.
+    const { ours, theirs } = await eventually(
+      () => both(wordsOf(line), false),
+      ({ ours, theirs }) => isDeepStrictEqual(ours, theirs),
+      20_000,
+    );
+    expect(ours).toEqual(theirs);
+  });
+});
+
+describe('klab prepares nodes for maintenance as kubectl does', () => {
+  it.each(
+    linesOf(`
+      cordon node-2 --dry-run=client
+      cordon node-2 --dry-run=server
+      cordon nope
+      cordon
+      cordon node-1 -l a=b
+      uncordon node-2
+      uncordon nope
+      taint nodes node-2 a=b:NoSchedule --dry-run=client
+      taint nodes node-2 a=b:Nope
+      taint nodes node-2 a-
+      taint nodes node-2
+      taint nodes
+      taint pods x a=b:NoSchedule
+      taint nodes nope a=b:NoSchedule
+      drain nope
+      drain
+      drain node-2 --dry-run=client --ignore-daemonsets --pod-selector=nope=x
+      drain node-2 -l a=b
+    `),
+  )('%s', (line) => expectAlike(line, false));
+
+  // What changes a node is asked of one after the other, from the same state.
+  it.each(
+    linesOf(`
+      cordon node-2 ; uncordon node-2
+      uncordon node-2 ; uncordon node-2
+      taint nodes node-2 a=b:NoSchedule ; taint nodes node-2 a-
+      taint node node-2 a:NoExecute c=d:PreferNoSchedule ; taint node node-2 a:NoExecute- c-
+      drain node-2 --pod-selector=nope=x ; uncordon node-2
+    `),
+  )('%s', async (line) => {
+    const outcome = async (run: typeof lab.try) => {
+      const outcomes = [];
+      for (const part of line.split(' ; ')) outcomes.push(await run.call(lab, wordsOf(part), { cwd: folder }));
+      return outcomes;
+    };
+    expect(await outcome(lab.try)).toEqual(await outcome(lab.tryKubectl));
+  });
 });

@@ -40,6 +40,8 @@ export function run(file: string, args: readonly string[], options: RunOptions =
         resolve({ code, stdout, stderr });
       },
     );
+    // A program may end without having read its input.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
 }

@@ -12,10 +12,13 @@ const annotationMax = 140;
 export class DescribeWriter {
   readonly #tabs = new TabWriter(describeTabs);
   readonly #now: number;
+  readonly #aligned: boolean;
   #done = '';
 
-  constructor(now: number) {
+  /** Without `aligned` cells stay apart by tabs. */
+  constructor(now: number, aligned = true) {
     this.#now = now;
+    this.#aligned = aligned;
   }
 
   /** A line at `level` (two spaces each), its cells in columns. */
@@ -25,7 +28,8 @@ export class DescribeWriter {
 
   /** Text as it is, tabs and line breaks included. */
   raw(text: string): void {
-    this.#tabs.write(escapeTerminal(text));
+    if (this.#aligned) this.#tabs.write(escapeTerminal(text));
+    else this.#done += escapeTerminal(text);
   }
 
   /** What follows is aligned by itself. */

@@ -42,7 +42,7 @@ async function nodesOf(
 ): Promise<LiveObject[]> {
   if (words.length === 0 && !flags.selector) throw usageError(command, `USAGE: ${command} NODE [flags]`);
   if (words.length > 0 && flags.selector)
-    throw new UserError('error: cannot specify both a node name and a --selector option');
+    throw usageError(command, 'cannot specify both a node name and a --selector option');
   const found: LiveObject[] = [];
   const named = words.map((word) => (word.includes('/') ? word : `node/${word}`));
   const request = { command, words: named.length > 0 ? named : ['nodes'], selector: flags.selector };

@@ -67,7 +67,8 @@ export async function taintNodes(
   io: WriteIo,
 ): Promise<void> {
   const dryRun = parseDryRun(flags['dry-run']);
-  const printer = new ResultPrinter(flags, dryRun, io.write);
+  // As kubectl: a dry run is not told here.
+  const printer = new ResultPrinter(flags, 'none', io.write);
   const isSpec = (word: string) => word.includes('=') || word.includes(':') || word.endsWith('-');
   const resources = words.filter((word) => !isSpec(word));
   const specs = words.filter(isSpec);
@@ -77,7 +78,7 @@ export async function taintNodes(
   const opened = await session();
   const type = await opened.find(resources[0]!);
   if (type?.kind !== 'Node') {
-    throw new UserError(`invalid resource type ${resources[0]}, only node(s) is supported`, exitCodes.usage);
+    throw new UserError(`invalid resource type ${resources[0]}, only node types are supported`, exitCodes.usage);
   }
   if (resources.length < 2 && !flags.all && !flags.selector) {
     throw new UserError("at least one resource name must be specified since '--all' parameter is not set");
