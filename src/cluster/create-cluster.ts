@@ -90,6 +90,9 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
   }
 }
 
+/** A boot that comes no further for so long (wall time) has failed. */
+const bootStallMs = 60_000;
+
 class RunningCluster implements Cluster {
   readonly name: string;
   readonly clock: VirtualClock;
@@ -537,16 +540,19 @@ class RunningCluster implements Cluster {
     const { reader } = this.server;
     const accounts = this.#controllers.has('serviceaccount-controller');
     const rootCa = this.#controllers.has('root-ca-certificate-publisher-controller');
+    const isReady = (name: string) =>
+      reader
+        .get('nodes', '', name)
+        ?.['status']?.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True') === true;
+    let nodesReady = 0;
     const ready = () => {
+      // Those that are stay so while the cluster boots; with thousands it takes a while.
+      while (nodesReady < running.length && isReady(running[nodesReady]!)) nodesReady++;
       if (accounts && !reader.get('serviceaccounts', 'default', 'default')) return false;
       if (rootCa && !reader.get('configmaps', 'default', 'kube-root-ca.crt')) return false;
-      return running.every((name) =>
-        reader
-          .get('nodes', '', name)
-          ?.['status']?.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'),
-      );
+      return nodesReady === running.length;
     };
-    await this.#untilTrue(ready, 'the cluster does not become ready');
+    await this.#untilTrue(ready, 'the cluster does not become ready', () => nodesReady);
     const has = [...(accounts ? ['its ServiceAccount'] : []), ...(rootCa ? ['kube-root-ca.crt'] : [])];
     this.#phase(
       `${running.length} node(s) Ready${has.length > 0 ? `, namespace default has ${has.join(' and ')}` : ''}`,
@@ -554,10 +560,15 @@ class RunningCluster implements Cluster {
   }
 
   /** Waits for a condition of the cluster; a clock that stands still is moved on while the cluster boots. */
-  async #untilTrue(done: () => boolean, failure: string): Promise<void> {
-    const end = wallClock.monotonic() + 60_000;
+  async #untilTrue(done: () => boolean, failure: string, progress: () => number = () => 0): Promise<void> {
+    let end = wallClock.monotonic() + bootStallMs;
+    let before = progress();
     while (!done()) {
       this.#options.signal?.throwIfAborted();
+      if (progress() !== before) {
+        before = progress();
+        end = wallClock.monotonic() + bootStallMs;
+      }
       if (wallClock.monotonic() > end) throw new Error(failure);
       await Promise.race([this.clock.speed === 0 ? this.clock.step() : wallClock.sleep(2), this.failed]);
     }

@@ -1,9 +1,10 @@
 /**
  * `npm run bench`: what klab takes, beside the programs it is compared with where they are installed, in one run.
  *
- *   node test/bench/bench.ts [--only NAME] [--json FILE]
+ *   node test/bench/bench.ts [--only NAME] [--all] [--json FILE]
  *
- * NAME is one of the parts below. The build is used as it is: `npm run build` first.
+ * NAME is one of the parts below; those that take many minutes run only when they are named, or with --all. The build is
+ * used as it is: `npm run build` first.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -36,12 +37,17 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   scale,
   'scheduler-answers': answers,
 };
+const long: ReadonlySet<string> = new Set(['scheduler', 'scale']);
 /** Parts of parts, for `--only` alone. */
 const pieces = { ...parts, ...scaleParts };
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, all: { type: 'boolean' }, json: { type: 'string' } },
+});
 const names =
-  values.only === undefined ? Object.keys(parts) : Object.keys(pieces).filter((name) => name === values.only);
+  values.only === undefined
+    ? Object.keys(parts).filter((name) => values.all === true || !long.has(name))
+    : Object.keys(pieces).filter((name) => name === values.only);
 if (names.length === 0) {
   process.stderr.write(`no part "${values.only}"; parts are ${Object.keys(pieces).join(', ')}\n`);
   process.exit(2);
