@@ -33,6 +33,7 @@ export {
   type StartRequest,
   takeDown,
 } from './cluster.ts';
+export { clusterInfo } from './cluster-info.ts';
 export {
   addNodes,
   type ComponentInfo,

@@ -81,6 +81,8 @@ export interface SessionDeps {
 /** One command's connection to one API server. */
 export class Session {
   readonly client: KubeClient;
+  /** The server's URL; empty for a client that has none. */
+  readonly address: string;
   /** `-n`, else the context's namespace, else `default`. */
   readonly namespace: string;
   /** True when `-n` was given: a manifest of another namespace is then an error. */
@@ -95,6 +97,7 @@ export class Session {
   constructor(
     client: KubeClient,
     options: {
+      readonly address?: string;
       readonly namespace?: string;
       readonly namespaceGiven?: boolean;
       readonly server?: ServerInfo;
@@ -104,6 +107,7 @@ export class Session {
     } = {},
   ) {
     this.client = client;
+    this.address = options.address ?? '';
     this.namespace = options.namespace ?? 'default';
     this.namespaceGiven = options.namespaceGiven ?? false;
     this.server = options.server;
@@ -193,6 +197,7 @@ export async function openSession(request: SessionRequest, deps: SessionDeps): P
   const mapper = new RESTMapper([]);
   const client = new KubeClient(transport, { definitions: mapper });
   return new Session(client, {
+    address: config.server,
     namespace: request.namespace ?? contextNamespace,
     namespaceGiven: request.namespace !== undefined,
     server,

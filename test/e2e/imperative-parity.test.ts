@@ -496,3 +496,9 @@ describe('klab prepares nodes for maintenance as kubectl does', () => {
     expect(await outcome(lab.try)).toEqual(await outcome(lab.tryKubectl));
   });
 });
+
+describe('klab says where the cluster answers as kubectl does', () => {
+  it.each(['cluster-info', 'cluster-info -n default', 'cluster-info -n nope'])('%s', (line) =>
+    expectAlike(line, false),
+  );
+});
