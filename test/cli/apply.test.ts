@@ -96,6 +96,39 @@ describe('server-side apply', () => {
     );
   });
 
+  it('a definition with a broken schema is refused with all that is wrong, and its objects stay unknown', async () => {
+    const definition = (schema: object) =>
+      JSON.stringify({
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'hives.bees.example' },
+        spec: {
+          group: 'bees.example',
+          scope: 'Namespaced',
+          names: { plural: 'hives', singular: 'hive', kind: 'Hive', listKind: 'HiveList' },
+          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+        },
+      });
+    const broken = definition({ properties: { spec: { type: 'object', properties: { size: { type: 'intger' } } } } });
+    const hive = `apiVersion: bees.example/v1\nkind: Hive\nmetadata: {name: h, namespace: ${namespace}}\n`;
+    const { lines, failures } = await apply([space(), `${broken}\n`, hive].join('---\n'));
+    expect(lines).toEqual([`Namespace/${namespace} serverside-applied`]);
+    expect(failures).toHaveLength(2);
+    const [refused, unknown] = failures;
+    expect(refused).toMatch(/^The CustomResourceDefinition "hives\.bees\.example" is invalid: ?\n/);
+    const schema = 'spec.validation.openAPIV3Schema';
+    expect(refused).toContain(`* ${schema}.type: Required value: must not be empty at the root\n`);
+    expect(refused).toContain(
+      `* ${schema}.properties[spec].properties[size].type: Unsupported value: "intger": ` +
+        'supported values: "array", "boolean", "integer", "number", "object", "string"\n',
+    );
+    expect(refused).toContain('  at x.yaml:5:');
+    expect(unknown).toBe(
+      `error: resource mapping not found for name: "h" namespace: "${namespace}" from "x.yaml": ` +
+        'no matches for kind "Hive" in version "bees.example/v1"\nensure CRDs are installed first\n  in x.yaml:7:1',
+    );
+  });
+
   it('names the owner of a field that somebody else holds, and takes it when forced', async () => {
     await apply(`${space()}---\n${map('a', { x: '1' })}`, { fieldManager: 'other' });
     const { failures } = await apply(map('a', { x: '2' }));

@@ -178,6 +178,28 @@ describe('the walkthrough of horizontal pod autoscaling', () => {
     );
   });
 
+  it('looks every 15 seconds, and shrinks exactly 300 seconds after the last time it wanted more', async () => {
+    await using w = await world(4, {});
+    const { clock } = w.lab;
+    const start = clock.now();
+    const looks: number[] = [];
+    // 400m of 4 pods of 200m at 50 %: four are right.
+    w.load = 400;
+    w.usage = (pod) => {
+      if (pod.metadata.name === 'web-0') looks.push((clock.now() - start) / 1000);
+      return w.load / w.replicas;
+    };
+    await clock.advance(61_000);
+    const gaps = looks.slice(1).map((at, i) => at - looks[i]!);
+    expect(gaps).toEqual([15, 15, 15]);
+    const lastFull = looks.at(-1)!;
+    // Two would do.
+    w.load = 200;
+    await w.lab.until('two', () => w.replicas === 2);
+    const { at } = w.sizes.at(-1)!;
+    expect(at - lastFull).toBe(300);
+  });
+
   it('stays within a tenth of the target', async () => {
     await using w = await world(4, {});
     for (const load of [440, 364]) {

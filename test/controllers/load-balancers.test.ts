@@ -62,7 +62,10 @@ describe('services of type LoadBalancer', () => {
       .namespace('default')
       .patch('web', 'merge', { spec: { type: 'ClusterIP' } });
     await l.until('given back', async () => (await addressOf(l, 'web')) === undefined);
-    expect((await l.get('services', 'default', 'web'))!.metadata.finalizers ?? []).toEqual([]);
+    const service = (await l.get<Service>('services', 'default', 'web'))!;
+    expect(service.metadata.finalizers ?? []).toEqual([]);
+    // As every other service that is no load balancer.
+    expect(JSON.stringify(service.status)).toBe('{"loadBalancer":{}}');
   });
 
   it('of a class are somebody else’s', async () => {

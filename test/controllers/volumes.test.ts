@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../src/api/index.ts';
+import type { CoreEvent } from '../../src/client/index.ts';
 import {
   EphemeralVolumeController,
   PersistentVolumeBinder,
@@ -312,6 +313,39 @@ describe('provisioning', () => {
       expect((await claim(l, 'data'))!.status!.phase).toBe('Pending');
     });
   }
+
+  it('nobody can satisfy does not disturb its neighbours, and each says exactly what it waits for', async () => {
+    await using l = lab();
+    await l.create(classes, makeClass('local', { provisioner: 'kubernetes.io/no-provisioner' }));
+    const late = { provisioner: 'kubernetes.io/no-provisioner', volumeBindingMode: 'WaitForFirstConsumer' };
+    await l.create(classes, makeClass('late', late));
+    await l.create(classes, makeClass('theirs', { provisioner: 'example.com/disk' }));
+    await l.create(classes, makeClass('ours'));
+    const asked = { none: '', local: 'local', late: 'late', gone: 'gone', theirs: 'theirs' };
+    for (const [name, storageClassName] of Object.entries(asked)) {
+      await l.create('persistentvolumeclaims', makeClaim(name, '1Gi', { storageClassName }));
+    }
+    await l.clock.advance(60_000);
+    await l.create('persistentvolumeclaims', makeClaim('ours', '1Gi', { storageClassName: 'ours' }));
+    await bound(l, 'ours');
+    await l.clock.advance(600_000);
+    const said: Record<string, string[]> = {};
+    for (const event of await l.list<CoreEvent>('events')) {
+      const name = event.involvedObject.name!;
+      const text = `${event.type} ${event.reason} ${event.message}`;
+      said[name] = [...new Set([...(said[name] ?? []), text])];
+    }
+    for (const name of Object.keys(asked)) expect((await claim(l, name))!.status!.phase).toBe('Pending');
+    expect(said).toMatchObject({
+      none: ['Normal FailedBinding no persistent volumes available for this claim and no storage class is set'],
+      local: ['Warning ProvisioningFailed no volume plugin matched name: kubernetes.io/no-provisioner'],
+      late: ['Normal WaitForFirstConsumer waiting for first consumer to be created before binding'],
+      gone: ['Warning ProvisioningFailed storageclass.storage.k8s.io "gone" not found'],
+      theirs: [
+        "Normal ExternalProvisioning Waiting for a volume to be created either by the external provisioner 'example.com/disk' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.",
+      ],
+    });
+  });
 
   it('lets a bound claim grow when its class says so', async () => {
     await using l = lab();

@@ -3,6 +3,7 @@ import { describeResources } from '../../../src/cli/describe/describe.ts';
 import { fieldLabel } from '../../../src/cli/describe/generic.ts';
 import { podAmounts } from '../../../src/cli/describe/resources.ts';
 import { DescribeWriter } from '../../../src/cli/describe/writer.ts';
+import { Session } from '../../../src/cli/session.ts';
 import { cliSession, podManifest } from '../../helpers/cli-session.ts';
 
 async function described(words: string, objects: readonly any[], request: object = {}) {
@@ -95,6 +96,29 @@ Events:  <none>
       'Webhook URLs',
       'a.b',
     ]);
+  });
+
+  it('says that nothing acts on a kind, before the events, and only of klab’s own servers', async () => {
+    const driver = {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'CSIDriver',
+      metadata: { name: 'disk.example' },
+      spec: { attachRequired: false },
+    };
+    const { client, session: foreign, io } = cliSession();
+    for (const object of [driver, configMap('settings')] as any[]) await client.forObject(object).create(object);
+    const server = {} as NonNullable<Session['server']>;
+    const printed = async (words: string[], session: Session) => {
+      io.stdout = '';
+      await describeResources(session, { words }, io);
+      return io.stdout;
+    };
+    const own = new Session(client, { server });
+    const note = 'Note:  nothing acts on CSIDriver yet: klab stores the object but runs no controller for it\n';
+    const text = await printed(['csidriver', 'disk.example'], own);
+    expect(text).toContain(`    Persistent\n${note}Events:`);
+    expect(await printed(['csidriver', 'disk.example'], foreign)).toBe(text.replace(note, ''));
+    expect(await printed(['cm', 'settings'], own)).not.toContain('Note:');
   });
 
   it('cuts long annotations and leaves out the one of client-side apply', () => {
