@@ -11,7 +11,8 @@ export default defineConfig({
     include: suite === 'unit' ? ['test/**/*.test.ts', 'test/**/*.test.tsx'] : [`test/${suite}/**/*.test.ts`],
     exclude: ['node_modules/**', ...nightly, ...(suite === 'unit' ? apart.map((name) => `test/${name}/**`) : [])],
     pool: 'forks',
-    maxWorkers: suite === 'unit' ? undefined : 1,
+    // Programs with real time to wait out: two files at a time fill the time. Rules and ports of the kernel are one's own.
+    maxWorkers: suite === 'unit' ? undefined : suite === 'e2e' ? 2 : 1,
     testTimeout: suite === 'unit' ? 20_000 : 120_000,
     hookTimeout: suite === 'unit' ? 20_000 : 300_000,
     env: suite === 'unit' ? { KLAB_VERIFY: '1' } : {},

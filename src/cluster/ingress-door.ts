@@ -15,7 +15,7 @@ import { ingressController } from '../controllers/index.ts';
 import { ConnectError, type NetworkFabric, type Peer } from '../kubelet/index.ts';
 import { type IngressRoute, IngressTable, type IngressTarget } from '../net/index.ts';
 import type { IngressPorts } from './ingress-ports.ts';
-import { listenWhereFree } from './ports.ts';
+import { listenWhereFree, usualPort } from './ports.ts';
 
 /** As ingress-nginx: proxy-body-size, proxy-read-timeout. */
 const maxBodyBytes = 1 << 20;
@@ -90,7 +90,7 @@ export class IngressDoor {
     const https: typeof import('node:https') = load('node:https');
     const listen = (door: 'http' | 'https') =>
       listenWhereFree(
-        { door: `Ingress (${door})`, flag: '', preferred: this.#deps.remembered?.[door] ?? preferred[door] },
+        { door: `Ingress (${door})`, flag: '', preferred: this.#deps.remembered?.[door] ?? usualPort(preferred[door]) },
         async (port) => {
           const serve = (request: IncomingMessage, response: ServerResponse) =>
             void this.#serve(request, response, door === 'https');

@@ -5,9 +5,17 @@ export interface PortWish {
   /** Which door, for the error. */
   readonly door: string;
   readonly flag: string;
-  readonly port?: number;
+  readonly port?: number | undefined;
   readonly explicit?: boolean;
-  readonly preferred?: number;
+  readonly preferred?: number | undefined;
+}
+
+/**
+ * The port a door has elsewhere too. `KLAB_PORTS=free` makes every cluster take free ones instead, for tests that run side
+ * by side: a cluster that restarts would find its port taken by the next.
+ */
+export function usualPort(port: number): number | undefined {
+  return process.env['KLAB_PORTS'] === 'free' ? undefined : port;
 }
 
 function inUse(error: unknown): boolean {

@@ -8,6 +8,7 @@ import { createCluster } from './create-cluster.ts';
 import { ClusterError } from './errors.ts';
 import type { ServerMessage, StartRequest } from './launcher.ts';
 import { NodeRecords } from './node-record.ts';
+import { usualPort } from './ports.ts';
 import {
   type ClusterPaths,
   type ClusterSettings,
@@ -79,8 +80,8 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       controllers: settings.controllers,
       scheduler: settings.scheduler,
       flags: settings.flags ?? {},
-      api: { port: settings.apiPort, explicit: request.explicitApiPort ?? false, preferred: 6443 },
-      etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: 2379 },
+      api: { port: settings.apiPort, explicit: request.explicitApiPort ?? false, preferred: usualPort(6443) },
+      etcd: { ports: settings.etcdPorts, explicit: request.explicitEtcdPort ?? false, preferred: usualPort(2379) },
       control: true,
       systemPods: true,
       ingress: true,

@@ -65,6 +65,8 @@ export class Lab {
       HOME: this.home,
       NO_COLOR: '1',
       KLAB_NAME: 'default',
+      // Two files run at a time.
+      KLAB_PORTS: 'free',
       CI: 'false',
     };
   }
