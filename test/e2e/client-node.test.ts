@@ -354,6 +354,8 @@ describe('pods', () => {
     await expect.poll(() => attached.text).toContain('tick\ntick\n');
     socket.close();
     const followed = new PassThrough();
+    // The library listens to no error of the stream it pipes here, and aborting is one.
+    followed.on('pipe', (source: Readable) => source.on('error', () => {}));
     let text = '';
     followed.on('data', (chunk) => {
       text += chunk;
