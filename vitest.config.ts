@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `KLAB_SUITE` picks the suite: unit (default), e2e (a real server and real kubectl, helm), real (kernel, etcd, etcdctl). */
@@ -12,7 +13,8 @@ export default defineConfig({
     exclude: ['node_modules/**', ...nightly, ...(suite === 'unit' ? apart.map((name) => `test/${name}/**`) : [])],
     pool: 'forks',
     // Programs with real time to wait out: two files at a time fill the time. Rules and ports of the kernel are one's own.
-    maxWorkers: suite === 'unit' ? undefined : suite === 'e2e' ? 2 : 1,
+    // Units: vitest's own choice leaves one of two cores idle.
+    maxWorkers: suite === 'unit' ? Math.max(2, availableParallelism() - 1) : suite === 'e2e' ? 2 : 1,
     testTimeout: suite === 'unit' ? 20_000 : 120_000,
     hookTimeout: suite === 'unit' ? 20_000 : 300_000,
     env: suite === 'unit' ? { KLAB_VERIFY: '1' } : {},
