@@ -37,10 +37,10 @@ export class TaintQueue {
     return true;
   }
 
-  /** 0 stops the queue. A token spent just now stays spent. */
+  /** 0 stops the queue. A token spent just now stays spent, and a queue that was stopped waits for its first one. */
   setRate(perSecond: number): void {
     if (perSecond === this.#perSecond) return;
-    const spent = this.#limiter !== undefined && !this.#limiter.tryAccept();
+    const spent = !this.#limiter?.tryAccept();
     this.#perSecond = perSecond;
     this.#limiter = perSecond > 0 ? new TokenBucket(this.#clock, perSecond, burst) : undefined;
     if (spent) this.#limiter?.tryAccept();
