@@ -5,29 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'esbuild';
+import { withoutBuiltinFaces } from './builtins.ts';
+import { specifiers } from './specifiers.ts';
 
 interface Target {
   /** Absolute file, or a package. */
   readonly from: string;
   readonly name: string;
-}
-
-interface Specifier {
-  readonly name: string;
-  readonly local: string;
-}
-
-/** Names without types: `a, b as c, type D` → a, b as c. */
-function specifiers(list: string): Specifier[] {
-  return list
-    .replace(/\/\/.*$/gm, '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '' && !item.startsWith('type '))
-    .map((item) => {
-      const [name = '', local = name] = item.split(/\s+as\s+/);
-      return { name, local };
-    });
 }
 
 /** What an index passes on, by name. Its own exports are not in it: they stay imports from the index. */
@@ -76,7 +60,7 @@ export function barrels(root: string): Plugin {
       });
       onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
         if (!path.startsWith(join(root, 'src')) && !path.startsWith(join(root, 'commands'))) return undefined;
-        const contents = withoutBarrels(readFileSync(path, 'utf8'), path, known);
+        const contents = withoutBuiltinFaces(withoutBarrels(readFileSync(path, 'utf8'), path, known));
         return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
       });
     },

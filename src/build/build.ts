@@ -10,6 +10,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { barrels } from './barrels.ts';
+import { builtinRequire } from './builtins.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const dist = join(root, 'dist');
@@ -17,11 +18,10 @@ const dist = join(root, 'dist');
 /** CommonJS packages inside ESM bundles call `require` for Node's built-ins. */
 const banner = [
   "import { createRequire as __klabCreateRequire } from 'node:module';",
-  "import { fileURLToPath as __klabFileURLToPath } from 'node:url';",
-  "import { dirname as __klabDirname } from 'node:path';",
   'const require = __klabCreateRequire(import.meta.url);',
-  'const __filename = __klabFileURLToPath(import.meta.url);',
-  'const __dirname = __klabDirname(__filename);',
+  `const ${builtinRequire} = require;`,
+  'const __filename = import.meta.filename;',
+  'const __dirname = import.meta.dirname;',
 ].join('\n');
 
 function commandFiles(folder = join(root, 'commands')): string[] {
