@@ -25,6 +25,8 @@ import { FlowConfigMaintainer } from './flowcontrol/maintain.ts';
 import { type ComponentCheck, componentStatuses } from './health/component-status.ts';
 import { HealthChecks } from './health/health.ts';
 import { RequestMetrics } from './health/metrics.ts';
+import { IdentityLease } from './identity/identity-lease.ts';
+import { LegacyTokenTracking } from './identity/legacy-token-tracking.ts';
 import { OpenApi, type OpenApiDocuments } from './openapi/openapi.ts';
 import { escalationCheck } from './rbac/escalation.ts';
 import { RbacAuthorizer } from './rbac/rbac-authorizer.ts';
@@ -56,6 +58,8 @@ export interface ServerPartsOptions extends ServiceAllocatorOptions {
   readonly authorizationModes?: readonly AuthorizationMode[];
   readonly enableAdmissionPlugins?: readonly string[];
   readonly disableAdmissionPlugins?: readonly string[];
+  /** Of the machine it runs on; the server's identity Lease is named for it. Absent: it holds none. */
+  readonly hostname?: string;
   /** host:port that clients reach; asked for when `/api` is read, since the port may be known late. */
   serverAddress?(): string;
   /** `--advertise-address`: the endpoint of the `kubernetes` service. Absent: no such service is made. */
@@ -100,13 +104,20 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
   const rbac = new RbacAuthorizer(reader);
   const authorizer = authorizerOf(options.authorizationModes ?? ['Node', 'RBAC'], { reader, rbac });
   const keys = options.serviceAccountKeys;
+  const tokenTracking = new LegacyTokenTracking(core);
   const authenticator = new RequestAuthenticator(
     {
       ...(options.staticTokens ? { staticTokens: options.staticTokens } : {}),
       ...(keys
         ? {
             serviceAccounts: new ServiceAccountTokenAuthenticator(
-              { keys, reader, wallNow, clusterNow: () => clock.now() },
+              {
+                keys,
+                reader,
+                wallNow,
+                clusterNow: () => clock.now(),
+                secretUsed: (secret) => tokenTracking.used(secret),
+              },
               { issuer, audiences },
             ),
           }
@@ -163,6 +174,9 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
     'priority-and-fairness-config-consumer',
     'priority-and-fairness-filter',
     'start-kubernetes-service-cidr-controller',
+    'start-kube-apiserver-identity-lease-controller',
+    'start-kube-apiserver-identity-lease-garbage-collector',
+    'start-legacy-token-tracking-controller',
     'start-apiextensions-informers',
     'start-apiextensions-controllers',
     'crd-informer-synced',
@@ -223,6 +237,12 @@ export function newServerParts(core: ServerCore, options: ServerPartsOptions): B
       group.spawn('flow control configuration', (inner) => flowConfig.run(inner));
       group.spawn('service repair', (inner) => repairServices(core, services, inner));
       group.spawn('custom resource definitions', (inner) => customResources.run(inner));
+      if (keys) group.spawn('legacy token tracking', (inner) => tokenTracking.run(inner));
+      if (options.hostname !== undefined) {
+        const identity = new IdentityLease(core, options.hostname);
+        group.spawn('identity lease', (inner) => identity.run(inner));
+        group.spawn('identity lease garbage collection', (inner) => identity.collect(inner));
+      }
       await group.wait();
     },
   };

@@ -185,6 +185,7 @@ export class ApiComponent {
     const own = routes(() => this.#parts);
     return {
       version: packageVersion(),
+      hostname: name,
       wallClock,
       serviceCidrs: this.serviceCidrs,
       ...apiServerPartsOptions(settings),

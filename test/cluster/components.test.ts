@@ -90,8 +90,8 @@ describe('the API server', () => {
     await deployments().create(deployment(3));
     await until(cluster, 'three pods', () => readyPods(cluster) === 3);
     const before = pods(cluster);
-    const { revision } = cluster.etcd.member().header();
     await cluster.components.stop('apiserver');
+    const { revision } = cluster.etcd.member().header();
     expect(states()).toMatchObject({ apiserver: 'stopped', scheduler: 'running' });
     await expect(deployments().get('web')).rejects.toThrow(/dial tcp 127\.0\.0\.1:6443: connect: connection refused/);
     await cluster.clock.advance(30_000);

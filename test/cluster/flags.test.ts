@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, createCluster } from '../../src/cluster/create-cluster.ts';
 import { ensureClusterPki } from '../../src/pki/index.ts';
-import { quietCluster } from './lab.ts';
+import { changes, quietCluster } from './lab.ts';
 
 /** An API server alone, as API tests want it. */
 const alone = { nodes: 0, scheduler: false, controllers: ['-*'] } as const;
@@ -39,7 +39,9 @@ it('without nodes, scheduler and controllers only the API server acts', async ()
     'etcd-0 True',
     'scheduler False',
   ]);
-  expect(cluster.server.revision - revision).toBeLessThan(10);
+  const written = changes(cluster, revision + 1).filter(({ key }) => !Buffer.from(key).includes('/leases/'));
+  // Beside its own Lease the server writes what it compacts, and nothing else.
+  expect(written.length).toBeLessThan(10);
 });
 
 it('a cluster with some controllers is ready without what the others make', async () => {

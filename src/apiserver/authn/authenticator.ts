@@ -19,7 +19,7 @@ const anonymous: UserInfo = { name: anonymousUser, groups: [unauthenticatedGroup
 
 /** Who a bearer token is, or why it is nobody. */
 export type TokenResult =
-  | { readonly user: UserInfo; readonly audiences: readonly string[] }
+  | { readonly user: UserInfo; readonly audiences: readonly string[]; readonly warning?: string }
   | { readonly error: string };
 
 /**
@@ -51,6 +51,7 @@ export class RequestAuthenticator implements Authenticator {
     if (token !== undefined) {
       const result = this.authenticateToken(token);
       if ('error' in result) throw newUnauthorized();
+      if (result.warning !== undefined) request.warnings?.push(result.warning);
       return result.user;
     }
     if (badCertificate) throw newUnauthorized();
@@ -63,7 +64,7 @@ export class RequestAuthenticator implements Authenticator {
     if (fromFile) return { user: authenticated(fromFile), audiences: audiences ?? [] };
     try {
       const found = this.#deps.serviceAccounts?.authenticate(token, audiences);
-      if (found) return { user: authenticated(found.user), audiences: found.audiences };
+      if (found) return { ...found, user: authenticated(found.user) };
     } catch (error) {
       if (error instanceof InvalidTokenError) return { error: `[invalid bearer token, ${error.message}]` };
       throw error;
