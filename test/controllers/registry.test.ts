@@ -38,11 +38,7 @@ describe('--controllers', () => {
       for (const word of [name, ...aliases]) expect(namesOf(word, `-${word}`)).toEqual([]);
     }
     const names = new Set([...controllerTable, ...idleControllers].map(({ name }) => name));
-    const missing = upstreamNames.filter((name) => !names.has(name));
-    // Somebody else's rooms bring these two.
-    expect(
-      missing.filter((name) => !['endpointslice-mirroring-controller', 'service-cidr-controller'].includes(name)),
-    ).toEqual([]);
+    expect(upstreamNames.filter((name) => !names.has(name))).toEqual([]);
   });
 
   it('lets the first word about a controller count', () => {

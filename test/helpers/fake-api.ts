@@ -59,9 +59,13 @@ export class FakeApi {
   readonly #interceptors = new Set<Interceptor>();
   readonly #observers: ((event: WatchEvent, old: Readonly<KubeObject> | undefined) => void)[] = [];
 
-  constructor(clock: Clock) {
+  readonly #served: readonly ResourceDefinition[];
+
+  /** `served`: default what a cluster serves without flags. */
+  constructor(clock: Clock, served: readonly ResourceDefinition[] = builtinResources) {
     this.#clock = clock;
-    for (const definition of builtinResources) {
+    this.#served = served;
+    for (const definition of served) {
       const prefix =
         definition.group === '' ? `/api/${definition.version}` : `/apis/${definition.group}/${definition.version}`;
       this.#definitions.set(`${prefix}/${definition.plural}`, definition);
@@ -70,7 +74,7 @@ export class FakeApi {
 
   /** A client of it; `user` is only noted on the requests. */
   client(user = 'system:admin'): KubeClient {
-    return new KubeClient(this.transport(user), { definitions: builtinResources });
+    return new KubeClient(this.transport(user), { definitions: this.#served });
   }
 
   transport(user = 'system:admin'): Transport {

@@ -200,8 +200,8 @@ export async function describeObject(
 /** Asked of klab's own servers only: of others we cannot know what they run. */
 async function nothingActsOn(resource: ResourceDescription, context: DescribeContext): Promise<boolean> {
   if (!context.session.server) return false;
-  const { builtinResources } = await import('../../api/index.ts');
-  const row = builtinResources.find(
+  const { allResources } = await import('../../api/index.ts');
+  const row = allResources.find(
     ({ group, version, plural }) =>
       group === resource.group && version === resource.version && plural === resource.plural,
   );
