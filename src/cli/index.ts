@@ -35,6 +35,18 @@ export {
 } from './cluster.ts';
 export { clusterInfo } from './cluster-info.ts';
 export {
+  configDelete,
+  configRenameContext,
+  configSet,
+  configSetCluster,
+  configSetContext,
+  configSetCredentials,
+  configUnset,
+  configUseContext,
+} from './config/change.ts';
+export { ConfigCommand } from './config/config-command.ts';
+export { configCurrentContext, configGetContexts, configGetNames, configView } from './config/show.ts';
+export {
   addNodes,
   type ComponentInfo,
   type ControlTarget,

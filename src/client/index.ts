@@ -75,6 +75,7 @@ export {
   newKubeconfig,
   removeFromKubeconfig,
   useContext,
+  withKubeconfigsLocked,
   writeKubeconfig,
 } from './kubeconfig/write.ts';
 export { type LeaderElectionDeps, type LeaderElectionOptions, LeaderElector } from './leader-election.ts';

@@ -147,8 +147,15 @@ function replaced<T extends { name: string }>(list: T[] | null | undefined, entr
   return out;
 }
 
+/** Runs `fn` while `<path>.lock` of every file is held, in the order of their names as kubectl takes them. */
+export function withKubeconfigsLocked<R>(paths: readonly string[], fn: () => R): Promise<R> {
+  const take = ([path, ...rest]: readonly string[]): Promise<R> =>
+    path === undefined ? Promise.resolve().then(fn) : locked(path, () => take(rest));
+  return take([...new Set(paths)].sort());
+}
+
 /** Holds `<path>.lock` as kubectl and kind do, so that their writes and ours do not lose each other. */
-async function locked<R>(path: string, fn: () => R): Promise<R> {
+async function locked<R>(path: string, fn: () => R | Promise<R>): Promise<R> {
   const lock = `${path}.lock`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   for (let tries = 1; ; tries++) {
@@ -164,7 +171,7 @@ async function locked<R>(path: string, fn: () => R): Promise<R> {
     await wallClock.sleep(lockWaitMs);
   }
   try {
-    return fn();
+    return await fn();
   } finally {
     rmSync(lock, { force: true });
   }
