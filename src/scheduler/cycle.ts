@@ -45,8 +45,10 @@ export interface CycleOutcome {
   readonly refusedBy: ReadonlySet<string>;
   /** The event's text when no node was feasible, without what PostFilter says. */
   readonly message: string;
-  /** What PostFilter may work with; absent when there are no nodes at all or one is feasible. */
+  /** What PostFilter may work with; absent when there are no nodes at all, one is feasible, or a plugin failed. */
   readonly diagnosis?: Diagnosis;
+  /** A plugin could not do its work: no decision. `message` says what went wrong. */
+  readonly failed?: boolean;
 }
 
 /** What is found out in one cycle. */
@@ -67,6 +69,8 @@ interface Run {
   allowed: ReadonlySet<string> | undefined;
   /** Plugins that said so. */
   limiting: readonly string[];
+  /** What went wrong with a plugin, which ends the cycle. */
+  failure: string | undefined;
 }
 
 export interface CycleOptions {
@@ -168,6 +172,7 @@ export class SchedulingCycle {
       restUnresolvable: false,
       allowed: undefined,
       limiting: [],
+      failure: undefined,
     };
     const { state, builder, refusedBy } = run;
     if (nodes.length === 0) return { state, builder, refusedBy, message: fitErrorMessage(0, run.counts, '') };
@@ -182,6 +187,7 @@ export class SchedulingCycle {
 
   #nothingFits(run: Run, preFilterMessage = ''): CycleOutcome {
     const { state, builder, refusedBy, snapshot, counts, unschedulable, unresolvable, restUnresolvable } = run;
+    if (run.failure !== undefined) return { state, builder, refusedBy, message: run.failure, failed: true };
     const { nodes } = snapshot;
     const diagnosis: Diagnosis = {
       get unschedulable() {
@@ -206,6 +212,7 @@ export class SchedulingCycle {
       if (result === undefined) continue;
       if (isRefusal(result)) {
         refusedBy.add(plugin.name);
+        if (result.code === 'Error') run.failure = `running PreFilter plugin "${plugin.name}": ${result.reasons[0]}`;
         builder.preFilter.push({
           plugin: plugin.name,
           reasons: result.reasons,
@@ -235,6 +242,7 @@ export class SchedulingCycle {
   #refuse(run: Run, index: number, plugin: string, refusal: Refusal): void {
     run.builder.refused(index, plugin, refusal);
     run.refusedBy.add(plugin);
+    if (refusal.code === 'Error') run.failure = `running "${plugin}" filter plugin: ${refusal.reasons[0]}`;
     (refusal.code === 'Unschedulable' ? run.unschedulable : run.unresolvable).add(index);
     for (const reason of refusal.reasons) run.counts.set(reason, (run.counts.get(reason) ?? 0) + 1);
   }
@@ -260,7 +268,7 @@ export class SchedulingCycle {
     const feasible: number[] = [];
     const start = this.#start.index;
     let looked = 0;
-    for (; looked < count && feasible.length < wanted; looked++) {
+    for (; looked < count && feasible.length < wanted && run.failure === undefined; looked++) {
       const at = (start + looked) % count;
       const index = indices ? indices[at]! : at;
       const verdict = this.filters.run(filters, state, pod, nodes[index]!);
@@ -271,6 +279,7 @@ export class SchedulingCycle {
       }
     }
     this.#start.index = (start + looked) % nodes.length;
+    if (run.failure !== undefined) return [];
     if (indices && feasible.length === 0) {
       run.restUnresolvable = true;
       const rest = nodes.length - indices.length;
@@ -335,7 +344,7 @@ function runPostFilter(
   const [plugin, ...rest] = plugins;
   if (!plugin) return before;
   const go = (result: PostFilterResult) => {
-    if (result.success) return result;
+    if (result.success || result.final) return result;
     const nominatedNode = result.nominatedNode ?? before.nominatedNode;
     const reasons = [...before.reasons, ...result.reasons];
     const so = { success: false, reasons, ...(nominatedNode !== undefined && { nominatedNode }) };

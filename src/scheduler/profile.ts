@@ -1,6 +1,6 @@
 /** The plugins of a profile at their extension points. Adding a plugin is a file, a line here, and one in config/defaults.ts. */
-import type { Clock } from '../base/index.ts';
-import type { KubeClient } from '../client/index.ts';
+import type { Clock, Prng } from '../base/index.ts';
+import type { EventRecorder, KubeClient } from '../client/index.ts';
 import { defaultPlugins } from './config/defaults.ts';
 import { schedulerConfig } from './config/load.ts';
 import { type PluginArgs, type ProfileConfig, type SchedulerConfig, SchedulerConfigError } from './config/types.ts';
@@ -11,9 +11,11 @@ import {
   type Plugin,
   type Snapshot,
 } from './framework/types.ts';
+import { type DeviceSources, dynamicResources } from './plugins/dynamic-resources.ts';
 import { imageLocality } from './plugins/image-locality.ts';
 import { interPodAffinity, type NamespaceSource } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
+import { nodeDeclaredFeatures } from './plugins/node-declared-features.ts';
 import { balancedAllocation, nodeResourcesFit } from './plugins/node-resources.ts';
 import { nodeVolumeLimits } from './plugins/node-volume-limits.ts';
 import { podTopologySpread, type SpreadSources } from './plugins/pod-topology-spread.ts';
@@ -37,7 +39,13 @@ export interface PluginDeps {
   readonly spread: SpreadSources;
   readonly namespaces: NamespaceSource;
   readonly volumes: VolumeSources;
+  readonly devices: DeviceSources;
   readonly clock: Clock;
+  /** For ids of device shares. */
+  readonly prng?: Prng;
+  readonly events?: EventRecorder;
+  /** What failed behind a decision that was taken back. */
+  readonly onError?: (message: string, error: unknown) => void;
   /** The nodes as they are when asked. */
   readonly snapshot: () => Snapshot;
   /** Makes preemption, which needs the whole scheduler. Absent: nobody is preempted (dry runs). */
@@ -79,10 +87,12 @@ const registry: Readonly<Record<string, Factory>> = {
   VolumeZone: (_deps, _args, binder) => volumeZone(binder),
   PodTopologySpread: (deps, args) => podTopologySpread(deps.spread, args),
   InterPodAffinity: (deps, args) => interPodAffinity(deps.namespaces, args),
+  DynamicResources: (deps, args) => dynamicResources(deps, args),
   DefaultPreemption: (deps, args, _binder, schedulerName) => deps.preemption?.(args, schedulerName),
   NodeResourcesBalancedAllocation: (_deps, args) => balancedAllocation(args),
   ImageLocality: () => imageLocality,
   DefaultBinder: (deps) => defaultBinder(deps.client),
+  NodeDeclaredFeatures: () => nodeDeclaredFeatures,
 };
 
 /** Names of upstream's interfaces, for its messages. */
@@ -201,7 +211,7 @@ function expand(
 /** @throws SchedulerConfigError when a profile names what does not exist or leaves out what must be. */
 export function checkSchedulerConfig(config: SchedulerConfig, outOfTree: PluginFactories = {}): void {
   // Plugins only keep what they are given until they run.
-  const nothing = { volumes: {}, spread: {}, namespaces: {} } as unknown as PluginDeps;
+  const nothing = { volumes: {}, spread: {}, namespaces: {}, devices: {} } as unknown as PluginDeps;
   for (const profile of config.profiles) buildProfile(profile, nothing, undefined, outOfTree);
 }
 

@@ -284,9 +284,9 @@ export class SchedulingQueue {
   }
 }
 
-/** Labels, requests, tolerations, gates and the like; status changes do not count. */
+/** Labels, requests, tolerations, gates, the names of its claims; of its status nothing else counts. */
 function changedForScheduling(old: Readonly<Pod>, pod: Readonly<Pod>): boolean {
-  const relevant = ({ metadata, spec }: Readonly<Pod>) =>
+  const relevant = ({ metadata, spec, status }: Readonly<Pod>) =>
     JSON.stringify([
       metadata.labels,
       spec?.tolerations,
@@ -294,6 +294,7 @@ function changedForScheduling(old: Readonly<Pod>, pod: Readonly<Pod>): boolean {
       spec?.containers,
       spec?.nodeSelector,
       spec?.affinity,
+      status?.resourceClaimStatuses,
     ]);
   return relevant(old) !== relevant(pod);
 }

@@ -101,10 +101,11 @@ export class Scheduler implements Runnable {
     this.#extenders = this.config.extenders.map((extender) => new Extender(extender, post));
     const executor = this.#executor();
     const cycles = new Map<string, SchedulingCycle>();
-    const { volumes, spread, namespaces } = this.#sources;
+    const { volumes, spread, namespaces, devices } = this.#sources;
     const binder = new VolumeBinder({ sources: volumes, client: deps.client, clock: deps.clock });
     const ties = deps.prng.fork('ties');
     const offsets = deps.prng.fork('preemption');
+    const shares = deps.prng.fork('device shares');
     const start = { index: 0 };
     for (const given of this.config.profiles) {
       const config = this.#withManagedResources(given);
@@ -117,6 +118,10 @@ export class Scheduler implements Runnable {
           volumes,
           namespaces,
           spread,
+          devices,
+          prng: shares,
+          events: deps.events,
+          onError: (message, error) => deps.log.warn(message, { error: String(error) }),
           preemption: (args, schedulerName) =>
             defaultPreemption(
               {
@@ -226,6 +231,7 @@ export class Scheduler implements Runnable {
       informer.addHandler({
         onAdd: (now) => this.queue.onEvent({ resource, action: 'add', now }),
         onUpdate: (old, now) => this.queue.onEvent({ resource, action: 'update', old, now }),
+        onDelete: (old) => this.queue.onEvent({ resource, action: 'delete', old }),
       });
     }
   }
@@ -256,7 +262,7 @@ export class Scheduler implements Runnable {
       return;
     }
     const gate = this.queue.add(pod);
-    if (gate)
+    if (gate?.plugin === 'SchedulingGates')
       void this.#setCondition(pod, 'SchedulingGated', 'Scheduling is blocked due to non-empty scheduling gates');
   }
 
@@ -323,21 +329,21 @@ export class Scheduler implements Runnable {
     if (current !== queued.info.pod) queued.info = podInfoOf(current);
     const attempt = new Attempt(queued, this.#deps, schedulerNameOf(current));
     const cycle = this.#cycles.get(attempt.schedulerName)!;
-    if (this.#extenders.length === 0) {
-      this.#decided(attempt, cycle.run(queued.info, this.cache), group);
-      return;
-    }
-    return this.#withExtenders(attempt, cycle, group);
+    if (this.#extenders.length > 0) return this.#guarded(attempt, this.#withExtenders(attempt, cycle, group));
+    const pending = this.#decided(attempt, cycle.run(queued.info, this.cache), group);
+    return pending && this.#guarded(attempt, pending);
   }
 
   async #withExtenders(attempt: Attempt, cycle: SchedulingCycle, group: TaskGroup): Promise<void> {
+    const outcome = await cycle.runWithExtenders(attempt.info, this.cache, this.#signal);
+    if (this.#current(attempt.info)) await this.#decided(attempt, outcome, group);
+    else this.queue.done(attempt.info.uid);
+  }
+
+  /** What fails fails for the pod alone. */
+  async #guarded(attempt: Attempt, work: Promise<void>): Promise<void> {
     try {
-      const outcome = await cycle.runWithExtenders(attempt.info, this.cache, this.#signal);
-      if (!this.#current(attempt.info)) {
-        this.queue.done(attempt.info.uid);
-        return;
-      }
-      await this.#decided(attempt, outcome, group);
+      await work;
     } catch (error) {
       if (isAbort(error) && this.#signal.aborted) throw error;
       this.#failed(attempt, error instanceof Error ? error.message : String(error));
@@ -364,6 +370,10 @@ export class Scheduler implements Runnable {
     const { info } = attempt;
     attempt.outcome = outcome;
     const { node } = outcome;
+    if (outcome.failed) {
+      this.#failed(attempt, outcome.message);
+      return;
+    }
     if (node === undefined) {
       const result = this.#cycles.get(attempt.schedulerName)!.postFilter(info, outcome);
       if (result instanceof Promise) return result.then((given) => this.#nothingFits(attempt, outcome, given));
@@ -380,6 +390,10 @@ export class Scheduler implements Runnable {
     const refusal = this.#reserve(attempt, outcome) ?? this.#permit(attempt, outcome);
     if (refusal) {
       this.#release(attempt, outcome);
+      if (refusal.code === 'Error') {
+        this.#failed(attempt, `running Reserve plugin "${refusal.plugin}": ${refusal.reasons.join(', ')}`);
+        return;
+      }
       this.#refused(attempt, refusal.plugin, refusal.reasons.join(', '));
       return;
     }

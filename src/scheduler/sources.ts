@@ -3,12 +3,17 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PodDisruptionBudget,
+  ResourceClaim,
+  ResourceSlice,
   Service,
   StorageClass,
 } from '../api/index.ts';
 import { classOfVolume } from '../api/index.ts';
 import { selectorFromLabelSelector, selectorFromSet } from '../apimachinery/index.ts';
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
+import { DeviceCatalog } from './devices/catalog.ts';
+import { ClaimTracker } from './devices/claims.ts';
+import type { DeviceSources } from './plugins/dynamic-resources.ts';
 import type { NamespaceSource } from './plugins/inter-pod-affinity.ts';
 import type { SpreadSources } from './plugins/pod-topology-spread.ts';
 import type { VolumeSources } from './plugins/volume-sources.ts';
@@ -22,6 +27,7 @@ export interface Sources {
   readonly volumes: VolumeSources;
   readonly spread: SpreadSources;
   readonly namespaces: NamespaceSource;
+  readonly devices: DeviceSources;
   budgets(): readonly Readonly<PodDisruptionBudget>[];
 }
 
@@ -44,6 +50,22 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       return [informer.resource.kind, informer] as const;
     }),
   );
+  const deviceClasses = informers.informer('deviceclasses.resource.k8s.io');
+  const resourceClaims = informers.informer<ResourceClaim>('resourceclaims.resource.k8s.io');
+  const resourceSlices = informers.informer<ResourceSlice>('resourceslices.resource.k8s.io');
+  const tracker = new ClaimTracker();
+  const catalog = new DeviceCatalog();
+  // Before the queue hears of a change, so that hints see it made.
+  resourceClaims.addHandler({
+    onAdd: (claim) => tracker.set(claim),
+    onUpdate: (_, claim) => tracker.set(claim),
+    onDelete: (claim) => tracker.delete(claim),
+  });
+  resourceSlices.addHandler({
+    onAdd: (slice) => catalog.set(slice),
+    onUpdate: (_, slice) => catalog.set(slice),
+    onDelete: (slice) => catalog.delete(slice.metadata.name!),
+  });
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
@@ -60,6 +82,9 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       csiNodes,
       namespaces,
       budgets,
+      deviceClasses,
+      resourceClaims,
+      resourceSlices,
       ...owners.values(),
     ] as SharedInformer[],
     watched: new Map<ClusterEvent['resource'], SharedInformer<any>>([
@@ -67,6 +92,9 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       ['persistentvolumes', volumes],
       ['storageclasses', classes],
       ['csinodes', csiNodes],
+      ['deviceclasses', deviceClasses],
+      ['resourceclaims', resourceClaims],
+      ['resourceslices', resourceSlices],
     ]),
     volumes: {
       claim: (namespace, name) => claims.lister.get(namespace, name),
@@ -81,6 +109,7 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       },
     },
     namespaces: namespaces.lister as never,
+    devices: { claims: tracker, catalog, deviceClass: (name) => deviceClasses.lister.get('', name) as never },
     budgets: () => budgets.lister.list(),
     spread: {
       services: (namespace) => services.lister.list(namespace),

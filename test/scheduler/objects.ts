@@ -1,5 +1,7 @@
 import type { Node, Pod } from '../../src/api/index.ts';
 import { Prng } from '../../src/base/index.ts';
+import { DeviceCatalog } from '../../src/scheduler/devices/catalog.ts';
+import { ClaimTracker } from '../../src/scheduler/devices/claims.ts';
 import {
   buildProfile,
   defaultProfile,
@@ -69,6 +71,7 @@ export function cycleOver(
     classes?: any[];
     csiNodes?: any[];
     namespaces?: any[];
+    devices?: { classes?: any[]; claims?: any[]; slices?: any[] };
     seed?: string;
     config?: SchedulerConfig;
   } = {},
@@ -76,6 +79,10 @@ export function cycleOver(
   const cache = new SchedulerCache();
   for (const node of nodes) cache.setNode(node);
   for (const [pod, node] of placed) cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } } as Pod);
+  const tracker = new ClaimTracker();
+  const catalog = new DeviceCatalog();
+  for (const claim of options.devices?.claims ?? []) tracker.set(claim);
+  for (const slice of options.devices?.slices ?? []) catalog.set(slice);
   const deps: PluginDeps = {
     client: undefined as never,
     clock: undefined as never,
@@ -90,6 +97,7 @@ export function cycleOver(
       csiNode: (name) => named(options.csiNodes, name),
       onChange: () => () => {},
     },
+    devices: { claims: tracker, catalog, deviceClass: (name) => named(options.devices?.classes, name) },
     namespaces: { list: () => options.namespaces ?? [] },
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
   };
@@ -97,6 +105,7 @@ export function cycleOver(
   const cycle = new SchedulingCycle(profile, new Prng(options.seed ?? 'test'));
   return {
     cache,
+    tracker,
     profile,
     run(pod: Pod) {
       const outcome = cycle.run(podInfoOf(pod), cache);

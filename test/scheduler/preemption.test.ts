@@ -87,7 +87,7 @@ describe('preemption', () => {
     await lab.until(() => message() !== undefined);
     expect(message()).toBe(
       '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. ' +
-        'preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, ' +
+        'no new claims to deallocate, preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, ' +
         '2 No preemption victims found for incoming pod.',
     );
     await lab.until(() => lab.events('FailedScheduling').some((event) => event['message'] === message()));
@@ -108,7 +108,7 @@ describe('preemption', () => {
     const decided = () => lab.decisions.of('default', 'polite').at(-1);
     await lab.until(() => decided() !== undefined);
     expect(decided()!.message).toBe(
-      '0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.',
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
     );
     await lab.clock.advance(30_000);
     expect(lab.running('a')()).toBe(true);

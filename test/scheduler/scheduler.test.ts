@@ -65,7 +65,7 @@ describe('the scheduler in a cluster', () => {
     expect(await clock.advanceUntil(() => condition()?.reason === 'Unschedulable', 10_000)).toBe(true);
     const message =
       "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. " +
-      'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
+      'no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
     expect(condition()).toMatchObject({ status: 'False', message });
     expect(
       decisions

@@ -13,7 +13,15 @@ export {
   type ConditionResults,
   evaluateConditions,
 } from './admission.ts';
-export { compileDeviceSelector, type DeviceSelectorCompilation, deviceSelectorCostLimit } from './devices.ts';
+export {
+  compileDeviceSelector,
+  type DeviceAttributeValue,
+  type DeviceSelectorCompilation,
+  deviceSelectorCostLimit,
+  deviceValueOf,
+  type SelectableDevice,
+  selectsDevice,
+} from './devices.ts';
 export type { AuthorizationCheck, AuthorizationDecision, Authorize } from './library/authorizer.ts';
 export type { Activation, Evaluation, Program } from './program.ts';
 export { checkSchemaRules, isFieldPath, staticCostLimit, staticTotalCostLimit } from './schema-check.ts';
@@ -26,3 +34,4 @@ export type {
   ValidationRule,
 } from './types.ts';
 export { matchConditionsCostBudget, perCallLimit, runtimeCostBudget } from './types.ts';
+export { CelFailure, type Value } from './values.ts';

@@ -2,7 +2,7 @@
 import { extensionPoints } from '../framework/types.ts';
 import type { PluginArgs, PluginEntry, PluginSet, PluginSets } from './types.ts';
 
-/** In upstream's order; a weight where a plugin scores. DynamicResources comes before DefaultPreemption. */
+/** In upstream's order; a weight where a plugin scores. */
 export const defaultPlugins: readonly PluginEntry[] = [
   { name: 'SchedulingGates' },
   { name: 'PrioritySort' },
@@ -18,10 +18,12 @@ export const defaultPlugins: readonly PluginEntry[] = [
   { name: 'VolumeZone' },
   { name: 'PodTopologySpread', weight: 2 },
   { name: 'InterPodAffinity', weight: 2 },
+  { name: 'DynamicResources', weight: 2 },
   { name: 'DefaultPreemption' },
   { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   { name: 'ImageLocality', weight: 1 },
   { name: 'DefaultBinder' },
+  { name: 'NodeDeclaredFeatures' },
 ];
 
 const none: PluginSet = { enabled: [], disabled: [] };
@@ -62,6 +64,7 @@ const weighted = (list: Resources | undefined) =>
 /** The arguments of a plugin as they are when a file leaves some of them out. */
 const argumentDefaults: Readonly<Record<string, (args: Record<string, any>) => PluginArgs>> = {
   DefaultPreemption: (args) => ({ minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100, ...args }),
+  DynamicResources: (args) => ({ filterTimeout: '10s', bindingTimeout: '10m0s', ...args }),
   InterPodAffinity: (args) => ({ hardPodAffinityWeight: 1, ...args }),
   NodeAffinity: (args) => args,
   NodeResourcesBalancedAllocation: (args) => ({ ...args, resources: weighted(args['resources']) }),

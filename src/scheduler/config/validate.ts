@@ -1,5 +1,11 @@
 /** Upstream: scheduler/apis/config/validation/{validation,validation_pluginargs}.go (1.36), in its order and words. */
-import { FieldErrorList, FieldPath, fieldErrorMessage, isQualifiedName } from '../../apimachinery/index.ts';
+import {
+  FieldErrorList,
+  FieldPath,
+  fieldErrorMessage,
+  isQualifiedName,
+  parseDuration,
+} from '../../apimachinery/index.ts';
 import type { PluginArgs, ProfileConfig, SchedulerConfig } from './types.ts';
 
 /** Plugins that are gone: NodeVolumeLimits does their work. */
@@ -216,6 +222,12 @@ const argumentRules: Readonly<Record<string, ArgumentRule>> = {
         other['topologyKey'] === topologyKey && other['whenUnsatisfiable'] === whenUnsatisfiable;
       if (constraints.slice(0, i).some(same)) errors.duplicate(at, `{${topologyKey}, ${whenUnsatisfiable}}`);
     }
+  },
+  DynamicResources(errors, path, args) {
+    const [filter, binding] = [args['filterTimeout'] as string, args['bindingTimeout'] as string];
+    if (parseDuration(filter) < 0) errors.invalid(path.child('filterTimeout'), filter, 'must be zero or positive');
+    if (parseDuration(binding) < 1_000)
+      errors.invalid(path.child('bindingTimeout'), binding, 'must be at least 1 second');
   },
   VolumeBinding(errors, path, args) {
     const timeout = args['bindTimeoutSeconds'] as number;

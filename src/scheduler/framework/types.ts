@@ -62,6 +62,8 @@ export interface PostFilterResult {
   /** The pod may be schedulable later: no further PostFilter plugin runs. */
   readonly success: boolean;
   readonly reasons: readonly string[];
+  /** What went wrong ends PostFilter: the plugins that follow are not asked. */
+  readonly final?: boolean;
   /** Node to nominate; '' clears a nomination; absent leaves it. */
   readonly nominatedNode?: string;
 }
@@ -110,7 +112,13 @@ export interface EventInterest {
     | 'persistentvolumes'
     | 'services'
     | 'storageclasses'
-    | 'csinodes';
+    | 'csinodes'
+    | 'csidrivers'
+    | 'csistoragecapacities'
+    | 'volumeattachments'
+    | 'resourceclaims'
+    | 'resourceslices'
+    | 'deviceclasses';
   readonly actions: readonly ClusterEventAction[];
   /** `false` when this very event cannot help. Absent: it may. */
   hint?(pod: PodInfo, old: Readonly<KubeObject> | undefined, now: Readonly<KubeObject> | undefined): boolean;

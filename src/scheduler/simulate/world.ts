@@ -2,13 +2,15 @@
  * A copy of a cluster, in memory, with the real framework and no API: pods are tried, placed and taken away, nodes come and
  * go. What `what-if` and `simulate` try things on.
  */
-import type { Node, Pod } from '../../api/index.ts';
+import type { Node, Pod, ResourceClaim, ResourceSlice } from '../../api/index.ts';
 import { classOfVolume } from '../../api/index.ts';
 import { type KubeObject, selectorFromLabelSelector, selectorFromSet } from '../../apimachinery/index.ts';
 import { Prng } from '../../base/index.ts';
 import { SchedulerCache } from '../cache.ts';
 import { type CycleOutcome, SchedulingCycle } from '../cycle.ts';
 import type { Decision } from '../decision/record.ts';
+import { DeviceCatalog } from '../devices/catalog.ts';
+import { ClaimTracker } from '../devices/claims.ts';
 import { type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import { defaultProfile, type PluginDeps, type Profile } from '../profile.ts';
 
@@ -22,6 +24,9 @@ export const worldResources = [
   'persistentvolumes',
   'storageclasses',
   'csinodes',
+  'deviceclasses',
+  'resourceclaims',
+  'resourceslices',
   'replicasets',
   'replicationcontrollers',
   'statefulsets',
@@ -54,6 +59,8 @@ export class World {
   readonly #volumesOfClass = new Map<string, any[]>();
   readonly #volumesOfClaim = new Map<string, any[]>();
   readonly #servicesOf = new Map<string, any[]>();
+  readonly #claims = new ClaimTracker();
+  readonly #catalog = new DeviceCatalog();
   /** Pods that are nowhere yet, in the order they were given. */
   readonly pending: readonly Readonly<Pod>[];
 
@@ -73,6 +80,8 @@ export class World {
       const { claimRef } = volume.spec ?? {};
       if (claimRef) push(this.#volumesOfClaim, `${claimRef.namespace}/${claimRef.name}`, volume);
     }
+    for (const claim of (objects.resourceclaims ?? []) as ResourceClaim[]) this.#claims.set(claim);
+    for (const slice of (objects.resourceslices ?? []) as ResourceSlice[]) this.#catalog.set(slice);
     for (const node of objects.nodes ?? []) this.cache.setNode(node as Node);
     const pending: Readonly<Pod>[] = [];
     for (const pod of (objects.pods ?? []) as Readonly<Pod>[]) {
@@ -108,6 +117,11 @@ export class World {
         storageClass: (name) => this.#get('storageclasses', '', name),
         csiNode: (name) => this.#get('csinodes', '', name),
         onChange: () => () => {},
+      },
+      devices: {
+        claims: this.#claims,
+        catalog: this.#catalog,
+        deviceClass: (name) => this.#get('deviceclasses', '', name),
       },
       namespaces: { list: () => [...this.#objects.get('namespaces')!.values()] } as PluginDeps['namespaces'],
       spread: {

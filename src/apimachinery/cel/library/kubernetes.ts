@@ -178,6 +178,11 @@ function normalized(text: string): string | CelFailure {
   return parts.join('.');
 }
 
+/** @returns a CelFailure for what is none */
+export function semanticVersion(text: string): Value {
+  return semver(text);
+}
+
 function semver(text: string, normalize = false): Value {
   const source = normalize ? normalized(text) : text;
   if (source instanceof CelFailure) return source;
