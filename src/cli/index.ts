@@ -94,6 +94,7 @@ export {
   renderMessages,
   says,
 } from './etcd/raft-control.ts';
+export { raftRun } from './etcd/raft-lab/index.ts';
 export { etcdCheck, etcdSnapshotRestore, etcdSnapshotSave, etcdSnapshotStatus } from './etcd/snapshot.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';

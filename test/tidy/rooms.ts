@@ -79,7 +79,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     what: 'base command, flags, printers, describers, error rendering, exit codes',
-    mayImport: ['cluster', 'client', 'etcd', 'net', 'proxy', 'scheduler', 'wire', 'api', 'apimachinery', 'base'],
+    mayImport: ['cluster', 'client', 'etcd', 'raft', 'net', 'proxy', 'scheduler', 'wire', 'api', 'apimachinery', 'base'],
   },
   tui: { what: 'ink screens and their view models', mayImport: ['client', 'cli', 'apimachinery', 'base'] },
   commands: { what: 'oclif commands only', mayImport: ['cli', 'tui'] },
