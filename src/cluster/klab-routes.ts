@@ -230,7 +230,7 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
   };
   const memberOf = (context: RequestContext): EtcdServerApi => {
     const wanted = context.request.query.get('member');
-    return etcd.member(wanted ? memberIndex(etcd, wanted) : etcd.live.current.index - 1);
+    return etcd.member(wanted ? memberIndex(etcd, wanted) : etcd.members.indexOf(etcd.live.current));
   };
   return [
     {

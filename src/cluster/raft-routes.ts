@@ -62,6 +62,7 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
   const need = (n: number, text: string) => {
     if (chosen.length !== n) throw newBadRequest(`${String(action)} needs ${text}`);
   };
+  const raftIndex = (i: number) => etcd.members[i]!.index;
   const state = (i: number) => etcd.status()[i]!;
   const conflict = (i: number, why: string) => newConflict({ group: '', resource: 'etcd members' }, state(i).name, why);
   let stepped: readonly TracedMessage[] | undefined;
@@ -93,7 +94,9 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
       if (!Array.isArray(request.sides) || request.sides.length === 0) {
         throw newBadRequest('partition needs sides: lists of names of members');
       }
-      const sides = request.sides.map((side) => words(side, 'a side').map((word) => memberIndex(etcd, word) + 1));
+      const sides = request.sides.map((side) =>
+        words(side, 'a side').map((word) => raftIndex(memberIndex(etcd, word))),
+      );
       const all = sides.flat();
       if (new Set(all).size !== all.length) throw newBadRequest('a member cannot be on two sides');
       etcd.transport.partition(...sides);
@@ -101,14 +104,14 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
     }
     case 'cut':
       need(2, 'two members: from and to');
-      etcd.transport.cut(chosen[0]! + 1, chosen[1]! + 1);
+      etcd.transport.cut(raftIndex(chosen[0]!), raftIndex(chosen[1]!));
       break;
     case 'link': {
       const rule = linkRule(request.rule);
       if (chosen.length === 0) etcd.transport.setDefault(rule);
       else {
         need(2, 'two members, from and to, or none for every link');
-        etcd.transport.setLink(chosen[0]! + 1, chosen[1]! + 1, rule);
+        etcd.transport.setLink(raftIndex(chosen[0]!), raftIndex(chosen[1]!), rule);
       }
       break;
     }
@@ -119,7 +122,7 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
       etcd.wake();
       break;
     case 'hold':
-      etcd.transport.hold((chosen.length > 0 ? chosen : [...Array(etcd.size).keys()]).map((i) => i + 1));
+      etcd.transport.hold((chosen.length > 0 ? chosen : [...Array(etcd.size).keys()]).map(raftIndex));
       break;
     case 'release':
       etcd.transport.hold([]);
@@ -158,7 +161,7 @@ function linkRule(value: unknown): LinkRule {
 }
 
 export function raftState(etcd: EtcdCluster): object {
-  const nameOf = (index: number) => etcd.member(index - 1).name;
+  const nameOf = (index: number) => etcd.memberAt(index)?.name ?? String(index);
   const { transport } = etcd;
   const indices = etcd.members.map(({ index }) => index);
   const cuts = indices.flatMap((from) =>
@@ -173,7 +176,7 @@ export function raftState(etcd: EtcdCluster): object {
 }
 
 function messagesOf(etcd: EtcdCluster, traced: readonly TracedMessage[]): object[] {
-  const nameOf = (index: number) => etcd.members[index - 1]?.name ?? String(index);
+  const nameOf = (index: number) => etcd.memberAt(index)?.name ?? String(index);
   return traced.map(({ seq, fate, message: { from, to, ...rest } }) => ({
     seq,
     fate,

@@ -85,6 +85,7 @@ export class Applier {
         return this.#header(store.revision);
       case 'auth':
       case 'alarm':
+      case 'member':
         return this.#header(store.revision);
     }
   }

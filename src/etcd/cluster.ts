@@ -7,23 +7,25 @@ import {
   StoppedError,
   silentLogger,
   TaskGroup,
-  type Timer,
 } from '../base/index.ts';
 import { MemoryBackend } from '../mvcc/index.ts';
 import type { Entry, Message } from '../raft/index.ts';
 import { noAuth } from './auth/state.ts';
 import { proposalCodec } from './codec.ts';
 import { etcdError } from './errors.ts';
-import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
-import { clusterIdentity } from './identity.ts';
+import { EtcdMember } from './etcd-member.ts';
+import { clusterIdentity, membershipMeta } from './identity.ts';
 import { EtcdError } from './kv.ts';
+import { LeaderWaits } from './leader-waits.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LiveMembers } from './live-members.ts';
 import { compactIndex, type HistoryBounds, pruneHistory } from './maintenance.ts';
-import { Member, type MemberHost } from './member.ts';
+import type { Member } from './member.ts';
+import type { Membership } from './membership.ts';
 import type { ProposedRequest } from './proposal.ts';
-import { cursorAfterRestart } from './restart-cursor.ts';
+import { Reconfigure } from './reconfigure.ts';
 import { hashRevisions } from './revisions.ts';
+import { Roster, type RosterHost } from './roster.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
 import { type SideState, StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
@@ -74,9 +76,13 @@ const commitsPerQuotaCheck = 32;
  * fixpoint over messages without delay, commits once, and only then lets anything out: answers, delayed messages,
  * watch events. So an acknowledgement means: on disk.
  */
-export class EtcdCluster implements MemberHost, MemberApiHost {
-  readonly members: Member[] = [];
+export class EtcdCluster implements RosterHost {
+  /** Those that belong to the cluster now, in order of index: the same array for good. */
+  readonly members: readonly Member[];
+  readonly sharedStore: boolean;
+  readonly reconfigure: Reconfigure;
   readonly clusterId: bigint;
+  readonly electionMs: number;
   readonly electionTicks: number;
   readonly requestTimeoutMs: number;
   /** Faults of the network between members. */
@@ -87,9 +93,11 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   readonly #clock: Clock;
   readonly #prng: Prng;
   readonly #log: Logger;
-  readonly #apis: EtcdMember[] = [];
+  readonly #roster: Roster;
   #any: EtcdMember | undefined;
   readonly #machines: StateMachine[] = [];
+  /** As the storage had it: where machines begin. */
+  readonly #membership: Membership;
   readonly #keepers: LeaseKeeper[] = [];
   readonly #tasks = new TaskGroup();
   readonly #heartbeatMs: number;
@@ -101,7 +109,10 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   #failure: unknown;
   #commits = 0;
   #overQuota = false;
-  #leaderWaits: { target: Member; done: () => void; fail: (error: unknown) => void; timer: Timer }[] = [];
+  readonly #leaderWaits: LeaderWaits;
+  #ticking = false;
+  /** Called after members have come or gone. */
+  onMembers: () => void = () => {};
   #compacting: Promise<void> = Promise.resolve();
   /** Revisions whose state somebody reads slice by slice: it is not pruned. */
   readonly #pins = new Set<{ readonly revision: number }>();
@@ -122,15 +133,20 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     this.#prng = prng.fork('etcd');
     this.#log = options.log ?? silentLogger;
     this.#heartbeatMs = options.heartbeatMs ?? 100;
-    const electionMs = options.electionMs ?? 1000;
-    this.electionTicks = Math.ceil(electionMs / this.#heartbeatMs);
-    this.requestTimeoutMs = 5000 + 2 * electionMs;
+    this.electionMs = options.electionMs ?? 1000;
+    this.electionTicks = Math.ceil(this.electionMs / this.#heartbeatMs);
+    this.requestTimeoutMs = 5000 + 2 * this.electionMs;
+    this.sharedStore = options.stores !== 'own';
+    this.reconfigure = new Reconfigure(this);
+    this.#leaderWaits = new LeaderWaits(clock, this.electionTicks * this.#heartbeatMs);
+    this.#roster = new Roster(this, storage);
+    this.members = this.#roster.members;
     this.transport = new Transport(
       { clock, prng: this.#prng.fork('network') },
       {
-        deliver: (message) => this.members[message.to - 1]?.deliver(message) ?? false,
-        unreachable: (from, to) => this.members[from - 1]?.unreachable(to),
-        snapshotSent: (from, to, ok) => this.members[from - 1]?.snapshotSent(to, ok),
+        deliver: (message) => this.memberAt(message.to)?.deliver(message) ?? false,
+        unreachable: (from, to) => this.memberAt(from)?.unreachable(to),
+        snapshotSent: (from, to, ok) => this.memberAt(from)?.snapshotSent(to, ok),
         wake: () => this.wake(),
         topology: () => this.live?.changed(),
       },
@@ -140,26 +156,36 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     this.clusterId = identity.clusterId;
     this.#incarnation = Number(storage.getMeta('incarnation') ?? 0) + 1;
     storage.setMeta('incarnation', String(this.#incarnation));
-    const conf = { voters: identity.members.map(({ index }) => index), learners: [] };
-    const logs = conf.voters.map((index) => storage.log(index, conf));
-    const shared = options.stores !== 'own' ? this.#machine(storage.backend, electionMs) : undefined;
-    identity.members.forEach((member, i) => {
-      const log = logs[i]!;
-      const machine = shared ?? this.#machine(new MemoryBackend(), electionMs);
-      this.members.push(new Member(this, member, log, machine, cursorAfterRestart(machine, log, logs)));
-    });
-    for (const member of this.members) this.#apis.push(new EtcdMember(member, this));
+    this.#membership = identity.membership;
+    this.#roster.open(identity.membership, identity.fresh);
     this.live = new LiveMembers(this.members, (a, b) => this.connected(a, b) && !this.transport.isHeld(a, b));
     storage.onPending = () => this.wake();
     storage.commit();
   }
 
-  #machine(backend: MemoryBackend | ClusterStorage['backend'], electionMs: number): StateMachine {
+  memberAt(index: number): Member | undefined {
+    return this.#roster.at(index);
+  }
+
+  machineFor(): StateMachine {
+    if (!this.sharedStore) return this.#machine(new MemoryBackend());
+    return this.#machines[0] ?? this.#machine(this.#storage.backend);
+  }
+
+  #machine(backend: MemoryBackend | ClusterStorage['backend']): StateMachine {
+    const { electionMs } = this;
     const kept = (name: string) => JSON.parse(this.#storage.getMeta(name) ?? 'null');
-    const side: SideState = { alarms: kept('alarms') ?? [], auth: kept('auth') ?? noAuth };
-    const save = ({ alarms, auth }: SideState) => {
-      this.#storage.setMeta('alarms', JSON.stringify(alarms));
-      this.#storage.setMeta('auth', JSON.stringify(auth));
+    const side: SideState = {
+      alarms: kept('alarms') ?? [],
+      auth: kept('auth') ?? noAuth,
+      membership: this.#membership,
+    };
+    const save = (now: SideState, before: SideState) => {
+      if (now.alarms !== before.alarms) this.#storage.setMeta('alarms', JSON.stringify(now.alarms));
+      if (now.auth !== before.auth) this.#storage.setMeta('auth', JSON.stringify(now.auth));
+      if (now.membership !== before.membership) {
+        this.#storage.setMeta(membershipMeta, JSON.stringify(now.membership));
+      }
     };
     const machine = new StateMachine(backend, side, save, {
       valueCacheBytes: this.#options.valueCacheBytes,
@@ -175,12 +201,12 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     // Whoever has the longest log leads at once: nobody has to wait for a timeout on an ordinary start.
     const last = (m: Member) => m.log.lastIndex();
     const term = (m: Member) => m.log.term(last(m));
-    const best = this.members.reduce((a, b) =>
-      term(b) > term(a) || (term(b) === term(a) && last(b) > last(a)) ? b : a,
-    );
+    const best = this.members
+      .filter((m) => !m.isLearner)
+      .reduce((a, b) => (term(b) > term(a) || (term(b) === term(a) && last(b) > last(a)) ? b : a));
     best.node!.campaign();
     this.#turn();
-    if (!this.single) this.#tasks.spawn('etcd ticks', (signal) => this.#tick(signal));
+    this.#startTicks();
     this.#tasks.spawn('etcd history', (signal) => this.#prune(signal));
     this.#tasks.spawn('etcd progress', async (signal) => {
       for await (const _ of this.#clock.every(this.#options.progressNotifyMs ?? 600_000, signal)) {
@@ -191,14 +217,13 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
 
   /** The API of a member, 0-based. */
   member(i = 0): EtcdServerApi {
-    const api = this.#apis[i];
+    const api = this.#roster.apis[i];
     assert(api, `there is no etcd member ${i}`);
     return api;
   }
 
   /** The API of whichever member is live: the loss of a minority is not noticed. */
   anyMember(): EtcdServerApi {
-    if (this.single) return this.member();
     this.#any ??= new EtcdMember(this.live, this);
     return this.#any;
   }
@@ -211,17 +236,17 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     return this.members.length === 1;
   }
 
-  /** Index of the member that leads, as the newest term has it; undefined when none does. */
+  /** Which member leads, 0-based, as the newest term has it; undefined when none does. */
   leaderIndex(): number | undefined {
     let best: Member | undefined;
     for (const m of this.members) {
       if (m.node?.role === 'leader' && m.node.term > (best?.node?.term ?? 0)) best = m;
     }
-    return best && best.index - 1;
+    return best && this.members.indexOf(best);
   }
 
   status(): readonly RaftStatus[] {
-    return this.#apis.map((api) => api.raftStatus());
+    return this.#roster.apis.map((api) => api.raftStatus());
   }
 
   /** A member's log, by default the leader's. */
@@ -281,7 +306,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
 
   #stop(error: EtcdError): void {
     for (const keeper of this.#keepers) keeper.stop();
-    for (const wait of this.#leaderWaits) wait.fail(error);
+    this.#leaderWaits.fail(error);
     for (const member of this.members) if (member.running) member.crash(error);
     this.live.stop(error);
   }
@@ -322,7 +347,7 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
 
   /** incarnation, counter, member: no entry of an earlier life has the same. */
   nextProposalId(member: number): number {
-    return (this.#incarnation * 2 ** 30 + ++this.#proposals) * 8 + member;
+    return (this.#incarnation * 2 ** 30 + ++this.#proposals) * 8 + (member & 7);
   }
 
   /** A positive number of 52 bits. Drawn anew in each life: a cluster of the same seed must not ask for the leases it has. */
@@ -381,24 +406,36 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
   }
 
   moveLeader(member: Member, target: Member): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wait = {
-        target,
-        done: () => settle(resolve),
-        fail: (error: unknown) => settle(() => reject(error)),
-        timer: this.#clock.schedule(this.electionTicks * this.#heartbeatMs, () => {
-          wait.fail(new EtcdError('Unavailable', 'etcdserver: request timed out, leader transfer took too long'));
-        }),
-      };
-      const settle = (end: () => void) => {
-        wait.timer.cancel();
-        this.#leaderWaits = this.#leaderWaits.filter((w) => w !== wait);
-        end();
-      };
-      this.#leaderWaits.push(wait);
-      member.node!.transferLeader(target.index);
-      this.wake();
-    });
+    const leads = this.#leaderWaits.until(target);
+    member.node!.transferLeader(target.index);
+    this.wake();
+    return leads;
+  }
+
+  leaving(member: Member): void {
+    this.live.changed(member);
+    this.#log.info('a member was removed', { member: member.name });
+  }
+
+  /** Members come and go as the turn's entries said. */
+  #reconcile(): void {
+    try {
+      if (!this.#roster.reconcile()) return;
+    } catch (error) {
+      this.#fail(this.#storage.explain(error));
+      return;
+    }
+    this.live.changed();
+    this.#startTicks();
+    this.wake();
+    this.onMembers();
+  }
+
+  /** A member alone needs no ticks: it has nobody to hear from, and leads. */
+  #startTicks(): void {
+    if (this.single || this.#ticking || this.#closed) return;
+    this.#ticking = true;
+    this.#tasks.spawn('etcd ticks', (signal) => this.#tick(signal));
   }
 
   // Turns.
@@ -432,7 +469,8 @@ export class EtcdCluster implements MemberHost, MemberApiHost {
     for (const [i, machine] of this.#machines.entries()) {
       this.#keepers[i]!.update(this.members.filter((m) => m.machine === machine));
     }
-    for (const wait of this.#leaderWaits) if (wait.target.node?.role === 'leader') wait.done();
+    this.#leaderWaits.check();
+    this.#reconcile();
     if (++this.#commits % commitsPerQuotaCheck === 0) this.#checkSize();
     for (const machine of this.#machines) machine.store.lessor.forgetRevoked(this.#lowestIndex(machine));
     if (this.members.some((m) => m.backlog)) this.wake();

@@ -2,6 +2,7 @@ import { emptyBytes, keyBytes, keyString } from '../mvcc/index.ts';
 import type { EncodedEntry, Entry, EntryCodec } from '../raft/index.ts';
 import type { AuthChange } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
+import type { MemberChange } from './membership.ts';
 import type { Applied, Proposal, ProposedRequest } from './proposal.ts';
 
 /**
@@ -195,7 +196,18 @@ export function summarize(request: ProposedRequest): string {
       return authLine(request.change);
     case 'alarm':
       return `${request.action} alarm ${request.alarm}`;
+    case 'member':
+      return memberLine(request.change);
   }
+}
+
+function memberLine(change: MemberChange): string {
+  if (change.op === 'add') {
+    const { name, id, isLearner } = change.member;
+    return `add ${isLearner ? 'learner' : 'member'} ${name} (${BigInt(id).toString(16)})`;
+  }
+  const urls = change.op === 'update' ? ` to ${change.peerUrls.join(', ')}` : '';
+  return `${change.op} member ${BigInt(change.id).toString(16)}${urls}`;
 }
 
 function authLine(change: AuthChange): string {

@@ -24,8 +24,10 @@ import type {
 import { LiveMembers } from './live-members.ts';
 import { LiveWatch } from './live-watch.ts';
 import type { Member } from './member.ts';
-import type { Proposal, ProposedRequest } from './proposal.ts';
+import { memberId } from './membership.ts';
+import { type ProposedRequest, proposalOf } from './proposal.ts';
 import { executeRange, executeSliced, isPlain, type ReadRange, rangeSlice } from './range.ts';
+import type { Reconfigure } from './reconfigure.ts';
 import { keptRevisions } from './revisions.ts';
 import type {
   AlarmRequest,
@@ -33,6 +35,8 @@ import type {
   EtcdServerApi,
   HashKVResponse,
   HashResponse,
+  MemberAddRequest,
+  MemberAddResponse,
   MemberInfo,
   MemberListResponse,
   MemberStatus,
@@ -47,6 +51,8 @@ const etcdVersion = '3.5.21';
 /** What the API of one member needs of the cluster. */
 export interface MemberApiHost {
   readonly members: readonly Member[];
+  memberAt(index: number): Member | undefined;
+  readonly reconfigure: Reconfigure;
   connected(a: number, b: number): boolean;
   monotonic(): number;
   newLeaseId(): number;
@@ -198,7 +204,7 @@ export class EtcdMember implements EtcdServerApi {
     const status = node.status();
     const leader = this.#member.leader;
     const errors = this.#member.machine.alarms.map(
-      ({ member, alarm }) => `memberID:${this.#host.members[member - 1]?.id ?? 0n} alarm:${alarm.toUpperCase()} `,
+      ({ member, alarm }) => `memberID:${this.#idOf(member)} alarm:${alarm.toUpperCase()} `,
     );
     if (!leader) errors.push('etcdserver: no leader');
     return {
@@ -218,15 +224,46 @@ export class EtcdMember implements EtcdServerApi {
   async memberList(options?: CallOptions & { linearizable?: boolean }): Promise<MemberListResponse> {
     if (options?.linearizable) await this.#current(false, options);
     else this.#running();
-    const learners = this.#member.node!.status().confState.learners;
-    const members: MemberInfo[] = this.#host.members.map((m) => ({
-      id: m.id,
-      name: m.name,
-      peerUrls: [`inproc://${m.name}`],
-      clientUrls: m.clientUrls,
-      isLearner: learners.includes(m.index),
-    }));
-    return { header: this.header(), members };
+    return { header: this.header(), members: this.#memberInfos() };
+  }
+
+  #memberInfos(): MemberInfo[] {
+    return this.#member.machine.membership.members.map(({ index, id, peerUrls, isLearner }) => {
+      // One that was just added has no name until it has started.
+      const { name = '', clientUrls = [] } = this.#host.memberAt(index) ?? {};
+      return { id: BigInt(id), name, peerUrls, clientUrls, isLearner };
+    });
+  }
+
+  async memberAdd(request: MemberAddRequest, options?: CallOptions): Promise<MemberAddResponse> {
+    const { peerUrls, isLearner = false } = request;
+    const added = await this.#host.reconfigure.add(this.#member, peerUrls, isLearner, options);
+    const member = { id: BigInt(added.id), name: '', peerUrls: added.peerUrls, clientUrls: [], isLearner };
+    return { header: this.header(), member, members: this.#memberInfos() };
+  }
+
+  async memberRemove(id: bigint, options?: CallOptions): Promise<MemberListResponse> {
+    await this.#host.reconfigure.remove(this.#member, id, options);
+    return { header: this.header(), members: this.#memberInfos() };
+  }
+
+  async memberPromote(id: bigint, options?: CallOptions): Promise<MemberListResponse> {
+    await this.#host.reconfigure.promote(this.#member, id, options);
+    return { header: this.header(), members: this.#memberInfos() };
+  }
+
+  async memberUpdate(id: bigint, peerUrls: readonly string[], options?: CallOptions): Promise<MemberListResponse> {
+    await this.#host.reconfigure.update(this.#member, id, peerUrls, options);
+    return { header: this.header(), members: this.#memberInfos() };
+  }
+
+  get isLearner(): boolean {
+    return this.#member.isLearner;
+  }
+
+  /** etcd's ID of the member with Raft's, also of one that was removed. */
+  #idOf(index: number): bigint {
+    return memberId(this.#member.machine.membership, index);
   }
 
   setClientUrls(urls: readonly string[]): void {
@@ -248,7 +285,7 @@ export class EtcdMember implements EtcdServerApi {
     const rows = request.action === 'deactivate' ? before.filter((row) => !now.includes(row)) : now;
     const alarms = rows
       .filter(({ alarm }) => request.alarm === 'none' || alarm === request.alarm)
-      .map(({ member, alarm }) => ({ memberId: members[member - 1]?.id ?? 0n, alarm }));
+      .map(({ member, alarm }) => ({ memberId: this.#idOf(member), alarm }));
     return { header: this.header(), alarms };
   }
 
@@ -294,7 +331,7 @@ export class EtcdMember implements EtcdServerApi {
     const node = this.#running();
     if (node.role !== 'leader') throw etcdError('NotLeader');
     const target = this.#host.members.find((m) => m.id === targetId);
-    if (!target) throw etcdError('BadLeaderTransferee');
+    if (!target || target.isLearner) throw etcdError('BadLeaderTransferee');
     if (target !== this.#member) await this.#host.moveLeader(this.#member, target);
     return this.header();
   }
@@ -315,8 +352,7 @@ export class EtcdMember implements EtcdServerApi {
 
   raftStatus(): RaftStatus {
     const member = this.#member;
-    const { members } = this.#host;
-    const idOf = (index: number) => members[index - 1]?.id ?? 0n;
+    const idOf = (index: number) => (index === 0 ? 0n : this.#idOf(index));
     const base = { id: member.id, name: member.name };
     const status = member.node?.status();
     if (!status) {
@@ -336,30 +372,22 @@ export class EtcdMember implements EtcdServerApi {
     const { node, cursor } = this.#member;
     if (!node) throw etcdError('Stopped');
     const { from = 1, to = Number.MAX_SAFE_INTEGER, limit = 1000 } = options;
-    return node.entries(from, to, limit).map(({ index, term, type, data, size }) => {
+    return node.entries(from, to, limit).map((entry) => {
+      const { index, term, size } = entry;
       const state = { committed: index <= node.committed, applied: index <= cursor.index };
-      if (type === 'confChange') {
-        return {
-          index,
-          term,
-          size,
-          ...state,
-          type: 'confChange',
-          summary: `change of members ${JSON.stringify(data)}`,
-        };
-      }
-      const proposal = data as Proposal | undefined;
+      const proposal = proposalOf(entry);
       if (!proposal) return { index, term, size, ...state, type: 'empty', summary: `leader of term ${term} starts` };
       const { request, provenance, applied } = proposal;
       // klab calls every change of keys a transaction; the summary says which.
-      const kind = request.kind === 'put' || request.kind === 'deleteRange' ? 'txn' : request.kind;
+      const kinds = { put: 'txn', deleteRange: 'txn', member: 'confChange' } as const;
+      const { kind } = request;
       const revisions = applied?.revision === undefined ? undefined : ([applied.revision, applied.revision] as const);
       return {
         index,
         term,
         size,
         ...state,
-        type: kind,
+        type: kind === 'put' || kind === 'deleteRange' || kind === 'member' ? kinds[kind] : kind,
         revisions,
         summary: summarize(request),
         actor: provenance?.actor,

@@ -53,6 +53,8 @@ export type {
   EtcdServerApi,
   HashKVResponse,
   HashResponse,
+  MemberAddRequest,
+  MemberAddResponse,
   MemberInfo,
   MemberListResponse,
   MemberStatus,

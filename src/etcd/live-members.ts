@@ -26,8 +26,10 @@ export class LiveMembers {
   isLive(member: Member): boolean {
     const up = (m: Member) => m.running && !m.paused;
     if (!up(member)) return false;
-    const met = this.#members.filter((m) => m === member || (up(m) && this.meet(member, m)));
-    return met.length > this.#members.length / 2;
+    if (member.isLearner) return false;
+    const voters = this.#members.filter((m) => !m.isLearner);
+    const met = voters.filter((m) => m === member || (up(m) && this.meet(member, m)));
+    return met.length > voters.length / 2;
   }
 
   /** Whether both hear each other. */
@@ -38,7 +40,7 @@ export class LiveMembers {
   /** Call when a member or the network changed. `without`: a member about to go. Requests and watches move along. */
   changed(without?: Member): void {
     const before = this.#current;
-    const serves = (m: Member) => m !== without && this.isLive(m);
+    const serves = (m: Member) => m !== without && this.#members.includes(m) && this.isLive(m);
     if (!serves(before)) {
       const live = this.#members.filter(serves);
       let next = live[0];

@@ -1,11 +1,19 @@
 import { assert, Deferred } from '../base/index.ts';
 import { type RevisionChanges, WatchHub } from '../mvcc/index.ts';
-import { type Entry, type LogStore, type Message, type NodeCheckpoint, RaftError, RawNode } from '../raft/index.ts';
+import {
+  type ConfChange,
+  type Entry,
+  type LogStore,
+  type Message,
+  type NodeCheckpoint,
+  RaftError,
+  RawNode,
+} from '../raft/index.ts';
 import type { Outcome } from './apply.ts';
 import { maxRequestBytes } from './check.ts';
 import { etcdError } from './errors.ts';
 import type { CallOptions, EtcdError, ResponseHeader } from './kv.ts';
-import { needsSpace, type Proposal, type ProposedRequest, requestSize } from './proposal.ts';
+import { entryOf, needsSpace, type Proposal, type ProposedRequest, proposalOf, requestSize } from './proposal.ts';
 import type { Cursor, StateDump, StateMachine } from './state-machine.ts';
 
 /** Entries and bytes one member proposes in a turn: the size of a commit. */
@@ -42,6 +50,10 @@ interface ReadBatch {
 /** What a member needs of the cluster it is part of. */
 export interface MemberHost {
   readonly members: readonly Member[];
+  /** The member with Raft's ID, while it is one of the cluster. */
+  memberAt(index: number): Member | undefined;
+  /** All members apply to one store. */
+  readonly sharedStore: boolean;
   readonly single: boolean;
   readonly clusterId: bigint;
   readonly electionTicks: number;
@@ -124,9 +136,14 @@ export class Member {
     return this.node !== undefined;
   }
 
+  /** It receives the log and has no vote. */
+  get isLearner(): boolean {
+    return this.machine.membership.members.find((m) => m.index === this.index)?.isLearner ?? false;
+  }
+
   get leader(): Member | undefined {
     const leader = this.node?.leader ?? 0;
-    return leader === 0 ? undefined : this.#host.members[leader - 1];
+    return leader === 0 ? undefined : this.#host.memberAt(leader);
   }
 
   /** Starts, or starts again after a crash: from the log and the cursor, with nothing else remembered. */
@@ -288,7 +305,8 @@ export class Member {
     const { leader } = this;
     if (leader && since < this.leaderSince) return etcdError('TimeoutDueToLeaderFail');
     const reaches = (m: Member) => m === this || (m.running && this.#host.connected(this.index, m.index));
-    const quorum = this.#host.members.filter(reaches).length > this.#host.members.length / 2;
+    const voters = this.#host.members.filter((m) => !m.isLearner);
+    const quorum = voters.filter(reaches).length > voters.length / 2;
     return etcdError((leader ? reaches(leader) : quorum) ? 'Timeout' : 'TimeoutDueToConnectionLost');
   }
 
@@ -393,7 +411,7 @@ export class Member {
     if (n === 0) return false;
     const batch = this.#queue.slice(0, n);
     try {
-      node.propose(batch.map(({ proposal }) => ({ data: proposal, size: proposal.size })));
+      node.propose(batch.map(({ proposal }) => entryOf(proposal, this.machine.membership)));
     } catch (error) {
       if (error instanceof RaftError && error.code === 'ProposalDropped') return false;
       throw error;
@@ -414,17 +432,23 @@ export class Member {
   #apply(node: RawNode, entry: Entry): void {
     const { members } = this.#host;
     const outcome = this.machine.apply(entry, this.cursor, (member, revision) =>
-      (members[member - 1] ?? this).header(revision),
+      (this.#host.memberAt(member) ?? this).header(revision),
     );
-    if (entry.type === 'confChange') {
-      this.log.setConfState(node.applyConfChange(entry.data as Parameters<RawNode['applyConfChange']>[0]));
-      return;
-    }
-    const proposal = entry.data as Proposal | undefined;
+    if (entry.type === 'confChange') this.#reconfigure(node, entry);
+    const proposal = proposalOf(entry);
     if (!proposal) return;
     if (outcome) this.#host.markApplied(entry);
     if (this.#waiting.has(proposal.id)) this.#answer(proposal.id, outcome);
     else if (outcome) for (const m of members) if (m !== this) m.stashOutcome(proposal.id, outcome, this.machine);
+  }
+
+  #reconfigure(node: RawNode, entry: Entry): void {
+    if (this.machine.refused(entry.index)) return;
+    const change = entry.data as ConfChange;
+    // Who joins has none of the entries before: the first one goes, so that the log alone will not do, and a snapshot is sent.
+    this.log.setApplied(entry.index);
+    if (change.type !== 'remove' && this.log.firstIndex() === 1) this.log.compact(1);
+    this.log.setConfState(node.applyConfChange(change));
   }
 
   /** Another member has executed a request of this one. */
@@ -442,8 +466,9 @@ export class Member {
   }
 
   #snapshotData(): { cursor: Cursor; dump?: StateDump } {
-    const shared = this.#host.members.some((m) => m !== this && m.machine === this.machine);
-    return shared ? { cursor: { ...this.cursor } } : { cursor: { ...this.cursor }, dump: this.machine.dump() };
+    return this.#host.sharedStore
+      ? { cursor: { ...this.cursor } }
+      : { cursor: { ...this.cursor }, dump: this.machine.dump() };
   }
 
   #restore(data: { cursor: Cursor; dump?: StateDump }): void {

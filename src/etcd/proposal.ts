@@ -1,8 +1,11 @@
+import type { ConfChange, Entry } from '../raft/index.ts';
 import type { AuthChange, AuthInfo } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, Provenance, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
+import { confChangeOf, type MemberChange, type Membership } from './membership.ts';
 import type { AlarmType } from './server-api.ts';
 
 export type ProposedRequest =
+  | { readonly kind: 'member'; readonly change: MemberChange }
   | { readonly kind: 'auth'; readonly change: AuthChange }
   | { readonly kind: 'put'; readonly put: PutRequest }
   | { readonly kind: 'deleteRange'; readonly deleteRange: DeleteRangeRequest }
@@ -40,6 +43,18 @@ export interface Applied {
   readonly revision?: number;
   /** Puts that were executed, in order, with the `sub` of the revision each made. */
   readonly puts: readonly { readonly put: PutRequest; readonly sub: number }[];
+}
+
+/** The proposal in an entry; a change of members is one inside of Raft's own. Undefined in a new leader's first entry. */
+export function proposalOf({ type, data }: Entry): Proposal | undefined {
+  return (type === 'confChange' ? (data as ConfChange).context : data) as Proposal | undefined;
+}
+
+/** A proposal as Raft takes it. */
+export function entryOf(proposal: Proposal, membership: Membership): Pick<Entry, 'type' | 'data' | 'size'> {
+  const { request, size } = proposal;
+  if (request.kind !== 'member') return { type: 'normal', data: proposal, size };
+  return { type: 'confChange', data: confChangeOf(membership, request.change, proposal), size };
 }
 
 /** Bytes beside keys and values, per operation: what etcd's own encoding takes, about. */

@@ -20,6 +20,17 @@ export interface MemberListResponse {
   readonly members: readonly MemberInfo[];
 }
 
+export interface MemberAddRequest {
+  /** Where the others will reach it. `inproc://<name>` names a member in this process, which starts at once. */
+  readonly peerUrls: readonly string[];
+  /** Receives the log and has no vote until it is promoted. Default false. */
+  readonly isLearner?: boolean;
+}
+
+export interface MemberAddResponse extends MemberListResponse {
+  readonly member: MemberInfo;
+}
+
 export type AlarmType = 'none' | 'nospace' | 'corrupt';
 
 export interface AlarmMember {
@@ -115,6 +126,15 @@ export interface EtcdServerApi extends KV, History {
   header(): ResponseHeader;
 
   memberList(options?: CallOptions & { readonly linearizable?: boolean }): Promise<MemberListResponse>;
+  /** The new member starts in this process and catches up. Throws as etcd: bad or taken URLs, unhealthy, too many learners. */
+  memberAdd(request: MemberAddRequest, options?: CallOptions): Promise<MemberAddResponse>;
+  /** The member stops and its log is deleted; its ID is never valid again. */
+  memberRemove(id: bigint, options?: CallOptions): Promise<MemberListResponse>;
+  /** A learner that has nine tenths of the leader's log gets a vote. */
+  memberPromote(id: bigint, options?: CallOptions): Promise<MemberListResponse>;
+  memberUpdate(id: bigint, peerUrls: readonly string[], options?: CallOptions): Promise<MemberListResponse>;
+  /** This member has no vote yet: clients get serializable reads and its status from it, nothing else. */
+  readonly isLearner: boolean;
   /** Tells the cluster where this member's client door listens. */
   setClientUrls(urls: readonly string[]): void;
 

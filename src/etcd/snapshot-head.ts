@@ -1,5 +1,6 @@
 import { keyBytes } from '../mvcc/index.ts';
 import type { SnapshotHead } from './bolt/snapshot.ts';
+import { memberId } from './membership.ts';
 import type { MemberInfo } from './server-api.ts';
 import type { StateMachine } from './state-machine.ts';
 import { AlarmMember, AuthRole, AuthUser } from './v3/messages.ts';
@@ -30,7 +31,7 @@ export function snapshotHead(
       return [name, AuthRole.encode({ name: Buffer.from(name), keyPermission })];
     }),
     alarms: machine.alarms.map(({ member, alarm }) =>
-      AlarmMember.encode({ memberId: at.members[member - 1]?.id ?? 0n, alarm: alarm === 'nospace' ? 1 : 2 }),
+      AlarmMember.encode({ memberId: memberId(machine.membership, member), alarm: alarm === 'nospace' ? 1 : 2 }),
     ),
     clusterVersion: '3.5.0',
   };

@@ -7,7 +7,8 @@ import { type AuthChange, type AuthState, applyAuthChange } from './auth/state.t
 import { Tokens } from './auth/tokens.ts';
 import { etcdError } from './errors.ts';
 import { EtcdError, type ResponseHeader } from './kv.ts';
-import { needsSpace, type Proposal } from './proposal.ts';
+import { changeMembers, type MemberChange, type Membership } from './membership.ts';
+import { needsSpace, type Proposal, proposalOf } from './proposal.ts';
 import type { AlarmType } from './server-api.ts';
 
 export interface AlarmRow {
@@ -22,16 +23,15 @@ export interface Cursor {
   compactRevision: number;
 }
 
-export interface StateDump {
-  readonly store: BackendDump;
-  readonly alarms: readonly AlarmRow[];
-  readonly auth: AuthState;
-}
-
 /** What is small and kept beside the revisions. */
 export interface SideState {
   readonly alarms: readonly AlarmRow[];
   readonly auth: AuthState;
+  readonly membership: Membership;
+}
+
+export interface StateDump extends SideState {
+  readonly store: BackendDump;
 }
 
 /**
@@ -43,9 +43,14 @@ export class StateMachine {
   readonly tokens = new Tokens();
   #side: SideState;
   #sideBefore: SideState | undefined;
-  readonly #saveSide: (side: SideState) => void;
+  readonly #saveSide: (now: SideState, before: SideState) => void;
 
-  constructor(backend: Backend, side: SideState, saveSide: (side: SideState) => void, options: StoreOptions) {
+  constructor(
+    backend: Backend,
+    side: SideState,
+    saveSide: (now: SideState, before: SideState) => void,
+    options: StoreOptions,
+  ) {
     this.store = new Store(backend, options);
     this.#side = side;
     this.#saveSide = saveSide;
@@ -59,6 +64,15 @@ export class StateMachine {
     return this.#side.auth;
   }
 
+  get membership(): Membership {
+    return this.#side.membership;
+  }
+
+  /** Whether the change of members in an applied entry was not to be. */
+  refused(index: number): boolean {
+    return this.#side.membership.refused.includes(index);
+  }
+
   /**
    * Applies an entry for a member whose cursor stands just before it, and moves the cursor. Returns what it did when
    * this call executed it, undefined when another member had.
@@ -66,7 +80,7 @@ export class StateMachine {
   apply(entry: Entry, cursor: Cursor, header: (member: number, revision: number) => ResponseHeader) {
     assert(entry.index === cursor.index + 1, `entry ${entry.index} applied at cursor ${cursor.index}`);
     cursor.index = entry.index;
-    const proposal = entry.type === 'normal' ? (entry.data as Proposal | undefined) : undefined;
+    const proposal = proposalOf(entry);
     let outcome: Outcome | undefined;
     const fresh = entry.index > this.store.appliedIndex;
     if (fresh) {
@@ -93,6 +107,7 @@ export class StateMachine {
       proposal.applied = { puts: [] };
       return { error, applied: proposal.applied };
     }
+    if (request.kind === 'member') return this.#changeMembers(proposal, request.change, index, header);
     if (needsSpace(request) && this.alarms.some(({ alarm }) => alarm === 'nospace')) {
       proposal.applied = { puts: [] };
       return { error: etcdError('NoSpace'), applied: proposal.applied };
@@ -114,7 +129,7 @@ export class StateMachine {
     header: (revision: number) => ResponseHeader,
   ): Outcome {
     const auth = applyAuthChange(this.auth, change);
-    if (auth !== this.auth) this.#setSide({ alarms: this.alarms, auth });
+    if (auth !== this.auth) this.#setSide({ ...this.#side, auth });
     const token = change.op === 'authenticate' ? `${change.token}.${index}` : '';
     if (change.op === 'authenticate') this.tokens.add(token, change.name);
     else if (change.op === 'userDelete' || change.op === 'userChangePassword') this.tokens.drop(change.name);
@@ -123,10 +138,30 @@ export class StateMachine {
     return { response: { header: header(this.store.revision), token }, applied: proposal.applied };
   }
 
+  #changeMembers(
+    proposal: Proposal,
+    change: MemberChange,
+    index: number,
+    header: (revision: number) => ResponseHeader,
+  ): Outcome {
+    proposal.applied = { puts: [] };
+    const { applied } = proposal;
+    try {
+      this.#setSide({ ...this.#side, membership: changeMembers(this.membership, change) });
+      return { response: header(this.store.revision), applied };
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      const refused = [...this.membership.refused, index];
+      this.#setSide({ ...this.#side, membership: { ...this.membership, refused } });
+      return { error, applied };
+    }
+  }
+
   #setSide(side: SideState): void {
     this.#sideBefore ??= this.#side;
+    const before = this.#side;
     this.#side = side;
-    this.#saveSide(side);
+    this.#saveSide(side, before);
   }
 
   #setAlarm(request: { action: 'activate' | 'deactivate'; member: number; alarm: AlarmType }): void {
@@ -135,7 +170,7 @@ export class StateMachine {
       (request.alarm === 'none' || row.alarm === request.alarm);
     const rest = this.alarms.filter((row) => !matches(row));
     const alarms = request.action === 'activate' ? [...rest, { member: request.member, alarm: request.alarm }] : rest;
-    this.#setSide({ alarms, auth: this.auth });
+    this.#setSide({ ...this.#side, alarms });
   }
 
   publish(): readonly RevisionChanges[] {
@@ -155,6 +190,7 @@ export class StateMachine {
 
   restore(dump: StateDump): void {
     this.store.import(dump.store);
-    this.#side = { alarms: dump.alarms, auth: dump.auth };
+    const { store: _, ...side } = dump;
+    this.#side = side;
   }
 }

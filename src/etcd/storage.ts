@@ -12,6 +12,8 @@ export interface ClusterStorage {
   log(member: number, initial: ConfState): LogStore;
   /** Members that have state here. */
   members(): number[];
+  /** Forgets a member's log and state: it was removed. */
+  dropLog(member: number): void;
   /** The entry was applied: its values need not be stored with it any longer. */
   markApplied(entry: Entry): void;
   /** Called when others (side tables) wait for a commit. */
@@ -50,6 +52,9 @@ export function memoryStorage(): ClusterStorage {
       return log;
     },
     members: () => [...logs.keys()].sort((a, b) => a - b),
+    dropLog(member) {
+      logs.delete(member);
+    },
     markApplied() {},
     onPending() {},
     dirty: false,

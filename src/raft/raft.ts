@@ -150,7 +150,7 @@ export class Raft {
   }
 
   get isSingleton(): boolean {
-    return this.tracker.voters.length === 1 && this.tracker.learners.length === 0;
+    return this.tracker.voters.length === 1;
   }
 
   becomeFollower(term: number, leader: number): void {
@@ -300,7 +300,8 @@ export class Raft {
 
   #sendSnapshot(to: number, progress: Progress): boolean {
     if (!progress.recentActive) return false;
-    const snapshot = this.log.snapshot();
+    // The configuration is the one in force: a change just applied may be what this snapshot is sent for.
+    const snapshot = { ...this.log.snapshot(), confState: this.tracker.confState };
     assert(snapshot.index > 0, 'the log was compacted without a snapshot');
     progress.becomeSnapshot(snapshot.index);
     this.send({ type: 'MsgSnap', to, snapshot });
@@ -319,6 +320,7 @@ export class Raft {
   }
 
   applyConfChange(change: ConfChange): ConfState {
+    if (change.type === 'update') return this.tracker.confState;
     const voters = this.tracker.voters.filter((id) => id !== change.node);
     const learners = this.tracker.learners.filter((id) => id !== change.node);
     if (change.type === 'addVoter') voters.push(change.node);

@@ -5,6 +5,7 @@ import {
   type ConfChange,
   type ConfState,
   type Entry,
+  type EntryType,
   type HardState,
   type Message,
   RaftError,
@@ -123,8 +124,8 @@ export class RawNode {
   }
 
   /** Proposes entries in order, all or none. Throws RaftError ProposalDropped: try again later. */
-  propose(proposals: readonly { readonly data: unknown; readonly size: number }[]): void {
-    const entries = proposals.map(({ data, size }) => ({ term: 0, index: 0, type: 'normal' as const, data, size }));
+  propose(proposals: readonly { readonly data: unknown; readonly size: number; readonly type?: EntryType }[]): void {
+    const entries = proposals.map(({ data, size, type = 'normal' }) => ({ term: 0, index: 0, type, data, size }));
     step(this.#raft, makeMessage({ type: 'MsgProp', from: this.id, to: this.id, entries }));
   }
 

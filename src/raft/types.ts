@@ -26,9 +26,9 @@ export interface ConfState {
   readonly learners: readonly number[];
 }
 
-/** A single-step membership change. Only one may be in flight. */
+/** A single-step membership change. Only one may be in flight. `update` changes nothing that Raft knows of a member. */
 export interface ConfChange {
-  readonly type: 'addVoter' | 'addLearner' | 'remove';
+  readonly type: 'addVoter' | 'addLearner' | 'remove' | 'update';
   readonly node: number;
   /** For the application: name and addresses of the new member. */
   readonly context?: unknown;

@@ -23,6 +23,7 @@ export class SqliteLogStore implements LogStore {
   readonly #database: Database;
   readonly #entries: EntryTable;
   readonly #sql: ReturnType<typeof prepareAll>;
+  readonly #initial: ConfState;
   #hardState: HardState = { term: 0, vote: 0, commit: 0 };
   #applied = 0;
   #stateChanged = false;
@@ -39,15 +40,17 @@ export class SqliteLogStore implements LogStore {
     this.#database = database;
     this.#entries = entries;
     this.#sql = prepareAll(database.db);
-    if (!this.#sql.snapshot.get(member)) {
-      database.write();
-      this.#sql.setSnapshot.run(member, 0, 0, JSON.stringify(initial));
-      this.#sql.setState.run(member, 0, 0, 0, 0);
-    }
+    this.#initial = initial;
     this.reload();
   }
 
   reload(): void {
+    // New, or what made it was rolled back.
+    if (!this.#sql.snapshot.get(this.member)) {
+      this.#database.write();
+      this.#sql.setSnapshot.run(this.member, 0, 0, JSON.stringify(this.#initial));
+      this.#sql.setState.run(this.member, 0, 0, 0, 0);
+    }
     const state = this.#sql.state.get(this.member) as HardState & { applied: number };
     this.#hardState = { term: state.term, vote: state.vote, commit: state.commit };
     this.#applied = state.applied;

@@ -66,6 +66,17 @@ export class SqliteStorage {
     return this.#database.db.prepare('SELECT member FROM raft_state ORDER BY member').pluck().all() as number[];
   }
 
+  /** Forgets a member's log and state: it was removed. */
+  dropLog(member: number): void {
+    this.#guard(() => {
+      this.#database.write();
+      for (const table of ['raft_log', 'raft_state', 'raft_snapshot']) {
+        this.#database.db.prepare(`DELETE FROM ${table} WHERE member = ?`).run(member);
+      }
+      this.#logs.delete(member);
+    });
+  }
+
   markApplied(entry: Entry): void {
     this.#entries.markApplied(entry);
   }

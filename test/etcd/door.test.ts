@@ -180,7 +180,10 @@ test('authentication is disabled, in the words of an etcd where it is', async ()
 });
 
 test('what klab has no mechanism for is Unimplemented by name', async () => {
-  expect(await failure(channel.unary(clusterService.memberAdd, {}))).toEqual([12, 'method MemberAdd not implemented']);
+  expect(await failure(channel.unary(maintenanceService.downgrade, {}))).toEqual([
+    12,
+    'method Downgrade not implemented',
+  ]);
 });
 
 test('requests that make no sense are refused as etcd refuses them', async () => {

@@ -17,6 +17,8 @@ export class Network {
   readonly #config: Partial<RaftConfig>;
   readonly #prng: Prng;
   readonly #stalled = new Map<number, Ready>();
+  /** As klab's members do: the first entry goes when members change, so that who joins starts with a snapshot. */
+  snapshotsForNew = false;
   /** Called with every entry a node applies. */
   onApply: (host: Host, entry: Entry) => void = () => {};
   /** Called with what leaves a node. Return false to lose it. */
@@ -29,6 +31,7 @@ export class Network {
     for (const id of voters) this.add(id, voters);
   }
 
+  /** Without voters: one that joins, and will be told by a snapshot who is there. */
   add(id: number, voters: readonly number[]): Host {
     const storage = new MemoryStorage({ voters, learners: [] });
     const host: Host = { id, storage, node: undefined, applied: [], readStates: [] };
@@ -103,6 +106,7 @@ export class Network {
       host.applied.push(entry);
       host.storage.setApplied(entry.index);
       if (entry.type === 'confChange') {
+        if (this.snapshotsForNew && host.storage.firstIndex() === 1) host.storage.compact(1);
         host.storage.setConfState(node.applyConfChange(entry.data as Parameters<RawNode['applyConfChange']>[0]));
       }
       this.onApply(host, entry);

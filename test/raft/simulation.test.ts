@@ -1,18 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/index.ts';
-import type { Entry, Message } from '../../src/raft/index.ts';
+import type { ConfState, Entry, Message } from '../../src/raft/index.ts';
 import { type Host, Network } from './network.ts';
 
 /**
  * Nodes on a bad network, by seed: messages are lost, doubled, late, overtaken; nodes crash and come back, stand still,
- * have slow disks and lose what those had not written; they are cut off, in one direction too, hand over, compact. After
+ * have slow disks and lose what those had not written; they are cut off, in one direction too, hand over, compact; they
+ * join as voters or learners, are promoted and removed. After
  * every step the promises of the Raft paper (figure 3) are checked; at the end the faults stop
  * and the cluster must make progress.
  */
 class Simulation {
   readonly net: Network;
   readonly #prng: Prng;
-  readonly #size: number;
+  #ids: number[];
+  readonly #changing: boolean;
+  /** What the configuration became at an index, by any node. */
+  readonly #confAt = new Map<number, string>();
   readonly #leaderOf = new Map<number, number>();
   /** What has been applied anywhere: position → identity. */
   readonly #applied: string[] = [];
@@ -20,16 +24,20 @@ class Simulation {
   readonly #still = new Set<number>();
   #proposed = 0;
   faults = 0;
+  changes = 0;
 
   constructor(seed: string, size: number, checkQuorum: boolean) {
     this.#prng = new Prng(seed);
-    this.#size = size;
+    this.#ids = Array.from({ length: size }, (_, i) => i + 1);
+    // Without pre-vote, nodes removed unawares would stand for election for ever.
+    this.#changing = checkQuorum;
     this.net = new Network(`${seed}/net`, size, {
       maxInflightMsgs: 4,
       maxSizePerMsg: 40,
       checkQuorum,
       preVote: checkQuorum,
     });
+    this.net.snapshotsForNew = true;
     this.net.onApply = (host, entry) => this.#checkApplied(host, entry);
   }
 
@@ -44,7 +52,7 @@ class Simulation {
   #step(): void {
     const prng = this.#prng;
     const { net } = this;
-    const id = 1 + prng.int(this.#size);
+    const id = this.#anyone();
     const { node, storage } = net.host(id);
     const dice = prng.int(1000);
     if (this.#still.has(id) || net.isStalled(id)) {
@@ -57,7 +65,8 @@ class Simulation {
     }
     if (dice < 560) this.#deliverOne();
     else if (dice < 860) node?.tick();
-    else if (dice < 940) this.#propose(id);
+    else if (dice < 925) this.#propose(id);
+    else if (dice < 940) this.#changeMembers();
     else if (dice < 950) node?.readIndex(`read-${prng.uint32()}`);
     else if (dice < 953) {
       this.faults++;
@@ -69,19 +78,45 @@ class Simulation {
     } else if (dice < 970) {
       this.faults++;
       this.#cut.clear();
-      const alone = 1 + prng.int(this.#size);
-      for (let other = 1; other <= this.#size; other++) {
+      const alone = this.#anyone();
+      for (const other of this.#ids) {
         this.#cut.add(`${alone}>${other}`);
         if (prng.int(3) > 0) this.#cut.add(`${other}>${alone}`);
       }
     } else if (dice < 985) this.#cut.clear();
-    else if (dice < 990) node?.transferLeader(1 + prng.int(this.#size));
+    else if (dice < 990) node?.transferLeader(this.#anyone());
     else {
       const { applied } = storage.initialState();
       if (applied > storage.firstIndex()) storage.compact(applied - prng.int(2));
     }
     if (prng.int(40) === 0) net.stall(id);
     net.process(id);
+  }
+
+  #anyone(): number {
+    return this.#ids[this.#prng.int(this.#ids.length)]!;
+  }
+
+  /** One that leads is asked to take somebody in, give a learner its vote, or let somebody go. */
+  #changeMembers(): void {
+    const [leader] = this.net.leaders();
+    if (!this.#changing || !leader || this.net.isStalled(leader.id)) return;
+    const { voters, learners } = leader.status().confState;
+    const any = (ids: readonly number[]) => ids[this.#prng.int(ids.length)]!;
+    const next = Math.max(...this.#ids) + 1;
+    const dice = this.#prng.int(3);
+    try {
+      if (dice === 0 && voters.length + learners.length < 5) {
+        leader.proposeConfChange({ type: this.#prng.int(2) === 0 ? 'addVoter' : 'addLearner', node: next });
+      } else if (dice === 1 && learners.length > 0) {
+        leader.proposeConfChange({ type: 'addVoter', node: any(learners) });
+      } else if (dice === 2 && voters.length > 1) {
+        leader.proposeConfChange({ type: 'remove', node: any([...voters, ...learners]) });
+      }
+    } catch (error) {
+      expect((error as { code: string }).code).toBe('ProposalDropped');
+    }
+    this.net.process(leader.id);
   }
 
   #deliverOne(): void {
@@ -120,6 +155,21 @@ class Simulation {
     const identity = `${entry.term}:${JSON.stringify(entry.data)}`;
     this.#applied[entry.index] ??= identity;
     expect(identity, `node ${host.id} at index ${entry.index}`).toBe(this.#applied[entry.index]);
+    if (entry.type === 'confChange') this.#checkConf(host, entry);
+  }
+
+  /** Every node that applies a change comes to the same configuration; who is new in it starts. */
+  #checkConf(host: Host, entry: Entry): void {
+    const { confState } = host.storage.initialState();
+    const conf = JSON.stringify(confState);
+    if (!this.#confAt.has(entry.index)) this.changes++;
+    this.#confAt.set(entry.index, this.#confAt.get(entry.index) ?? conf);
+    expect(conf, `node ${host.id}'s configuration at ${entry.index}`).toBe(this.#confAt.get(entry.index));
+    expect(confState.voters.length).toBeGreaterThan(0);
+    const { node } = entry.data as { node: number };
+    if (this.#ids.includes(node)) return;
+    this.#ids.push(node);
+    this.net.add(node, []);
   }
 
   /** Election safety: one leader a term. Leader completeness: it has all that was applied anywhere. */
@@ -158,20 +208,33 @@ class Simulation {
     for (const id of this.net.hosts.keys()) this.net.finish(id);
     for (const [id, { node }] of this.net.hosts) if (!node) this.net.start(id);
     const goal = () => this.#applied.length - 1;
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 500; round++) {
       for (const { node } of this.net.hosts.values()) node?.tick();
       this.net.settle();
       this.#checkLeaders();
+      if (round === 100) this.#dismiss((id, { voters, learners }) => ![...voters, ...learners].includes(id));
       const [leader] = this.net.leaders();
-      if (leader && round === 200) this.#propose(leader.id);
+      if (leader && round === 300) {
+        const { voters, learners } = leader.status().confState;
+        this.#dismiss((id) => ![...voters, ...learners].includes(id));
+        this.#propose(leader.id);
+      }
     }
     this.net.settle();
     expect(this.net.leaders().length).toBe(1);
     for (const { node, applied } of this.net.hosts.values()) {
-      expect(node!.status().applied).toBe(goal());
+      if (!node) continue;
+      expect(node.status().applied).toBe(goal());
       expect(applied.at(-1)!.data).toBe(this.#proposed);
     }
     this.#checkLogs();
+  }
+
+  /** Stops those who, by their own configuration, are gone; whoever is left has heard of it by now. */
+  #dismiss(gone: (id: number, conf: ConfState) => boolean): void {
+    for (const { id, node } of this.net.hosts.values()) {
+      if (node && gone(id, node.status().confState)) this.net.crash(id);
+    }
   }
 
   trace(): string {
@@ -189,6 +252,7 @@ describe('a cluster on a bad network keeps its promises', () => {
     'seeds from %i',
     (first) => {
       let faults = 0;
+      let changes = 0;
       for (let n = first; n < Math.min(first + batch, count); n++) {
         // Three nodes as etcd has them; each fourth time five, without pre-vote and check-quorum.
         const five = n % 4 === 3;
@@ -198,11 +262,13 @@ describe('a cluster on a bad network keeps its promises', () => {
           sim.run(3000);
           sim.heal();
           faults += sim.faults;
+          changes += sim.changes;
         } catch (error) {
           throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
         }
       }
       expect(faults).toBeGreaterThan(10 * Math.min(batch, count - first));
+      expect(changes).toBeGreaterThan(Math.min(batch, count - first));
     },
     60_000,
   );

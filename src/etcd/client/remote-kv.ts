@@ -18,7 +18,15 @@ import {
   type WatchRequest,
   type WatchStream,
 } from '../kv.ts';
-import type { AlarmMember, AlarmType, HashKVResponse, MemberListResponse, MemberStatus } from '../server-api.ts';
+import type {
+  AlarmMember,
+  AlarmType,
+  HashKVResponse,
+  MemberAddRequest,
+  MemberAddResponse,
+  MemberListResponse,
+  MemberStatus,
+} from '../server-api.ts';
 import {
   deleteResponseFromWire,
   headerFromWire,
@@ -135,6 +143,32 @@ export class RemoteKV implements KV {
   async memberList(options?: CallOptions): Promise<MemberListResponse> {
     const response = await this.#read(clusterService.memberList, { linearizable: true }, options);
     return { header: headerFromWire(response.header), members: response.members };
+  }
+
+  async memberAdd(
+    { peerUrls, isLearner = false }: MemberAddRequest,
+    options?: CallOptions,
+  ): Promise<MemberAddResponse> {
+    const request = { peerUrls: [...peerUrls], isLearner };
+    const response = await this.#write(clusterService.memberAdd, request, options);
+    if (!response.member) throw new EtcdError('Internal', 'the server added a member and did not say which');
+    return { header: headerFromWire(response.header), member: response.member, members: response.members };
+  }
+
+  async memberRemove(id: bigint, options?: CallOptions): Promise<MemberListResponse> {
+    const { header, members } = await this.#write(clusterService.memberRemove, { id }, options);
+    return { header: headerFromWire(header), members };
+  }
+
+  async memberPromote(id: bigint, options?: CallOptions): Promise<MemberListResponse> {
+    const { header, members } = await this.#write(clusterService.memberPromote, { id }, options);
+    return { header: headerFromWire(header), members };
+  }
+
+  async memberUpdate(id: bigint, peerUrls: readonly string[], options?: CallOptions): Promise<MemberListResponse> {
+    const request = { id, peerUrls: [...peerUrls] };
+    const { header, members } = await this.#write(clusterService.memberUpdate, request, options);
+    return { header: headerFromWire(header), members };
   }
 
   async alarms(options?: CallOptions): Promise<readonly AlarmMember[]> {

@@ -16,6 +16,7 @@ import { electionHandlers, lockHandlers } from './concurrency.ts';
 import { Gateway } from './gateway.ts';
 import { clusterHandlers, kvHandlers, leaseHandlers, maintenanceHandlers, watchHandlers } from './handlers.ts';
 import { serveHttp } from './http.ts';
+import { unlessLearner } from './learner.ts';
 
 export interface EtcdDoorOptions {
   /** Default 127.0.0.1. */
@@ -45,7 +46,8 @@ export async function serveEtcd(api: EtcdServerApi, options: EtcdDoorOptions = {
   const gateway = new Gateway();
   const http = serveHttp(api, gateway);
   const server = new GrpcServer({ log: options.log, maxReceiveBytes, toGrpcError, http });
-  const add = <S extends ServiceDescriptor>(service: S, handlers: Handlers<S>) => {
+  const add = <S extends ServiceDescriptor>(service: S, all: Handlers<S>) => {
+    const handlers = unlessLearner(api, service, all);
     server.addService(service, handlers);
     gateway.add(service, handlers);
   };

@@ -77,7 +77,16 @@ export function leaseHandlers(api: EtcdServerApi): Handlers<typeof leaseService>
 
 export function clusterHandlers(api: EtcdServerApi): Handlers<typeof clusterService> {
   const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
+  const admin = (call: ServerCall) => {
+    const { provenance, signal, auth } = options(call);
+    api.auth?.checkAdmin(auth);
+    return { provenance, signal, auth };
+  };
   return {
+    memberAdd: ({ peerUrls, isLearner }, call) => api.memberAdd({ peerUrls, isLearner }, admin(call)),
+    memberRemove: ({ id }, call) => api.memberRemove(id, admin(call)),
+    memberPromote: ({ id }, call) => api.memberPromote(id, admin(call)),
+    memberUpdate: ({ id, peerUrls }, call) => api.memberUpdate(id, peerUrls, admin(call)),
     memberList: ({ linearizable }, call) => {
       const { provenance, signal } = options(call);
       return api.memberList({ provenance, signal, linearizable });

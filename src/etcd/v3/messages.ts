@@ -246,6 +246,34 @@ export const MemberListResponse = message('etcdserverpb.MemberListResponse', {
   members: repeated(nested(2, Member)),
 });
 
+export const MemberAddRequest = message('etcdserverpb.MemberAddRequest', {
+  peerUrls: repeated(string(1)),
+  isLearner: bool(2),
+});
+export const MemberAddResponse = message('etcdserverpb.MemberAddResponse', {
+  header,
+  member: nested(2, Member),
+  members: repeated(nested(3, Member)),
+});
+export const MemberRemoveRequest = message('etcdserverpb.MemberRemoveRequest', { id: bigUint64(1) });
+export const MemberRemoveResponse = message('etcdserverpb.MemberRemoveResponse', {
+  header,
+  members: repeated(nested(2, Member)),
+});
+export const MemberPromoteRequest = message('etcdserverpb.MemberPromoteRequest', { id: bigUint64(1) });
+export const MemberPromoteResponse = message('etcdserverpb.MemberPromoteResponse', {
+  header,
+  members: repeated(nested(2, Member)),
+});
+export const MemberUpdateRequest = message('etcdserverpb.MemberUpdateRequest', {
+  id: bigUint64(1),
+  peerUrls: repeated(string(2)),
+});
+export const MemberUpdateResponse = message('etcdserverpb.MemberUpdateResponse', {
+  header,
+  members: repeated(nested(2, Member)),
+});
+
 export const StatusRequest = empty('StatusRequest');
 export const StatusResponse = message('etcdserverpb.StatusResponse', {
   header,

@@ -27,10 +27,10 @@ export const leaseService = service('etcdserverpb.Lease', {
 
 export const clusterService = service('etcdserverpb.Cluster', {
   memberList: unary('MemberList', m.MemberListRequest, m.MemberListResponse),
-  memberAdd: missing('MemberAdd'),
-  memberRemove: missing('MemberRemove'),
-  memberUpdate: missing('MemberUpdate'),
-  memberPromote: missing('MemberPromote'),
+  memberAdd: unary('MemberAdd', m.MemberAddRequest, m.MemberAddResponse),
+  memberRemove: unary('MemberRemove', m.MemberRemoveRequest, m.MemberRemoveResponse),
+  memberUpdate: unary('MemberUpdate', m.MemberUpdateRequest, m.MemberUpdateResponse),
+  memberPromote: unary('MemberPromote', m.MemberPromoteRequest, m.MemberPromoteResponse),
 });
 
 export const maintenanceService = service('etcdserverpb.Maintenance', {
