@@ -1,3 +1,4 @@
+import type { LogStore } from '../raft/index.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
 import { Member, type MemberHost } from './member.ts';
@@ -41,6 +42,7 @@ export class Roster {
     const logs = indexes.map((index) => this.#storage.log(index, conf));
     membership.members.forEach((member, i) => {
       const machine = this.#host.machineFor();
+      if (membership.removed.length > 0) commitApplied(machine, logs[i]!);
       this.#take(member, logs[i]!, machine, cursorAfterRestart(machine, logs[i]!, logs));
     });
     this.#seen = membership;
@@ -110,5 +112,18 @@ export class Roster {
     this.members.splice(i, 1);
     this.apis.splice(i, 1);
     this.#storage.dropLog(member.index);
+  }
+}
+
+/**
+ * What the shared store has applied is committed, whether a member had heard of it or not. One of two whose leader was
+ * removed may not have: it would wait for ever for the vote of a member that is gone.
+ */
+function commitApplied({ store }: StateMachine, log: LogStore): void {
+  const { hardState } = log.initialState();
+  const { appliedIndex, appliedTerm } = store;
+  if (hardState.commit >= appliedIndex || log.lastIndex() < appliedIndex) return;
+  if (log.firstIndex() <= appliedIndex && log.term(appliedIndex) === appliedTerm) {
+    log.setHardState({ ...hardState, commit: appliedIndex });
   }
 }

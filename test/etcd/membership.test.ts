@@ -33,9 +33,9 @@ describe.each(['shared', 'own'] as const)('members come and go (%s stores)', (st
     await put(l, 1, 'after');
     expect(await settle(clock, keys(cluster.member(2), false))).toHaveLength(21);
     cluster.restart(0);
-    expect(await clock.advanceUntil(() => cluster.members[0]!.cursor.index === cluster.members[1]!.cursor.index)).toBe(
-      true,
-    );
+    expect(
+      await clock.advanceUntil(() => cluster.members[0]!.cursor.index === cluster.members[1]!.cursor.index, 20_000),
+    ).toBe(true);
     const hashes = await Promise.all([0, 1, 2].map((i) => cluster.member(i).hashKV(0)));
     expect(new Set(hashes.map(({ hash }) => hash)).size).toBe(1);
   });
@@ -103,7 +103,7 @@ describe.each(['shared', 'own'] as const)('members come and go (%s stores)', (st
     await settle(clock, cluster.anyMember().memberRemove(idOf(l, 'm1')));
     await clock.advanceUntil(() => cluster.size === 1 && cluster.leaderIndex() === 0, 20_000);
     await settle(clock, cluster.anyMember().put({ key: b('k'), value: b('2') }));
-    expect(await clock.advanceUntil(() => seen.length === 2)).toBe(true);
+    expect(await clock.advanceUntil(() => seen.length === 2, 20_000)).toBe(true);
     watch.cancel();
     await reading;
     expect(seen).toEqual(['1', '2']);
@@ -235,6 +235,27 @@ test('who belongs to the cluster survives a restart, and so does a member that w
   await settle(again.clock, again.cluster.anyMember().memberRemove(idOf(again, 'four')));
   const { member } = await settle(again.clock, again.cluster.anyMember().memberAdd({ peerUrls: ['http://h:1'] }));
   expect(again.cluster.members.at(-1)).toMatchObject({ index: 5, id: member.id, name: 'm5' });
+});
+
+test('one of two that never heard of the other’s removal leads after a restart', async () => {
+  const path = join(tempDir(), 'cluster.db');
+  const l = await lab({ storage: openStorage({ path }) });
+  await put(l, 0, 'a');
+  await join3(l, 'two');
+  const leader = l.cluster.leaderIndex()!;
+  const [gone, stays] = [l.cluster.members[leader]!, l.cluster.members[1 - leader]!];
+  // Its answers arrive, what the leader says next does not.
+  l.cluster.transport.setLink(gone.index, stays.index, { delayMs: 50 });
+  const removed = settle(l.clock, l.cluster.member(leader).memberRemove(gone.id));
+  await l.clock.advanceUntil(() => gone.machine.membership.members.length === 1, 20_000);
+  await l.cluster.close();
+  await removed.catch(() => {});
+
+  const again = await lab({ storage: openStorage({ path }) });
+  expect(again.cluster.size).toBe(1);
+  expect(again.cluster.leaderIndex()).toBe(0);
+  await put(again, 0, 'b');
+  expect(await keys(again.cluster.member())).toEqual(['a=a', 'b=b']);
 });
 
 test('a change that lost a race is refused on every member, also after a restart', async () => {

@@ -99,6 +99,8 @@ class Simulation {
 
   /** One that leads is asked to take somebody in, give a learner its vote, or let somebody go. */
   #changeMembers(): void {
+    // Of two voters none is let go: a leader that goes and is lost before the other hears of it takes the majority along.
+    // etcd's library has, and documents, the same limit.
     const [leader] = this.net.leaders();
     if (!this.#changing || !leader || this.net.isStalled(leader.id)) return;
     const { voters, learners } = leader.status().confState;
@@ -110,7 +112,7 @@ class Simulation {
         leader.proposeConfChange({ type: this.#prng.int(2) === 0 ? 'addVoter' : 'addLearner', node: next });
       } else if (dice === 1 && learners.length > 0) {
         leader.proposeConfChange({ type: 'addVoter', node: any(learners) });
-      } else if (dice === 2 && voters.length > 1) {
+      } else if (dice === 2 && voters.length > 2) {
         leader.proposeConfChange({ type: 'remove', node: any([...voters, ...learners]) });
       }
     } catch (error) {
