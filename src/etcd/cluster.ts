@@ -204,6 +204,8 @@ export class EtcdCluster implements RosterHost {
     const best = this.members
       .filter((m) => !m.isLearner)
       .reduce((a, b) => (term(b) > term(a) || (term(b) === term(a) && last(b) > last(a)) ? b : a));
+    // Nobody stands for election with a change of members to apply.
+    if (best.node!.hasReady()) this.#turn();
     best.node!.campaign();
     this.#turn();
     this.#startTicks();

@@ -95,7 +95,7 @@ export const nameOf = (id: number): string => `m${id}`;
 export function entryText(entry: Entry): string {
   if (entry.type === 'normal') return entry.data === undefined ? '(empty)' : String(entry.data);
   const { type, node } = entry.data as ConfChange;
-  const does = { addVoter: 'add voter', addLearner: 'add learner', remove: 'remove' }[type];
+  const does = { addVoter: 'add voter', addLearner: 'add learner', remove: 'remove', update: 'update' }[type];
   return `(${does} ${nameOf(node)})`;
 }
 
