@@ -74,6 +74,8 @@ export { clusterRole, clusterRoleBinding, role, roleBinding } from './create/rba
 export { service } from './create/service.ts';
 export { createToken } from './create/token.ts';
 export { cronJob, deployment, job } from './create/workloads.ts';
+export { debug } from './debug/debug.ts';
+export type { DebugFlags } from './debug/options.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { ManyErrors } from './errors.ts';

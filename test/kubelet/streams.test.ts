@@ -142,6 +142,20 @@ describe('attach', () => {
     expect(await node.logs(id)).toBe('hello\n');
   });
 
+  it('is over for a client whose input ends when the pod keeps it open; what it typed is done first', async () => {
+    const node = new SimNode();
+    const id = await node.start({ command: ['sh'], stdin: true });
+    const client = new Client();
+    const done = node.runtime.attach(id, client, never);
+    client.type('for i in 1 2 3; do sleep 1; echo $i; done\necho no newline');
+    client.stdin.end();
+    await node.clock.advance(10_000);
+    await done;
+    expect(await node.logs(id)).toBe('1\n2\n3\n');
+    expect(await node.runtime.containerStatus(id)).toMatchObject({ state: 'running' });
+    await node.runtime.stopContainer(id, 0);
+  });
+
   it('leaves the process alone when the client goes', async () => {
     const node = new SimNode();
     const id = await node.start({ command: ['cat'], stdin: true });

@@ -62,7 +62,9 @@ export interface TypeSchema {
 }
 
 /** Schema of a built-in kind, undefined for custom ones: those are patched without merge keys, as upstream does. */
-export async function builtinTypeOf(resource: ResourceDescription): Promise<TypeSchema | undefined> {
+export async function builtinTypeOf(
+  resource: Pick<ResourceDescription, 'group' | 'version' | 'kind'> & Partial<ResourceDescription>,
+): Promise<TypeSchema | undefined> {
   const { builtinResources, loadBuiltinSchema } = await import('../../api/index.ts');
   const row = builtinResources.find(
     (row) => row.group === resource.group && row.version === resource.version && row.kind === resource.kind,

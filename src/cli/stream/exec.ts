@@ -100,14 +100,20 @@ export async function attachToPod(
 
 export async function attach(session: Session, pod: Pod, flags: StreamFlags, io: WriteIo): Promise<number> {
   const name = containerOf(pod, flags.container, flags.quiet ? () => {} : io.say);
-  const container = pod.spec?.containers.find((one) => one.name === name);
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const container = [...containers, ...initContainers, ...ephemeralContainers].find((one) => one.name === name);
   let wanted = flags;
   if (flags.tty && container && !container.tty) {
     if (!flags.quiet) io.say(`error: Unable to use a TTY - container ${name} did not allocate one`);
     wanted = { ...flags, tty: false };
   } else if (container?.tty && flags.stdin && process.stdin.isTTY) wanted = { ...flags, tty: true };
   const options = remoteOptions(wanted, io);
+  if (!flags.quiet) {
+    io.say(
+      'All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.',
+    );
+    io.say("If you don't see a command prompt, try pressing enter.");
+  }
   const remote = await open(session, pod, 'attach', { container: name }, options, flags.protocol);
-  if (options.stdin && !flags.quiet) io.say("If you don't see a command prompt, try pressing enter.");
   return joinTerminal(remote, options, io);
 }

@@ -79,6 +79,9 @@ export class Pipe implements Sink, Source {
   #writerClosed = false;
   #readerClosed = false;
   #wake: (() => void)[] = [];
+  /** A reader found nothing and nothing has come since. */
+  #asking = false;
+  #idle: (() => void)[] = [];
   static readonly limit = 64 * 1024;
 
   async write(text: string): Promise<boolean> {
@@ -98,6 +101,7 @@ export class Pipe implements Sink, Source {
     this.#readerClosed = true;
     this.#buffer = '';
     this.#notify();
+    this.#tellIdle();
   }
 
   async readLine(): Promise<string | undefined> {
@@ -115,14 +119,14 @@ export class Pipe implements Sink, Source {
         this.#buffer = '';
         return line;
       }
-      await this.#changed();
+      await this.#input();
     }
   }
 
   async read(): Promise<string | undefined> {
     while (this.#buffer === '') {
       if (this.#writerClosed || this.#readerClosed) return undefined;
-      await this.#changed();
+      await this.#input();
     }
     const text = this.#buffer;
     this.#buffer = '';
@@ -137,8 +141,25 @@ export class Pipe implements Sink, Source {
       this.#buffer = '';
       this.#notify();
       if (this.#writerClosed || this.#readerClosed) return text;
-      await this.#changed();
+      await this.#input();
     }
+  }
+
+  /** Resolves when a reader asks for more than there is, or nobody will read again. */
+  async idle(): Promise<void> {
+    while (!this.#asking && !this.#readerClosed) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #input(): Promise<void> {
+    this.#asking = true;
+    this.#tellIdle();
+    return this.#changed();
+  }
+
+  #tellIdle(): void {
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
   }
 
   #changed(): Promise<void> {
@@ -146,6 +167,7 @@ export class Pipe implements Sink, Source {
   }
 
   #notify(): void {
+    this.#asking = false;
     const wake = this.#wake;
     this.#wake = [];
     for (const resolve of wake) resolve();

@@ -136,11 +136,15 @@ export class ContainerStreams {
     this.#attached.add(streams);
     const { terminal } = this;
     const input = streams.stdin ? this.#feed(streams.stdin) : undefined;
+    // Input that is not the container's only one leaves it open for the next client: this one has nothing more to do.
+    // Upstream: containerd internal/cri/io/container_io.go, Attach.
+    const detached = input && this.#pipe && !this.#stdinOnce ? input.then(() => this.#pipe?.idle()) : undefined;
     const sizes = terminal && streams.resize ? followSize(terminal, streams.resize) : undefined;
     try {
       await new Promise<void>((resolve) => {
         this.#closeWaiters.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
+        detached?.then(resolve, () => {});
       });
     } finally {
       this.#attached.delete(streams);
