@@ -31,7 +31,7 @@ export default class Status extends BaseCommand {
             ['API', status.api!.endpoint],
             [
               'etcd',
-              `${status.etcd!.endpoints.join(', ')} (${status.etcdMembers} member${status.etcdMembers === 1 ? '' : 's'})`,
+              `${status.etcd!.endpoints.join(', ')} (${status.etcd!.external ? "not klab's own" : `${status.etcdMembers} member${status.etcdMembers === 1 ? '' : 's'}`})`,
             ],
             ['kubeconfig', status.kubeconfig!],
             ...(status.ingress ? [['ingress', `${status.ingress.http}, ${status.ingress.https}`]] : []),
@@ -39,7 +39,10 @@ export default class Status extends BaseCommand {
         : []),
       ...(components ? ([['components', componentSummary(components)]] as [string, string][]) : []),
       ['nodes', String(status.nodes ?? '-')],
-      ['store', `${status.store ?? 'sqlite'}, ${humanBytes(status.sizes.databaseBytes + status.sizes.walBytes)}`],
+      [
+        'store',
+        `${status.etcd?.external ? 'that etcd; who wrote what, and decisions, are here' : (status.store ?? 'sqlite')}, ${humanBytes(status.sizes.databaseBytes + status.sizes.walBytes)}`,
+      ],
       ['clock', status.clock ?? 'real'],
       ['state', `${status.dir}, ${humanBytes(status.sizes.totalBytes)}`],
       ['log', status.log],

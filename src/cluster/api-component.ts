@@ -11,7 +11,7 @@ import {
   newServerParts,
 } from '../apiserver/index.ts';
 import { type Logger, type Prng, packageRoot, packageVersion, type VirtualClock, wallClock } from '../base/index.ts';
-import type { EtcdServerApi } from '../etcd/index.ts';
+import type { KV } from '../etcd/index.ts';
 import { familyOfCidr, numberToIp, parseCidr } from '../net/index.ts';
 import { type ClusterPki, ensureClusterPki, TokenSigner, TokenVerifier } from '../pki/index.ts';
 import { addons } from './addons.ts';
@@ -31,7 +31,9 @@ export interface ApiComponentDeps {
   readonly dir: string;
   readonly options: ClusterOptions;
   readonly settings: ComponentSettings['apiServer'];
-  readonly store: EtcdServerApi;
+  readonly store: KV;
+  /** The store's newest revision. */
+  readonly revision: () => Promise<number> | number;
   readonly clock: VirtualClock;
   readonly prng: Prng;
   readonly log: Logger;
@@ -117,7 +119,7 @@ export class ApiComponent {
       portForward: (node, pod) => nodes().portForward(node, pod),
       http: (target, request) => nodes().http(target, request),
     };
-    const { revision } = store.header();
+    const revision = await this.#deps.revision();
     this.#server = await ApiServer.start(
       {
         kv: store,

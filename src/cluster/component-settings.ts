@@ -35,6 +35,7 @@ import {
 import { componentFlags, type FlagValues } from './component-flags.ts';
 import type { DecisionRetention } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
+import type { EtcdServersSettings } from './external-etcd.ts';
 
 export interface ApiServerSettings {
   /** The resources to serve. */
@@ -49,6 +50,9 @@ export interface ApiServerSettings {
   readonly clientCa?: string;
   readonly disableAdmissionPlugins?: readonly string[];
   readonly enableAdmissionPlugins?: readonly string[];
+  /** A real etcd in place of klab's own. */
+  readonly etcdServers?: EtcdServersSettings;
+  readonly etcdCompactionIntervalMs?: number;
   readonly eventTtlSeconds?: number;
   readonly maxMutatingRequestsInFlight?: number;
   readonly maxRequestsInFlight?: number;
@@ -116,6 +120,8 @@ function apiServerSettings(read: FlagReader): ApiServerSettings {
     clientCa: read.file('client-ca-file'),
     disableAdmissionPlugins: read.list('disable-admission-plugins'),
     enableAdmissionPlugins: read.list('enable-admission-plugins'),
+    etcdServers: etcdServers(read),
+    etcdCompactionIntervalMs: read.duration('etcd-compaction-interval'),
     eventTtlSeconds: seconds(read.duration('event-ttl')),
     maxMutatingRequestsInFlight: read.integer('max-mutating-requests-inflight'),
     maxRequestsInFlight: read.integer('max-requests-inflight'),
@@ -143,6 +149,30 @@ function apiServerSettings(read: FlagReader): ApiServerSettings {
     checkAdmissionPluginNames({ enable: settings.enableAdmissionPlugins, disable: settings.disableAdmissionPlugins }),
   );
   return defined(settings) as ApiServerSettings;
+}
+
+function etcdServers(read: FlagReader): EtcdServersSettings | undefined {
+  const endpoints = read.list('etcd-servers');
+  for (const name of ['etcd-cafile', 'etcd-certfile', 'etcd-keyfile']) read.file(name);
+  const [caFile, certFile, keyFile, prefix] = ['etcd-cafile', 'etcd-certfile', 'etcd-keyfile', 'etcd-prefix'].map(
+    (name) => read.text(name),
+  );
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    read.problem('--etcd-certfile and --etcd-keyfile must be given together');
+  }
+  if (!endpoints) {
+    if (caFile ?? certFile ?? keyFile ?? prefix) {
+      read.problem('--etcd-cafile, --etcd-certfile, --etcd-keyfile and --etcd-prefix belong to --etcd-servers');
+    }
+    return undefined;
+  }
+  for (const endpoint of endpoints) {
+    const url = URL.parse(endpoint);
+    if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
+      read.problem(`--etcd-servers: ${JSON.stringify(endpoint)} must be a URL, like https://10.0.0.1:2379`);
+    }
+  }
+  return { endpoints, ...defined({ caFile, certFile, keyFile, prefix }) };
 }
 
 function controllerSettings(read: FlagReader): Partial<ControllerSettings> {
@@ -422,6 +452,7 @@ export function apiServerPartsOptions(settings: ApiServerSettings): Partial<Serv
 
 /** Of what storage and watches are made with. */
 export function apiServerOptions(settings: ApiServerSettings): Partial<ApiServerOptions> {
-  const { eventTtlSeconds, minRequestTimeoutSeconds, storageMediaType } = settings;
-  return defined({ eventTtlSeconds, minRequestTimeoutSeconds, storageMediaType });
+  const { etcdCompactionIntervalMs, eventTtlSeconds, minRequestTimeoutSeconds, storageMediaType } = settings;
+  const compaction = etcdCompactionIntervalMs === undefined ? undefined : { intervalMs: etcdCompactionIntervalMs };
+  return defined({ eventTtlSeconds, minRequestTimeoutSeconds, storageMediaType, compaction });
 }

@@ -20,7 +20,7 @@ import {
 } from '../base/index.ts';
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
 import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
-import { EtcdCluster, type EtcdDoor, type EtcdServerApi, memoryStorage, serveEtcd } from '../etcd/index.ts';
+import { EtcdCluster, type EtcdDoor, type EtcdServerApi, type KV, memoryStorage, serveEtcd } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
 import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
@@ -32,12 +32,13 @@ import { type ComponentName, Components, LoopPart, type Part, type Task } from '
 import { controlDispatch } from './control.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
+import { ExternalEtcd, type ReadableHistory } from './external-etcd.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
 import { IngressDoor } from './ingress-door.ts';
 import { readIngressPorts, rememberIngressPorts } from './ingress-ports.ts';
 import { klabRoutes } from './klab-routes.ts';
-import { leaderLeaseTasks } from './leader-lease.ts';
+import { leaderLeaseTasks, processIdentity, whileLeading } from './leader-lease.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
@@ -51,7 +52,10 @@ export interface Cluster extends AsyncDisposable {
   readonly name: string;
   readonly clock: VirtualClock;
   readonly server: ApiServer;
+  /** klab's own. @throws ClusterError on a cluster that runs on another etcd (`--etcd-servers`). */
   readonly etcd: EtcdCluster;
+  /** What everything is stored in, wherever it is. */
+  readonly store: KV;
   readonly decisions: DecisionStore;
   readonly scheduler: Scheduler | undefined;
   /** The machines: add, stop, start, remove. */
@@ -100,7 +104,6 @@ class RunningCluster implements Cluster {
   readonly images: ClusterImages;
   readonly etcdPorts: number[] = [];
   readonly failed: Promise<never>;
-  etcd!: EtcdCluster;
   nodes!: NodeFleet;
   components!: Components;
   client!: KubeClient;
@@ -121,6 +124,8 @@ class RunningCluster implements Cluster {
   readonly #tasks = new TaskGroup();
   #fail!: (error: unknown) => void;
   #storage: SqliteStorage | undefined;
+  #embedded: EtcdCluster | undefined;
+  #external: ExternalEtcd | undefined;
   #api!: ApiComponent;
   #controlDoor: HttpsDoor | undefined;
   #ingress: IngressDoor | undefined;
@@ -155,6 +160,15 @@ class RunningCluster implements Cluster {
         ? { sink: decisionSink(this.#storage.side, this.#settings.decisions) }
         : { maxBytes: this.#settings.decisions.maxBytes },
     );
+  }
+
+  get etcd(): EtcdCluster {
+    if (this.#embedded) return this.#embedded;
+    throw new ClusterError('NotHere', this.#external?.notHere('the store') ?? 'the cluster has no store yet');
+  }
+
+  get store(): KV {
+    return this.#external?.kv ?? this.etcd.anyMember();
   }
 
   get server(): ApiServer {
@@ -209,8 +223,22 @@ class RunningCluster implements Cluster {
   }
 
   async #startStore(): Promise<void> {
+    const { etcdServers } = this.#settings.apiServer;
+    if (etcdServers) {
+      this.#external = await ExternalEtcd.open(etcdServers, {
+        ...(this.#storage && { storage: this.#storage }),
+        now: () => this.clock.now(),
+        log: this.#logOf('etcd'),
+        onFailure: (error) => this.#fail(error),
+      });
+      const { access, history, version } = this.#external;
+      this.etcdAccess = access;
+      const at = `etcd ${version} at ${access.endpoints.join(', ')}`;
+      this.#phaseOf('etcd', `etcd: ${at}, revision ${await history.revision()}`);
+      return;
+    }
     const members = this.#options.etcdMembers;
-    this.etcd = await EtcdCluster.open({
+    this.#embedded = await EtcdCluster.open({
       storage: this.#storage ?? memoryStorage(),
       clock: this.clock,
       prng: this.#prng.fork('etcd'),
@@ -233,7 +261,8 @@ class RunningCluster implements Cluster {
       dir: this.#dir,
       options: this.#options,
       settings,
-      store: this.etcd.anyMember(),
+      store: this.store,
+      revision: () => this.#history().revision(),
       clock: this.clock,
       prng: this.#prng,
       log: this.#logs.tee(this.#log, 'apiserver'),
@@ -253,7 +282,10 @@ class RunningCluster implements Cluster {
   #routes(parts: () => BuiltParts | undefined): readonly KlabRoute[] {
     return klabRoutes({
       clock: this.clock,
-      etcd: this.etcd,
+      etcd: this.#embedded,
+      notHere: (what) => this.#external?.notHere(what) ?? '',
+      store: this.store,
+      history: this.#history(),
       decisions: this.decisions,
       scheduler: () => this.scheduler,
       definitions: this.#settings.apiServer.definitions,
@@ -266,6 +298,7 @@ class RunningCluster implements Cluster {
   }
 
   #etcdMembers(): EtcdServerApi[] {
+    if (!this.#embedded) return [];
     return Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
   }
 
@@ -280,7 +313,7 @@ class RunningCluster implements Cluster {
 
   async #openEtcdDoors(): Promise<void> {
     const wish = this.#options.etcd;
-    if (wish === false) return;
+    if (wish === false || !this.#embedded) return;
     const { etcdServer, etcdCa, etcdHealthcheckClient } = this.#api.pki;
     for (let i = 0; i < this.etcd.size; i++) {
       const door = await listenWhereFree(
@@ -308,6 +341,16 @@ class RunningCluster implements Cluster {
       key: etcdHealthcheckClient.keyPath,
     };
     this.#phase(`etcd: listening at ${this.etcdAccess.endpoints.join(', ')}`);
+  }
+
+  #history(): ReadableHistory {
+    if (this.#external) return this.#external.history;
+    const store = this.etcd.anyMember();
+    return {
+      revision: () => store.header().revision,
+      history: (key, options) => store.history(key, options),
+      changes: (range) => store.changes(range),
+    };
   }
 
   /** As kind's: pods have the families that services have, unless `--cluster-cidr` says which. */
@@ -353,11 +396,11 @@ class RunningCluster implements Cluster {
     const { scheduler = true } = this.#options;
     const loops = { signal: this.#tasks.signal, log: this.#log, onFailure: this.#fail };
     if (this.#controllers.size > 0) {
-      this.#controllerManager = new LoopPart(loops, (life) => this.#controllerTasks(life));
+      this.#controllerManager = this.#loopPart(loops, 'kube-controller-manager', (life) => this.#controllerTasks(life));
       this.#controllerManager.begin();
     }
     if (scheduler) {
-      this.#schedulerPart = new LoopPart(loops, (life) => this.#schedulerTasks(life));
+      this.#schedulerPart = this.#loopPart(loops, 'kube-scheduler', (life) => this.#schedulerTasks(life));
       this.#schedulerPart.begin();
     }
 
@@ -439,6 +482,7 @@ class RunningCluster implements Cluster {
       log: this.#log,
       facts: { podCidr, serviceCidr: serviceCidr!, clusterDns: addressIn(serviceCidr!, 10n), controllers },
       flags,
+      etcd: this.#embedded !== undefined,
     });
     if (this.nodes.names.length === 0) return;
     this.components.onChange = () => pods.refresh();
@@ -495,9 +539,35 @@ class RunningCluster implements Cluster {
 
   /** Where kube-system shows the control plane, it shows its leases too. */
   #lease(client: KubeClient, component: string, prng: Prng): Task[] {
-    if (!this.#options.systemPods) return [];
+    // On another's etcd whoever leads does the work: see #loopPart.
+    if (!this.#options.systemPods || this.#external) return [];
     const log = this.#logOf(component.replace(/^kube-/, ''));
     return leaderLeaseTasks({ client, clock: this.clock, prng: prng.fork(component), log }, this.name, component);
+  }
+
+  /** A component made of loops. On a real etcd others may run it too: then the one that holds its lease. */
+  #loopPart(
+    deps: ConstructorParameters<typeof LoopPart>[0],
+    component: 'kube-controller-manager' | 'kube-scheduler',
+    make: (life: number) => Task[],
+  ): LoopPart {
+    if (!this.#external) return new LoopPart(deps, make);
+    const as = component === 'kube-scheduler' ? identities.scheduler : identities.controllerManager;
+    const log = this.#logOf(component.replace(/^kube-/, ''));
+    let lives = 0;
+    return new LoopPart(deps, () => {
+      const client = new KubeClient(transportAs(this.#api.gate, as), {
+        definitions: builtinResources,
+        userAgent: as.agent,
+      });
+      const prng = this.#prng.fork(`leader-election/${component}/${lives}`);
+      return whileLeading(
+        { client, clock: this.clock, prng, log },
+        processIdentity(this.#dir, component),
+        component,
+        () => make(++lives),
+      );
+    });
   }
 
   #schedulerTasks(life: number): Task[] {
@@ -593,7 +663,8 @@ class RunningCluster implements Cluster {
       .wait()
       .catch((error: unknown) => this.#log.error('stopped with a failure', { error: String(error) }));
     await this.#api?.close();
-    if (this.etcd) await this.etcd.close();
+    if (this.#embedded) await this.#embedded.close();
+    else if (this.#external) await this.#external.close();
     else await this.#storage?.close();
     this.clock.pause();
     if (this.#ownsDir) rmSync(this.#dir, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 export type ClusterErrorCode =
+  | 'NotHere'
   | 'InvalidName'
   | 'InvalidOption'
   | 'DamagedState'

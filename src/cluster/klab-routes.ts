@@ -11,18 +11,24 @@ import {
   type RequestContext,
   type ServerResponse,
 } from '../apiserver/index.ts';
-import { rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
-import type { EtcdCluster, EtcdServerApi, HistoryEntry } from '../etcd/index.ts';
+import { assert, rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
+import type { EtcdCluster, EtcdServerApi, HistoryEntry, KV } from '../etcd/index.ts';
 import { type DecisionStore, extensionPoints, type Scheduler } from '../scheduler/index.ts';
+import type { ReadableHistory } from './external-etcd.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
 import { type ImportDeps, importObjects } from './import.ts';
-import { memberIndex, raftRoutes } from './raft-routes.ts';
+import { memberIndex, raftRoutes, raftRoutesElsewhere } from './raft-routes.ts';
 import { bodyOf } from './route-body.ts';
 
 export interface KlabRouteDeps {
   readonly clock: VirtualClock;
-  readonly etcd: EtcdCluster;
+  /** klab's own; undefined on another etcd. */
+  readonly etcd: EtcdCluster | undefined;
+  /** Why something about its members cannot be asked of another etcd. */
+  readonly notHere: (what: string) => string;
+  readonly store: KV;
+  readonly history: ReadableHistory;
   readonly decisions: DecisionStore;
   readonly scheduler: () => Scheduler | undefined;
   readonly definitions: readonly ResourceDefinition[];
@@ -55,7 +61,7 @@ export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
 }
 
 /** Takes over objects of another cluster; needs the right to do everything, which `*` on nonResourceURLs is. */
-function importRoute({ etcd, definitions, storageMediaType }: KlabRouteDeps): KlabRoute {
+function importRoute({ store, definitions, storageMediaType }: KlabRouteDeps): KlabRoute {
   return {
     path: '/klab/v1/import',
     verb: 'post',
@@ -63,7 +69,7 @@ function importRoute({ etcd, definitions, storageMediaType }: KlabRouteDeps): Kl
     handler: async (context) => {
       const { items } = bodyOf(context);
       if (!Array.isArray(items)) throw newBadRequest('items must be a list of objects');
-      const deps = { kv: etcd.member(), definitions, mediaType: storageMediaType };
+      const deps = { kv: store, definitions, mediaType: storageMediaType };
       return ok({ kind: 'ImportResult', ...(await importObjects(deps, items, context.provenance)) });
     },
   };
@@ -196,7 +202,8 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
     createRevision: entry.createRevision,
     ...(entry.lease !== 0 && { lease: entry.lease }),
     type: entry.value === undefined ? 'delete' : entry.version === 1 ? 'create' : 'update',
-    time: rfc3339(entry.time),
+    // Of what others wrote to a real etcd nobody knows when.
+    ...(entry.time > 0 && { time: rfc3339(entry.time) }),
     ...(entry.provenance && {
       actor: entry.provenance.actor,
       ...(entry.provenance.agent !== undefined && { agent: entry.provenance.agent }),
@@ -206,8 +213,7 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
   };
 }
 
-function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
-  const store = etcd.anyMember();
+function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
   const authorize = (context: RequestContext, key: string) => {
     const place = objectOfKey(definitions, key);
     const attributes = {
@@ -230,6 +236,7 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
   };
   const memberOf = (context: RequestContext): EtcdServerApi => {
     const wanted = context.request.query.get('member');
+    assert(etcd, 'only the routes of klab’s own members ask');
     return etcd.member(wanted ? memberIndex(etcd, wanted) : etcd.members.indexOf(etcd.live.current));
   };
   return [
@@ -242,7 +249,7 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
         if (!key) throw newBadRequest('key is required, e.g. ?key=/registry/pods/default/web');
         authorize(context, key);
         const show = context.request.query.get('showSecrets') === 'true';
-        const entries = store.history(Buffer.from(key), {
+        const entries = await history.history(Buffer.from(key), {
           limit: integer(context, 'limit') ?? 100,
           ...(integer(context, 'before') !== undefined && { before: integer(context, 'before') }),
         });
@@ -256,8 +263,8 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
       handler: async (context) => {
         const prefix = context.request.query.get('prefix') ?? '';
         authorize(context, prefix);
-        const to = integer(context, 'to') ?? store.header().revision;
-        const entries = store.changes({
+        const to = integer(context, 'to') ?? (await history.revision());
+        const entries = await history.changes({
           from: integer(context, 'from') ?? Math.max(0, to - 100),
           to,
           ...(prefix !== '' && { prefix: Buffer.from(prefix) }),
@@ -267,7 +274,7 @@ function etcdRoutes({ etcd, definitions, authorizer }: KlabRouteDeps): KlabRoute
         return ok({ kind: 'ChangeList', items: entries.map((entry) => historyItem(entry, show)) });
       },
     },
-    ...raftRoutes({ etcd, memberOf, integer, bodyOf }),
+    ...(etcd ? raftRoutes({ etcd, memberOf, integer, bodyOf }) : raftRoutesElsewhere(notHere)),
   ];
 }
 

@@ -4,7 +4,8 @@
  * it, and it is renewed less often than upstream does (2 s), still within its 15 s.
  * Upstream: client-go/tools/leaderelection, with the flags `--leader-elect-*` at their defaults.
  */
-import { type Clock, type Logger, Prng } from '../base/index.ts';
+import { hostname } from 'node:os';
+import { type Clock, type Logger, Prng, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, type KubeClient, LeaderElector } from '../client/index.ts';
 import type { Task } from './components.ts';
 
@@ -39,6 +40,41 @@ export function leaderLeaseTasks(deps: LeaderLeaseDeps, cluster: string, compone
     { name: `${component} lease`, run: hold },
     { name: `${component} lease events`, run: (signal) => broadcaster.run(signal) },
   ];
+}
+
+/**
+ * Tasks of a component that several servers on one etcd compete for: made and run while this one holds the lease, with
+ * upstream's timings. Upstream's process exits when it loses the lease and is started again; here it stands again.
+ */
+export function whileLeading(
+  deps: LeaderLeaseDeps,
+  identity: string,
+  component: string,
+  make: () => readonly Task[],
+): Task[] {
+  const { client, clock, prng, log } = deps;
+  const broadcaster = new EventBroadcaster({ client, clock, prng: prng.fork('events'), log });
+  const recorder = broadcaster.recorder({ component });
+  const options = { namespace: 'kube-system', name: component, identity };
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const group = new TaskGroup(signal);
+    for (const task of make()) group.spawn(task.name, (inner) => task.run(inner));
+    await group.wait();
+  };
+  const stand = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await new LeaderElector({ client, clock, prng, log, recorder }, options, lead).run(signal);
+    }
+  };
+  return [
+    { name: `${component} election`, run: stand },
+    { name: `${component} election events`, run: (signal) => broadcaster.run(signal) },
+  ];
+}
+
+/** The same in every life of a state folder, which its lock gives to one process: a restart leads again at once. */
+export function processIdentity(dir: string, component: string): string {
+  return `${hostname()}_${new Prng(`${hostname()}/${dir}/${component}`).uuid()}`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

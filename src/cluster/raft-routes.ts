@@ -233,3 +233,13 @@ export function raftRoutes(deps: {
     },
   ];
 }
+
+/** The same routes on a cluster whose store is another etcd: each says why it does nothing. */
+export function raftRoutesElsewhere(notHere: (what: string) => string): KlabRoute[] {
+  const unreachable = () => {
+    throw newBadRequest(notHere('the Raft of its members'));
+  };
+  // Handlers alone touch the members; none of them runs.
+  const deps = { etcd: undefined as never, memberOf: unreachable, integer: unreachable, bodyOf: unreachable };
+  return raftRoutes(deps).map((route) => ({ ...route, handler: async () => unreachable() }));
+}

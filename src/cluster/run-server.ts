@@ -46,7 +46,30 @@ function resolveSettings(paths: ClusterPaths, request: StartRequest): ClusterSet
     );
   }
   const flags = { ...before?.flags, ...asked.flags };
+  checkStorePlace(paths, before, flags);
+  if (flags['etcd-servers'] && (asked.etcdMembers !== undefined || request.explicitEtcdPort)) {
+    throw new ClusterError(
+      'InvalidOption',
+      "--etcd-members and --etcd-port are of klab's own etcd; leave them out with --etcd-servers",
+    );
+  }
   return { ...defaults, seed: Prng.random().seed, ...before, ...asked, flags };
+}
+
+/** A cluster's state does not move by itself: that would look like an empty cluster. */
+function checkStorePlace(
+  paths: ClusterPaths,
+  before: ClusterSettings | undefined,
+  flags: Record<string, string>,
+): void {
+  if (!before) return;
+  const [was, is] = [before.flags?.['etcd-servers'], flags['etcd-servers']];
+  if (Boolean(was) === Boolean(is)) return;
+  const kept = was ? `in the etcd at ${was}` : 'in its own etcd';
+  throw new ClusterError(
+    'InvalidOption',
+    `cluster "${paths.name}" keeps its state ${kept}; start another one (klab up --name …), or delete it first: klab down --purge --name ${paths.name}`,
+  );
 }
 
 function lockFolder(paths: ClusterPaths): FolderLock {

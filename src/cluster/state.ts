@@ -28,9 +28,12 @@ export interface ServerInfo {
   readonly control: { readonly endpoint: string };
   readonly etcd: {
     readonly endpoints: readonly string[];
-    readonly cacert: string;
-    readonly cert: string;
-    readonly key: string;
+    /** Files; absent only where a real etcd asks for none. */
+    readonly cacert?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    /** Not klab's own: that of `--etcd-servers`. */
+    readonly external?: boolean;
   };
   readonly kubeconfig: string;
   readonly certificates: { readonly ca: string; readonly clientCert: string; readonly clientKey: string };

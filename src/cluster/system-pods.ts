@@ -23,6 +23,8 @@ export interface SystemPodsDeps {
   readonly log: Logger;
   readonly facts: Pick<ControlPlaneFacts, 'serviceCidr' | 'podCidr' | 'controllers'> & { readonly clusterDns: string };
   readonly flags: Readonly<Record<string, string>>;
+  /** Whether the store is klab's own: kubeadm shows no pod of an external etcd. */
+  readonly etcd: boolean;
 }
 
 const retryMs = 1_000;
@@ -40,7 +42,7 @@ export class SystemPods {
    * again.
    */
   refresh(): void {
-    const { nodes, components, facts, flags } = this.#deps;
+    const { nodes, components, facts, flags, etcd } = this.#deps;
     const first = nodes.list()[0];
     if (this.#node !== undefined && this.#node !== first?.name) nodes.setStaticPods(this.#node, []);
     this.#node = first?.name;
@@ -51,7 +53,7 @@ export class SystemPods {
     const all: ControlPlaneFacts = { ...facts, nodeIp: first.ip, nodeName: first.name, flags: byComponent(flags) };
     nodes.setStaticPods(
       first.name,
-      (['etcd', ...running] as ControlPlanePart[]).map((part) => controlPlanePod(part, all)),
+      ([...(etcd ? ['etcd'] : []), ...running] as ControlPlanePart[]).map((part) => controlPlanePod(part, all)),
     );
   }
 

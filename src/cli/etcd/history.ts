@@ -12,7 +12,8 @@ export interface HistoryItem {
   readonly revision: number;
   readonly version: number;
   readonly type: 'create' | 'update' | 'delete';
-  readonly time: string;
+  /** Absent where another wrote it to a real etcd. */
+  readonly time?: string;
   readonly actor?: string;
   readonly agent?: string;
   readonly cause?: {
@@ -99,7 +100,7 @@ export function renderDiff(
   const lines = hunks(diffLines(linesOf(a, options), linesOf(b, options)), contextLines);
   if (lines.length === 0) return '';
   const name = (item: HistoryItem | undefined) =>
-    !item || item.type === 'delete' ? '(not there)' : `${options.key} at revision ${item.revision}, ${item.time}`;
+    !item || item.type === 'delete' ? '(not there)' : `${options.key} at revision ${item.revision}, ${item.time ?? 'time unknown'}`;
   const body = lines.map((line) => {
     if (!line) return chalk.dim('…');
     if (line.mark === '+') return chalk.green(`+${line.text}`);
@@ -134,11 +135,11 @@ export async function etcdChanges(
   if (items.length === 0) return 'nothing changed there';
   return renderTable(
     ['REVISION', 'TIME', 'CHANGE', 'KEY', 'WHO'],
-    items.map(({ revision, time, type, key, actor = 'unknown' }) => [String(revision), time, type, key, actor]),
+    items.map(({ revision, time = '-', type, key, actor = 'unknown' }) => [String(revision), time, type, key, actor]),
   );
 }
 
-function headLine({ revision, type, time, version }: HistoryItem): string {
+function headLine({ revision, type, time = 'time unknown', version }: HistoryItem): string {
   const colour = type === 'create' ? chalk.green : type === 'delete' ? chalk.red : chalk.yellow;
   const which = type === 'delete' ? '' : `  version ${version}`;
   return `${chalk.bold(`revision ${revision}`)}  ${colour(type)}  ${time}${which}`;

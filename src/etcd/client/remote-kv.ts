@@ -56,6 +56,7 @@ const alarmTypes: readonly AlarmType[] = ['none', 'nospace', 'corrupt'];
 export class RemoteKV implements KV {
   readonly #endpoints: Endpoints;
   readonly #leaseIds = new ForeignLeaseIds();
+  #progressIsReliable: boolean | undefined;
 
   constructor(options: RemoteKVOptions) {
     this.#endpoints = new Endpoints(options);
@@ -94,7 +95,7 @@ export class RemoteKV implements KV {
   }
 
   watch(request: WatchRequest): WatchStream {
-    return new RemoteWatch(this.#endpoints, this.#leaseIds, request);
+    return new RemoteWatch(this.#endpoints, this.#leaseIds, request, () => this.#reliableProgress());
   }
 
   async leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse> {
@@ -202,6 +203,12 @@ export class RemoteKV implements KV {
     }
   }
 
+  /** The answer is kept: a member that is newer than the one asked does no harm. */
+  async #reliableProgress(): Promise<boolean> {
+    this.#progressIsReliable ??= progressIsReliable((await this.status()).version);
+    return this.#progressIsReliable;
+  }
+
   /** The lease ID as etcd knows it, for showing: numbers of foreign leases only mean something to this client. */
   exactLeaseId(lease: number): number | bigint {
     return this.#leaseIds.toWire(lease);
@@ -232,3 +239,12 @@ export class RemoteKV implements KV {
 
 /** 48 random bits: safe as a number, and no two clients meet. */
 const randomLeaseId = (): number => randomBytes(6).readUIntBE(0, 6) + 1;
+
+/** Upstream: apiserver/pkg/storage/feature/feature_support_checker.go. */
+export function progressIsReliable(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.+-]/).map(Number);
+  if (major !== 3) return major > 3;
+  if (minor === 4) return patch >= 31;
+  if (minor === 5) return patch >= 13;
+  return minor > 5;
+}
