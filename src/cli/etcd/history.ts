@@ -100,7 +100,9 @@ export function renderDiff(
   const lines = hunks(diffLines(linesOf(a, options), linesOf(b, options)), contextLines);
   if (lines.length === 0) return '';
   const name = (item: HistoryItem | undefined) =>
-    !item || item.type === 'delete' ? '(not there)' : `${options.key} at revision ${item.revision}, ${item.time ?? 'time unknown'}`;
+    !item || item.type === 'delete'
+      ? '(not there)'
+      : `${options.key} at revision ${item.revision}, ${item.time ?? 'time unknown'}`;
   const body = lines.map((line) => {
     if (!line) return chalk.dim('…');
     if (line.mark === '+') return chalk.green(`+${line.text}`);
