@@ -2,7 +2,7 @@
  * The node agent: joins the node's own objects, the pods bound to it and the runtime.
  * Upstream: pkg/kubelet/kubelet.go (Run, syncLoop, HandlePodAdditions …).
  */
-import { type KubeObject, newNotFound } from '../apimachinery/index.ts';
+import { type KubeObject, newNotFound, wholeValueOf } from '../apimachinery/index.ts';
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, SharedInformer, withCause } from '../client/index.ts';
 import type { ByteStream } from '../wire/index.ts';
@@ -10,11 +10,13 @@ import { admitPod, type Refusal } from './admission.ts';
 import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
+import { EvictionManager, evictionGraceSeconds } from './eviction/eviction-manager.ts';
+import { type EvictionConfig, parseEvictionFlags } from './eviction/thresholds.ts';
 import { ImageManager } from './image-manager.ts';
-import { evictionGraceSeconds, LocalStorageEviction } from './local-storage.ts';
+import { LocalStorageEviction } from './local-storage.ts';
 import { NodeAgent } from './node-agent.ts';
 import { NodeApi, podCause } from './node-api.ts';
-import { allocatableOf } from './node-object.ts';
+import { allocatableOf, capacityOf } from './node-object.ts';
 import { ObjectCache } from './object-cache.ts';
 import { generateConditions } from './pod-conditions.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -39,6 +41,7 @@ const defaults = {
   clusterDomain: 'cluster.local',
   clusterDNS: [] as readonly string[],
   registerNode: true,
+  eviction: parseEvictionFlags({}) as EvictionConfig,
 };
 
 export class Kubelet implements Runnable {
@@ -61,6 +64,7 @@ export class Kubelet implements Runnable {
   #podRuntime!: PodRuntime;
   #volumes!: PodVolumes;
   #localStorage!: LocalStorageEviction;
+  #eviction!: EvictionManager;
   #agent: NodeAgent | undefined;
   #static: StaticPods | undefined;
   #staticPods: readonly Pod[];
@@ -122,6 +126,7 @@ export class Kubelet implements Runnable {
         runtime: this.#runtime,
         events: this.#events,
         runtimeVersion: `${runtimeName}://${runtimeVersion}`,
+        pressure: () => this.#eviction.conditions,
       },
       this.config,
       this.#options,
@@ -146,6 +151,7 @@ export class Kubelet implements Runnable {
       stopEvents();
       this.#probes.stop();
       this.#localStorage.stop();
+      this.#eviction.stop();
       for (const worker of this.#workers.values()) worker.stop();
       this.#group = undefined;
     }
@@ -243,6 +249,11 @@ export class Kubelet implements Runnable {
     });
   }
 
+  /** What a node under pressure does is decided here. For who brings it there. */
+  get eviction(): EvictionManager {
+    return this.#eviction;
+  }
+
   /** Pods bound to this node, with the status the agent last saw. */
   pods(): Pod[] {
     return [...this.#workers.values()].map(({ pod, uid }) => ({
@@ -302,10 +313,36 @@ export class Kubelet implements Runnable {
       pods: () => this.#activePods(),
       mounted: (uid) => this.#volumes.mounted(uid),
       stats: (uid) => this.#runtime.podStats(uid),
-      evict: (pod, message) => this.#evict(pod, message),
+      evict: (pod, message) => this.#evict(pod, message, evictionGraceSeconds, false),
       track: (task) => this.#group?.spawn('local-storage', () => task),
     });
+    this.#eviction = this.#newEvictionManager(signal);
     this.#prngWorkers = prng.fork('pod-workers');
+  }
+
+  #newEvictionManager(signal: AbortSignal): EvictionManager {
+    const capacity = capacityOf(this.config);
+    const bytes = (resources: Readonly<Record<string, string>>, name: string) => wholeValueOf(resources[name]);
+    return new EvictionManager({
+      clock: this.#clock,
+      config: this.#options.eviction,
+      runtime: this.#runtime,
+      capacity: {
+        memory: bytes(capacity, 'memory'),
+        podMemory: bytes(allocatableOf(this.config), 'memory'),
+        disk: bytes(capacity, 'ephemeral-storage'),
+      },
+      pods: () => this.#activePods(),
+      mounted: (uid) => this.#volumes.mounted(uid),
+      cleanedUp: (uid) => (this.#workers.get(uid)?.state ?? 'terminated') === 'terminated',
+      evict: (pod, message, graceSeconds) => this.#evict(pod, message, graceSeconds, true),
+      nodeEvent: (reason, message) => {
+        const about = this.#agent?.reference;
+        if (about) withCause({ timer: 'eviction' }, () => this.#events.event(about, 'Warning', reason, message));
+      },
+      track: (task) => this.#group?.spawn('eviction', () => task),
+      signal,
+    });
   }
 
   #prngWorkers!: KubeletDeps['prng'];
@@ -373,7 +410,9 @@ export class Kubelet implements Runnable {
   }
 
   #admit(pod: Pod): Refusal | undefined {
-    return admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config));
+    return (
+      this.#eviction.admit(pod) ?? admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config))
+    );
   }
 
   /** Labels and taints may have changed since the Node was read: a refusal for them needs the newest. */
@@ -387,13 +426,14 @@ export class Kubelet implements Runnable {
   #run(worker: PodWorker): void {
     worker.trigger();
     this.#localStorage.watch(worker.pod);
+    this.#eviction.watch();
   }
 
   /** Upstream: evictPod. */
-  #evict(pod: Pod, message: string): void {
+  #evict(pod: Pod, message: string, graceSeconds: number, disruption: boolean): void {
     const reason = 'Evicted';
     this.#podEvent(pod, 'Warning', reason, message);
-    this.#workers.get(pod.metadata.uid!)?.evict({ reason, message }, evictionGraceSeconds);
+    this.#workers.get(pod.metadata.uid!)?.evict({ reason, message, disruption }, graceSeconds);
   }
 
   /** Upstream: rejectPod. */

@@ -9,8 +9,6 @@ import type { ContainerRuntime, ContainerStats, MountedVolume } from './runtime/
 
 /** Upstream: monitoringInterval. */
 const periodMs = 10_000;
-/** Upstream: immediateEvictionGracePeriodSeconds. */
-export const evictionGraceSeconds = 1;
 
 export interface LocalStorageDeps {
   readonly clock: Clock;

@@ -4,6 +4,7 @@
  */
 import { isAlreadyExists, isConflict, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { Backoff, type Clock, type Logger, type Prng, rfc3339Micro } from '../base/index.ts';
+import type { PressureCondition } from './eviction/thresholds.ts';
 import type { NodeApi } from './node-api.ts';
 import {
   initialNode,
@@ -24,6 +25,8 @@ export interface NodeAgentDeps {
   readonly runtime: ContainerRuntime;
   readonly events: EventSink;
   readonly runtimeVersion: string;
+  /** What the node is short of. */
+  readonly pressure: () => readonly PressureCondition[];
 }
 
 type Timing = Required<
@@ -52,6 +55,8 @@ export class NodeAgent {
   #reportedAt = Number.NEGATIVE_INFINITY;
   #networkError: string | undefined;
   #imageCount = -1;
+  /** As last reported. */
+  #pressure: readonly PressureCondition[] = [];
 
   constructor(deps: NodeAgentDeps, config: NodeConfig, timing: Timing) {
     this.#deps = deps;
@@ -156,6 +161,7 @@ export class NodeAgent {
       ? `container runtime network not ready: NetworkReady=false reason:${network.reason} message:${network.message}`
       : undefined;
     this.#imageCount = images.length;
+    this.#pressure = this.#deps.pressure();
     return nodeStatus({
       config: this.#config,
       identity: this.#identity,
@@ -163,6 +169,7 @@ export class NodeAgent {
       runtimeVersion,
       runtime: conditions,
       images,
+      pressure: this.#pressure,
       now: clock.now(),
       old,
     });
@@ -212,6 +219,7 @@ export class NodeAgent {
     const { runtime } = this.#deps;
     const [conditions, images] = await Promise.all([runtime.status(), runtime.listImages()]);
     const ready = conditions.every((condition) => condition.status);
+    if (String(this.#deps.pressure()) !== String(this.#pressure)) return false;
     return ready === (this.#networkError === undefined) && images.length === this.#imageCount;
   }
 

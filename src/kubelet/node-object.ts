@@ -1,6 +1,7 @@
 /** The Node as the agent registers and reports it. Upstream: pkg/kubelet/kubelet_node_status.go, nodestatus/setters.go. */
 import { deepEqual, type KubeObject, parseQuantity, subtractQuantity } from '../apimachinery/index.ts';
 import { type Prng, rfc3339 } from '../base/index.ts';
+import type { PressureCondition } from './eviction/thresholds.ts';
 import type { RuntimeCondition, RuntimeImage } from './runtime/types.ts';
 import { hostIps, type NodeConfig } from './types.ts';
 
@@ -31,7 +32,7 @@ export function capacityOf(config: NodeConfig): Record<string, string> {
   return { ...defaultCapacity, ...config.capacity };
 }
 
-/** Capacity less what is reserved and the memory that eviction keeps free (100Mi), as upstream's default. */
+/** Capacity less what is reserved. Differs: what hard eviction thresholds keep free is not taken off; see the README. */
 export function allocatableOf(config: NodeConfig): Record<string, string> {
   const allocatable = capacityOf(config);
   for (const [name, reserved] of Object.entries(config.reserved ?? {})) {
@@ -84,6 +85,8 @@ export interface NodeStatusInput {
   readonly runtimeVersion: string;
   readonly runtime: readonly RuntimeCondition[];
   readonly images: readonly RuntimeImage[];
+  /** What the node is short of. */
+  readonly pressure: readonly PressureCondition[];
   readonly now: number;
   /** Status as last reported. */
   readonly old: any;
@@ -134,6 +137,22 @@ function imageList(images: readonly RuntimeImage[]): { names: string[]; sizeByte
     .map((image) => ({ names: [...image.repoDigests, ...image.repoTags].slice(0, 5), sizeBytes: image.sizeBytes }));
 }
 
+/** Reason and message of a condition that is False, and of one that is True. */
+const pressureTexts = {
+  MemoryPressure: [
+    ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+  ],
+  DiskPressure: [
+    ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+  ],
+  PIDPressure: [
+    ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+  ],
+} as const;
+
 function conditions(input: NodeStatusInput): Condition[] {
   const now = rfc3339(input.now);
   const old: Condition[] = input.old?.conditions ?? [];
@@ -142,13 +161,18 @@ function conditions(input: NodeStatusInput): Condition[] {
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : now;
     return { type, status, lastHeartbeatTime: now, lastTransitionTime, reason, message };
   };
+  const pressure = (type: PressureCondition): Condition => {
+    const under = input.pressure.includes(type);
+    const [reason, message] = pressureTexts[type][under ? 1 : 0];
+    return make(type, under ? 'True' : 'False', reason, message);
+  };
   const broken = input.runtime.filter((condition) => !condition.status).map(describe);
   const foreign = old.filter(({ type }) => !['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'].includes(type));
   return [
     ...foreign,
-    make('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    make('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    make('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    pressure('MemoryPressure'),
+    pressure('DiskPressure'),
+    pressure('PIDPressure'),
     broken.length === 0
       ? make('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
       : make('Ready', 'False', 'KubeletNotReady', broken.length === 1 ? broken[0]! : `[${broken.join(', ')}]`),

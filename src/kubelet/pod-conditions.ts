@@ -29,8 +29,17 @@ type Verdict = Omit<PodCondition, 'type' | 'observedGeneration'>;
 
 const yes: Verdict = { status: 'True' };
 
-/** All conditions of a pod, the foreign ones first. `lastTransitionTime` is the status manager's business. */
-export function generateConditions(pod: Pod, old: PodStatus, status: PodStatus, sandboxReady: boolean): PodCondition[] {
+/**
+ * All conditions of a pod, the foreign ones first. `lastTransitionTime` is the status manager's business.
+ * `disruptionMessage`: why the kubelet ends it.
+ */
+export function generateConditions(
+  pod: Pod,
+  old: PodStatus,
+  status: PodStatus,
+  sandboxReady: boolean,
+  disruptionMessage?: string,
+): PodCondition[] {
   const foreign = (pod.status?.conditions ?? []).filter((condition) => !conditionByKubelet(condition.type));
   const statuses = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
   const phase = status.phase ?? 'Pending';
@@ -41,7 +50,10 @@ export function generateConditions(pod: Pod, old: PodStatus, status: PodStatus, 
     if (generation !== undefined) condition.observedGeneration = generation;
     return condition;
   };
-  const disruption = old.conditions?.find((condition) => condition.type === 'DisruptionTarget');
+  const disruption =
+    disruptionMessage === undefined
+      ? old.conditions?.find((condition) => condition.type === 'DisruptionTarget')
+      : own('DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: disruptionMessage });
   const conditions = foreign.filter((condition) => condition.type !== 'DisruptionTarget' || !disruption);
   if (disruption) conditions.push(disruption);
   conditions.push(

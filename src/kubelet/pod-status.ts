@@ -19,7 +19,7 @@ export interface PodStatusInput extends PodStatusDeps {
   /** What was reported last. */
   readonly old: PodStatus;
   readonly failure: (container: string) => StartFailure | undefined;
-  readonly eviction: { readonly reason: string; readonly message: string } | undefined;
+  readonly eviction: { readonly reason: string; readonly message: string; readonly disruption?: boolean } | undefined;
 }
 
 export function generatePodStatus(
@@ -77,7 +77,8 @@ export function generatePodStatus(
   if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase;
   if (!status.reason) delete status.reason;
   if (!status.message) delete status.message;
-  status.conditions = generateConditions(pod, old, status, !sandboxChanged(pod, runtime).changed);
+  const disruption = input.eviction?.disruption ? input.eviction.message : undefined;
+  status.conditions = generateConditions(pod, old, status, !sandboxChanged(pod, runtime).changed, disruption);
   return status;
 }
 

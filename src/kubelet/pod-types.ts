@@ -109,6 +109,7 @@ export interface PodSpec {
   volumes?: Volume[];
   restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   terminationGracePeriodSeconds?: number;
+  priority?: number;
   activeDeadlineSeconds?: number;
   dnsPolicy?: string;
   dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name: string; value?: string }[] };
@@ -218,6 +219,15 @@ export function findStatus(
   name: string,
 ): ContainerStatus | undefined {
   return statuses?.find((status) => status.name === name);
+}
+
+const configSourceAnnotation = 'kubernetes.io/config.source';
+const systemCriticalPriority = 2_000_000_000;
+
+/** A pod of the node itself, or one of a system's priority class. Upstream: pkg/kubelet/types/pod_update.go IsCriticalPod. */
+export function isCriticalPod({ metadata, spec }: Pod): boolean {
+  const source = metadata.annotations?.[configSourceAnnotation] ?? 'api';
+  return source !== 'api' || (spec.priority ?? 0) >= systemCriticalPriority;
 }
 
 export function isTerminalPhase(phase: string | undefined): boolean {

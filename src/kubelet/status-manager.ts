@@ -219,7 +219,8 @@ export class StatusManager {
 }
 
 function settleTransition(condition: PodCondition, old: PodStatus, now: string): PodCondition {
-  if (!conditionByKubelet(condition.type)) return condition;
+  // DisruptionTarget is shared with others; ours comes without a time.
+  if (!conditionByKubelet(condition.type) && condition.lastTransitionTime !== undefined) return condition;
   const before = old.conditions?.find((c) => c.type === condition.type);
   const lastTransitionTime = before && before.status === condition.status ? before.lastTransitionTime : now;
   return { ...condition, lastTransitionTime };
@@ -230,9 +231,16 @@ function mergeStatus(pod: Pod, next: PodStatus, couldHaveRunningContainers: bool
   const old = pod.status ?? {};
   const conditions = (old.conditions ?? []).filter((condition) => !conditionByKubelet(condition.type));
   for (const condition of next.conditions ?? []) if (conditionByKubelet(condition.type)) conditions.push(condition);
+  const ends = !isTerminalPhase(old.phase) && isTerminalPhase(next.phase);
+  const disruption = next.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  // Told with the end, when nothing runs any more.
+  if (disruption && ends && !couldHaveRunningContainers) {
+    const at = conditions.findIndex(({ type }) => type === 'DisruptionTarget');
+    conditions.splice(at < 0 ? conditions.length : at, at < 0 ? 0 : 1, disruption);
+  }
   const merged: PodStatus = { ...old, ...next, conditions };
   for (const key of ['reason', 'message'] as const) if (next[key] === undefined) delete merged[key];
-  if (!isTerminalPhase(old.phase) && isTerminalPhase(next.phase) && couldHaveRunningContainers) {
+  if (ends && couldHaveRunningContainers) {
     merged.phase = old.phase;
     merged.reason = old.reason;
     merged.message = old.message;

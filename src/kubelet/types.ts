@@ -1,6 +1,7 @@
 /** What a node agent is made of: its dependencies, its node, its options. */
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import type { KubeClient } from '../client/index.ts';
+import type { EvictionConfig } from './eviction/thresholds.ts';
 import type { Pod } from './pod-types.ts';
 import type { ContainerRuntime, MountedVolume } from './runtime/types.ts';
 
@@ -95,6 +96,8 @@ export interface KubeletOptions {
   readonly clusterDomain?: string;
   /** Default none: pods then use the host's resolver. */
   readonly clusterDNS?: readonly string[];
+  /** When the node counts as short of something. Default: upstream's. */
+  readonly eviction?: EvictionConfig;
   /** Register the Node on start. Default true. */
   readonly registerNode?: boolean;
 }

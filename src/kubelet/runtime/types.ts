@@ -200,8 +200,22 @@ export interface ContainerStats {
   readonly memoryWorkingSetBytes: number;
   /** What it wrote that is not in a volume, with its log: counts as ephemeral storage. */
   readonly writableLayerBytes: number;
+  /** Files and directories it made that are not in a volume. */
+  readonly inodesUsed: number;
+  readonly processes: number;
   /** Cluster-clock ms: the end of the window that `cpuUsageNanoCores` is the rate of; absent before there was one. */
   readonly sampledAt?: number;
+}
+
+/** What the machine as a whole has in use, volumes excepted. Upstream: the node's part of stats/v1alpha1 Summary. */
+export interface NodeStats {
+  readonly containerMemoryBytes: number;
+  /** Of what is no container. */
+  readonly otherMemoryBytes: number;
+  /** Images, writable layers, logs and what else lies on the one disk. */
+  readonly diskBytes: number;
+  readonly inodes: number;
+  readonly processes: number;
 }
 
 /** Upstream's PLEG in event form (CRI GetContainerEvents). */
@@ -251,8 +265,10 @@ export interface RuntimeService {
   portForward(sandboxId: string, port: number, connection: ByteStream, signal: AbortSignal): Promise<void>;
   containerLogs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Uint8Array>;
   podStats(podUid: string): Promise<readonly ContainerStats[]>;
+  nodeStats(): Promise<NodeStats>;
   /** What is in a volume on the node. */
   volumeBytes(volume: MountedVolume): number;
+  volumeInodes(volume: MountedVolume): number;
   /** Calls back on each change, in order. Returns the way to stop. */
   onEvent(listener: (event: ContainerEvent) => void): () => void;
 }
@@ -274,6 +290,8 @@ export interface ImageService {
   /** Returns the image reference. @throws RuntimeError with the registry's answer. */
   pullImage(image: string, signal?: AbortSignal): Promise<string>;
   removeImage(image: string): Promise<void>;
+  /** Images that no container uses, for their room on the disk. */
+  removeUnusedImages(): Promise<void>;
 }
 
 /** One HTTP request as a probe or hook makes it. */

@@ -35,6 +35,11 @@ export class FileTree {
     return this.#bytes;
   }
 
+  /** Files and directories below the root. */
+  get inodes(): number {
+    return this.#nodes.size - 1;
+  }
+
   get(path: string): FileNode | undefined {
     return this.#nodes.get(path);
   }
@@ -114,6 +119,11 @@ function treeOf(volume: MountedVolume, now: number): FileTree {
 /** Bytes in a volume, without making its tree. */
 export function volumeBytes(volume: MountedVolume): number {
   return volumeTrees.get(volume)?.bytes ?? 0;
+}
+
+/** Files and directories in a volume. */
+export function volumeInodes(volume: MountedVolume): number {
+  return volumeTrees.get(volume)?.inodes ?? 0;
 }
 
 export interface FileSystemOptions {

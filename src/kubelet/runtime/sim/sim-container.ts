@@ -201,9 +201,30 @@ export class SimContainer {
       cpuUsageNanoCores: usage?.nanoCores ?? 0,
       cpuUsageCoreNanoSeconds: usage?.total ?? 0,
       memoryWorkingSetBytes: this.#memory.used,
-      writableLayerBytes: this.#fs.root.bytes + this.log.bytes + this.#disk.used,
+      writableLayerBytes: this.diskBytes,
+      inodesUsed: this.inodes,
+      processes: this.processes,
       ...(usage?.windowEnd === undefined ? {} : { sampledAt: usage.windowEnd }),
     };
+  }
+
+  /** Bytes of the working set now; nothing once it has ended. */
+  get memoryBytes(): number {
+    return this.#state === 'running' ? this.#memory.used : 0;
+  }
+
+  /** What it wrote outside volumes, with its log. Stays until the container is removed. */
+  get diskBytes(): number {
+    return this.#fs.root.bytes + this.log.bytes + this.#disk.used;
+  }
+
+  get inodes(): number {
+    return this.#fs.root.inodes;
+  }
+
+  /** The first one, and those of `exec`. */
+  get processes(): number {
+    return this.#state === 'running' ? 1 + this.#execs.size : 0;
   }
 
   async execSync(command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {

@@ -12,6 +12,7 @@ import {
   type ExecResult,
   type ExecStreams,
   type MountedVolume,
+  type NodeStats,
   type PodSandboxConfig,
   type PodSandboxStatus,
   type ProbeNetwork,
@@ -23,7 +24,7 @@ import {
 } from '../types.ts';
 import { makeCommandTable } from './command-table.ts';
 import { ConnectError, type NetworkFabric } from './fabric-types.ts';
-import { volumeBytes } from './file-system.ts';
+import { volumeBytes, volumeInodes } from './file-system.ts';
 import { definitionOf, digestOf, parseImageName, sizeOf } from './images.ts';
 import type { Program } from './shell/commands/lines.ts';
 import type { CommandTable } from './shell/interpreter.ts';
@@ -68,6 +69,15 @@ interface Image {
   readonly image: RuntimeImage;
 }
 
+/** What the machine's own processes take besides its containers. Bytes, and numbers. */
+export interface MachineUse {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
+}
+
+const nothing: MachineUse = { memoryBytes: 0, diskBytes: 0, processes: 0 };
+
 /** Upstream: ContainerGC keeps one dead instance a container. */
 const deadInstancesKept = 1;
 
@@ -86,6 +96,8 @@ export class SimRuntime implements ContainerRuntime {
   readonly #images = new Map<string, Image>();
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
   #imageList: readonly RuntimeImage[] | undefined;
+  #imageBytes = 0;
+  #machine: MachineUse = nothing;
 
   constructor(deps: SimRuntimeDeps, options: SimRuntimeOptions = {}) {
     this.#deps = deps;
@@ -124,6 +136,8 @@ export class SimRuntime implements ContainerRuntime {
    * sandboxes that are not ready.
    */
   powerOff(): void {
+    // Files stay on the disk.
+    this.#machine = { ...nothing, diskBytes: this.#machine.diskBytes };
     for (const container of this.#containers.values()) container.lost();
     for (const sandbox of this.#sandboxes.values()) {
       if (!sandbox.ready) continue;
@@ -327,8 +341,34 @@ export class SimRuntime implements ContainerRuntime {
       .map((container) => container.stats());
   }
 
+  /** What the machine's own processes take, for who wants a node that is short of something. */
+  get machineUse(): MachineUse {
+    return this.#machine;
+  }
+
+  setMachineUse(use: Partial<MachineUse>): void {
+    this.#machine = { ...this.#machine, ...use };
+  }
+
+  async nodeStats(): Promise<NodeStats> {
+    const { memoryBytes, diskBytes, processes } = this.#machine;
+    const total = { containerMemoryBytes: 0, otherMemoryBytes: memoryBytes, diskBytes, inodes: 0, processes };
+    total.diskBytes += this.#imageBytes;
+    for (const container of this.#containers.values()) {
+      total.containerMemoryBytes += container.memoryBytes;
+      total.diskBytes += container.diskBytes;
+      total.inodes += container.inodes;
+      total.processes += container.processes;
+    }
+    return total;
+  }
+
   volumeBytes(volume: MountedVolume): number {
     return volumeBytes(volume);
+  }
+
+  volumeInodes(volume: MountedVolume): number {
+    return volumeInodes(volume);
   }
 
   async listImages(): Promise<readonly RuntimeImage[]> {
@@ -363,8 +403,16 @@ export class SimRuntime implements ContainerRuntime {
   }
 
   async removeImage(image: string): Promise<void> {
-    this.#images.delete(parseImageName(image).normalized);
+    const { normalized } = parseImageName(image);
+    this.#imageBytes -= this.#images.get(normalized)?.image.sizeBytes ?? 0;
+    this.#images.delete(normalized);
     this.#imageList = undefined;
+  }
+
+  async removeUnusedImages(): Promise<void> {
+    const used = new Set<string>();
+    for (const { config } of this.#containers.values()) used.add(parseImageName(config.image).normalized);
+    for (const name of [...this.#images.keys()]) if (!used.has(name)) await this.removeImage(name);
   }
 
   #addImage(name: string): Image {
@@ -379,6 +427,7 @@ export class SimRuntime implements ContainerRuntime {
       sizeBytes: own?.size ?? sizeOf(name),
     };
     const entry = { normalized, image };
+    this.#imageBytes += image.sizeBytes - (this.#images.get(normalized)?.image.sizeBytes ?? 0);
     this.#images.set(normalized, entry);
     this.#imageList = undefined;
     return entry;
