@@ -1,6 +1,7 @@
 /** Nodes and the pods on them, with pods assumed there before the API says so. Upstream: scheduler/backend/cache. */
 import type { Node, Pod } from '../api/index.ts';
 import { NodeInfo, type PodInfo, podInfoOf } from './framework/node-info.ts';
+import { ChangeLog } from './framework/tally.ts';
 import type { Snapshot } from './framework/types.ts';
 
 const zoneLabel = 'topology.kubernetes.io/zone';
@@ -12,6 +13,8 @@ export class SchedulerCache implements Snapshot {
   readonly #assumed = new Set<string>();
   readonly #affine = new Set<NodeInfo>();
   readonly #antiAffine = new Set<NodeInfo>();
+  readonly changes = new ChangeLog();
+  readonly #imageNodes = new Map<string, number>();
   #ordered: NodeInfo[] | undefined;
 
   /** Nodes with an object, round-robin over zones so that a sample of them spans all. */
@@ -25,16 +28,29 @@ export class SchedulerCache implements Snapshot {
     return info?.node ? info : undefined;
   }
 
-  get withAffinity(): Iterable<NodeInfo> {
+  get withAffinity(): ReadonlySet<NodeInfo> {
     return this.#affine;
   }
 
-  get withRequiredAntiAffinity(): Iterable<NodeInfo> {
+  get withRequiredAntiAffinity(): ReadonlySet<NodeInfo> {
     return this.#antiAffine;
+  }
+
+  nodesWithImage(name: string): number {
+    return this.#imageNodes.get(name) ?? 0;
+  }
+
+  #countImages({ images }: NodeInfo, by: 1 | -1): void {
+    for (const name of images.keys()) {
+      const count = this.nodesWithImage(name) + by;
+      if (count > 0) this.#imageNodes.set(name, count);
+      else this.#imageNodes.delete(name);
+    }
   }
 
   /** The node's pods changed, or whether it is there. */
   #index(info: NodeInfo): void {
+    this.changes.push(info, Math.max(1024, 4 * this.#nodes.size));
     if (info.node && info.podsWithAffinity.size > 0) this.#affine.add(info);
     else this.#affine.delete(info);
     if (info.node && info.podsWithRequiredAntiAffinity.size > 0) this.#antiAffine.add(info);
@@ -71,7 +87,9 @@ export class SchedulerCache implements Snapshot {
     const info = this.#nodeInfo(node.metadata.name!);
     const placed = (labels: Readonly<Record<string, string>>) => `${labels[regionLabel]}/${labels[zoneLabel]}`;
     const before = info.node && placed(info.labels);
+    this.#countImages(info, -1);
     info.setNode(node);
+    this.#countImages(info, 1);
     this.#index(info);
     if (before !== placed(info.labels)) this.#ordered = undefined;
   }
@@ -80,6 +98,7 @@ export class SchedulerCache implements Snapshot {
   removeNode(name: string): void {
     const info = this.#nodes.get(name);
     if (!info) return;
+    this.#countImages(info, -1);
     info.setNode(undefined);
     this.#index(info);
     if (info.pods.size === 0) this.#nodes.delete(name);
@@ -98,7 +117,7 @@ export class SchedulerCache implements Snapshot {
   #add(pod: PodInfo, node: string): void {
     const info = this.#nodeInfo(node);
     info.addPod(pod);
-    if (pod.hasAffinity) this.#index(info);
+    this.#index(info);
   }
 
   removePod(uid: string): void {

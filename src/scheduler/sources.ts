@@ -66,6 +66,11 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
     onUpdate: (_, slice) => catalog.set(slice),
     onDelete: (slice) => catalog.delete(slice.metadata.name!),
   });
+  let namespaceChanges = 0;
+  const namespaceChanged = () => {
+    namespaceChanges++;
+  };
+  namespaces.addHandler({ onAdd: namespaceChanged, onUpdate: namespaceChanged, onDelete: namespaceChanged });
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
@@ -108,7 +113,10 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
         return () => listeners.delete(listener);
       },
     },
-    namespaces: namespaces.lister as never,
+    namespaces: {
+      get: (name) => namespaces.lister.get('', name) as never,
+      version: () => namespaceChanges,
+    },
     devices: { claims: tracker, catalog, deviceClass: (name) => deviceClasses.lister.get('', name) as never },
     budgets: () => budgets.lister.list(),
     spread: {

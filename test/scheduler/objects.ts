@@ -98,7 +98,7 @@ export function cycleOver(
       onChange: () => () => {},
     },
     devices: { claims: tracker, catalog, deviceClass: (name) => named(options.devices?.classes, name) },
-    namespaces: { list: () => options.namespaces ?? [] },
+    namespaces: { get: (name) => named(options.namespaces, name), version: () => 0 },
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
   };
   const profile = options.config ? buildProfile(options.config.profiles[0]!, deps) : defaultProfile(deps);

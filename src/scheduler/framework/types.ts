@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
+import type { ChangeLog } from './tally.ts';
 
 export type StatusCode =
   | 'Success'
@@ -37,9 +38,13 @@ export class CycleState {
 /** All nodes and the pods on them, as they stand during one cycle. */
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
-  /** Those of them with pods that have affinity, and with pods that require anti-affinity. Absent: look at all. */
-  readonly withAffinity?: Iterable<NodeInfo>;
-  readonly withRequiredAntiAffinity?: Iterable<NodeInfo>;
+  /** Those of them with pods that have affinity, and with pods that require anti-affinity. */
+  readonly withAffinity: ReadonlySet<NodeInfo>;
+  readonly withRequiredAntiAffinity: ReadonlySet<NodeInfo>;
+  /** How many nodes have an image. */
+  nodesWithImage(name: string): number;
+  /** Which nodes changed, for those who keep what they counted. */
+  readonly changes: ChangeLog;
   get(name: string): NodeInfo | undefined;
 }
 

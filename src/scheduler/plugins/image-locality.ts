@@ -1,5 +1,5 @@
 /** Prefers nodes that have the pod's images. Upstream: scheduler/framework/plugins/imagelocality. */
-import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
+import { maxNodeScore, type Plugin } from '../framework/types.ts';
 
 const minThreshold = 23 * 1024 * 1024;
 const maxContainerThreshold = 1000 * 1024 * 1024;
@@ -10,35 +10,31 @@ function normalizedImageName(name: string): string {
 }
 
 interface State {
-  readonly snapshot: Snapshot;
-  readonly names: readonly string[];
-  /** Image → how many nodes have it. */
-  readonly having: Map<string, number>;
+  /** Images of the pod that some node has, with the share of the nodes that do. */
+  readonly known: readonly { readonly name: string; readonly share: number }[];
+  readonly containers: number;
 }
 
 export const imageLocality: Plugin = {
   name: 'ImageLocality',
   preScore(state, { pod }, _nodes, snapshot) {
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-    const names = containers.map(({ image }) => normalizedImageName(image ?? ''));
-    state.set('ImageLocality', { snapshot, names, having: new Map() } satisfies State);
+    const known = containers
+      .map(({ image }) => normalizedImageName(image ?? ''))
+      .map((name) => ({ name, share: snapshot.nodesWithImage(name) / snapshot.nodes.length }))
+      .filter(({ share }) => share > 0);
+    state.set('ImageLocality', { known, containers: containers.length } satisfies State);
     return undefined;
   },
   score(state, _pod, node) {
-    const { snapshot, names, having } = state.get<State>('ImageLocality')!;
+    const { known, containers } = state.get<State>('ImageLocality')!;
+    if (known.length === 0) return 0;
     let sum = 0;
-    for (const name of names) {
+    for (const { name, share } of known) {
       const size = node.images.get(name);
-      if (size === undefined) continue;
-      let nodes = having.get(name);
-      if (nodes === undefined) {
-        nodes = 0;
-        for (const other of snapshot.nodes) if (other.images.has(name)) nodes++;
-        having.set(name, nodes);
-      }
-      sum += Math.trunc(size * (nodes / snapshot.nodes.length));
+      if (size !== undefined) sum += Math.trunc(size * share);
     }
-    const max = maxContainerThreshold * names.length;
+    const max = maxContainerThreshold * containers;
     const clamped = Math.min(max, Math.max(minThreshold, sum));
     return Math.trunc((maxNodeScore * (clamped - minThreshold)) / (max - minThreshold));
   },

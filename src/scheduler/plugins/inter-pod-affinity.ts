@@ -2,10 +2,13 @@
 import type { Namespace, Pod } from '../../api/index.ts';
 import { type LabelSelectorObject, type Selector, selectorFromLabelSelector } from '../../apimachinery/index.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
+import { type Contribute, Tallies, Tally, Trial } from '../framework/tally.ts';
 import { type CycleState, maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
 
 export interface NamespaceSource {
-  list(): readonly Readonly<Namespace>[];
+  get(name: string): Readonly<Namespace> | undefined;
+  /** Another number when a namespace has changed since. */
+  version(): number;
 }
 
 interface RawTerm {
@@ -18,6 +21,8 @@ interface RawTerm {
 }
 
 interface Term {
+  /** Equal for equal terms. */
+  readonly text: string;
   readonly topologyKey: string;
   readonly selector: Selector;
   readonly namespaces: ReadonlySet<string>;
@@ -43,10 +48,13 @@ function withLabelKeys(term: RawTerm, pod: PodInfo): LabelSelectorObject | undef
 function termOf(raw: RawTerm, pod: PodInfo): Term {
   const named = raw.namespaces ?? [];
   const own = named.length === 0 && !raw.namespaceSelector;
+  const labelSelector = withLabelKeys(raw, pod);
+  const namespaces = own ? [pod.namespace] : named;
   return {
+    text: JSON.stringify([raw.topologyKey, labelSelector, namespaces, raw.namespaceSelector]),
     topologyKey: raw.topologyKey,
-    selector: selectorFromLabelSelector(withLabelKeys(raw, pod)),
-    namespaces: new Set(own ? [pod.namespace] : named),
+    selector: selectorFromLabelSelector(labelSelector),
+    namespaces: new Set(namespaces),
     namespaceSelector: raw.namespaceSelector && selectorFromLabelSelector(raw.namespaceSelector),
   };
 }
@@ -82,35 +90,16 @@ function termsOf(pod: PodInfo): PodTerms {
   return terms;
 }
 
-/** Topology key → value → count. */
-type Counts = Map<string, Map<string, number>>;
-
-function countOf(counts: Counts, key: string, value: string): number {
-  return counts.get(key)?.get(value) ?? 0;
-}
-
-function add(counts: Counts, node: NodeInfo, topologyKey: string, by: number): void {
-  const value = node.labels[topologyKey];
-  if (value === undefined) return;
-  let values = counts.get(topologyKey);
-  if (!values) {
-    values = new Map();
-    counts.set(topologyKey, values);
-  }
-  const count = (values.get(value) ?? 0) + by;
-  // An empty map means that nothing matches anywhere, so nothing of count 0 may stay.
-  if (count !== 0) values.set(value, count);
-  else {
-    values.delete(value);
-    if (values.size === 0) counts.delete(topologyKey);
-  }
-}
-
 interface FilterState {
-  readonly affinity: Counts;
-  readonly antiAffinity: Counts;
-  readonly existingAntiAffinity: Counts;
+  /** Pods that match all terms of the pod's affinity. */
+  readonly affinity: Trial;
+  readonly antiAffinity: Trial;
+  /** Pods that do not want this one near. */
+  readonly existingAntiAffinity: Trial;
 }
+
+const empty = new Tally(() => {});
+const questionOf = (terms: readonly Term[]): string => terms.map(({ text }) => text).join('\u0000');
 
 const reasons = {
   affinity: "node(s) didn't match pod affinity rules",
@@ -126,46 +115,91 @@ export interface InterPodAffinityArgs {
   readonly ignorePreferredTermsOfExistingPods?: boolean;
 }
 
+/** Pods of more kinds than this are looked at anew. */
+const maxKin = 4096;
+
+/** Topology keys of the terms with the node's values. */
+function each(terms: readonly Term[], node: NodeInfo, then: (key: string, value: string) => void): void {
+  for (const { topologyKey } of terms) {
+    const value = node.labels[topologyKey];
+    if (value !== undefined) then(topologyKey, value);
+  }
+}
+
 export function interPodAffinity(
   namespaces: NamespaceSource,
   { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false }: InterPodAffinityArgs = {},
 ): Plugin {
   const name = 'InterPodAffinity';
 
+  const tallies = new Tallies();
+
   const matches = (term: Term, other: PodInfo): boolean => {
     if (!term.namespaces.has(other.namespace)) {
       if (!term.namespaceSelector) return false;
-      const labels = namespaces.list().find((ns) => ns.metadata.name === other.namespace)?.metadata.labels;
+      const labels = namespaces.get(other.namespace)?.metadata.labels;
       if (!term.namespaceSelector.matches(labels ?? {})) return false;
     }
     return term.selector.matches(other.labels);
   };
 
+  const tallyOf = (question: string, snapshot: Snapshot, contribute: () => Contribute, scope?: Iterable<NodeInfo>) =>
+    tallies.get(`${namespaces.version()} ${question}`, snapshot, contribute, scope);
+
+  /** `matches` for pods of one kin at a time. */
+  const byKin = (holds: (other: PodInfo) => boolean) => {
+    const known = new Map<string, boolean>();
+    return (other: PodInfo): boolean => {
+      let result = known.get(other.kin);
+      if (result === undefined) {
+        result = holds(other);
+        if (known.size >= maxKin) known.clear();
+        known.set(other.kin, result);
+      }
+      return result;
+    };
+  };
+
+  const affinityOf = (terms: readonly Term[], snapshot: Snapshot): Tally =>
+    tallyOf(`affinity ${questionOf(terms)}`, snapshot, () => {
+      const holds = byKin((other) => terms.every((term) => matches(term, other)));
+      return (node, add) => {
+        for (const other of node.pods.values()) if (holds(other)) each(terms, node, (key, value) => add(key, value, 1));
+      };
+    });
+
+  const antiAffinityOf = (terms: readonly Term[], snapshot: Snapshot): Tally =>
+    tallyOf(`anti-affinity ${questionOf(terms)}`, snapshot, () => {
+      const tests = terms.map((term) => ({ term: [term], holds: byKin((other) => matches(term, other)) }));
+      return (node, add) => {
+        for (const other of node.pods.values()) {
+          for (const { term, holds } of tests) if (holds(other)) each(term, node, (key, value) => add(key, value, 1));
+        }
+      };
+    });
+
+  const existingOf = (pod: PodInfo, snapshot: Snapshot): Tally =>
+    tallyOf(
+      `existing ${pod.kin}`,
+      snapshot,
+      () => (node, add) => {
+        for (const other of node.podsWithRequiredAntiAffinity.values()) {
+          const terms = termsOf(other).requiredAntiAffinity.filter((term) => matches(term, pod));
+          each(terms, node, (key, value) => add(key, value, 1));
+        }
+      },
+      snapshot.withRequiredAntiAffinity,
+    );
+
   const prepareFilter = (pod: PodInfo, snapshot: Snapshot): FilterState | undefined => {
-    const own = termsOf(pod);
-    const state: FilterState = { affinity: new Map(), antiAffinity: new Map(), existingAntiAffinity: new Map() };
-    const { requiredAffinity, requiredAntiAffinity } = own;
-    for (const node of snapshot.withRequiredAntiAffinity ?? snapshot.nodes) {
-      for (const other of node.podsWithRequiredAntiAffinity.values()) {
-        for (const term of termsOf(other).requiredAntiAffinity) {
-          if (matches(term, pod)) add(state.existingAntiAffinity, node, term.topologyKey, 1);
-        }
-      }
-    }
-    for (const node of requiredAffinity.length + requiredAntiAffinity.length === 0 ? [] : snapshot.nodes) {
-      if (node.pods.size === 0) continue;
-      for (const other of node.pods.values()) {
-        if (requiredAffinity.length > 0 && requiredAffinity.every((term) => matches(term, other))) {
-          for (const term of requiredAffinity) add(state.affinity, node, term.topologyKey, 1);
-        }
-        for (const term of requiredAntiAffinity) {
-          if (matches(term, other)) add(state.antiAffinity, node, term.topologyKey, 1);
-        }
-      }
-    }
-    const nothing =
-      state.existingAntiAffinity.size === 0 && requiredAffinity.length === 0 && requiredAntiAffinity.length === 0;
-    return nothing ? undefined : state;
+    const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
+    const existing = snapshot.withRequiredAntiAffinity.size > 0 ? existingOf(pod, snapshot) : empty;
+    if (existing.total === 0 && requiredAffinity.length === 0 && requiredAntiAffinity.length === 0) return undefined;
+    return {
+      affinity: new Trial(requiredAffinity.length > 0 ? affinityOf(requiredAffinity, snapshot) : empty),
+      antiAffinity: new Trial(requiredAntiAffinity.length > 0 ? antiAffinityOf(requiredAntiAffinity, snapshot) : empty),
+      existingAntiAffinity: new Trial(existing),
+    };
   };
 
   /** One pod more or less on a node. */
@@ -173,42 +207,51 @@ export function interPodAffinity(
     const prepared = state.get<FilterState>(name);
     if (!prepared) return;
     const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
-    for (const term of termsOf(other).requiredAntiAffinity) {
-      if (matches(term, pod)) add(prepared.existingAntiAffinity, node, term.topologyKey, by);
-    }
+    const count = (trial: Trial, terms: readonly Term[]) =>
+      each(terms, node, (key, value) => trial.add(key, value, by));
+    const theirs = termsOf(other).requiredAntiAffinity;
+    count(
+      prepared.existingAntiAffinity,
+      theirs.filter((term) => matches(term, pod)),
+    );
     if (requiredAffinity.length > 0 && requiredAffinity.every((term) => matches(term, other))) {
-      for (const term of requiredAffinity) add(prepared.affinity, node, term.topologyKey, by);
+      count(prepared.affinity, requiredAffinity);
     }
-    for (const term of requiredAntiAffinity) {
-      if (matches(term, other)) add(prepared.antiAffinity, node, term.topologyKey, by);
-    }
+    count(
+      prepared.antiAffinity,
+      requiredAntiAffinity.filter((term) => matches(term, other)),
+    );
   };
 
-  const score = (pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): Counts | undefined => {
-    const own = termsOf(pod);
-    const hasPreferred = own.preferredAffinity.length > 0 || own.preferredAntiAffinity.length > 0;
-    const counts: Counts = new Map();
-    if (!hasPreferred && ignorePreferredTermsOfExistingPods) return undefined;
-    for (const node of hasPreferred ? snapshot.nodes : (snapshot.withAffinity ?? snapshot.nodes)) {
-      if (node.pods.size === 0) continue;
-      const pods = hasPreferred ? node.pods.values() : node.podsWithAffinity.values();
-      for (const other of pods) {
-        for (const term of own.preferredAffinity)
-          if (matches(term, other)) add(counts, node, term.topologyKey, term.weight);
-        for (const term of own.preferredAntiAffinity)
-          if (matches(term, other)) add(counts, node, term.topologyKey, -term.weight);
+  /** What pods think of each other, by topology. */
+  const opinions = (pod: PodInfo, hasPreferred: boolean): Contribute => {
+    const own = [
+      ...termsOf(pod).preferredAffinity.map((term) => ({ term, weight: term.weight })),
+      ...termsOf(pod).preferredAntiAffinity.map((term) => ({ term, weight: -term.weight })),
+    ].map(({ term, weight }) => ({ term, weight, holds: byKin((other) => matches(term, other)) }));
+    return (node, add) => {
+      const weigh = (term: Term, weight: number) => each([term], node, (key, value) => add(key, value, weight));
+      for (const other of (hasPreferred ? node.pods : node.podsWithAffinity).values()) {
+        for (const { term, weight, holds } of own) if (holds(other)) weigh(term, weight);
         if (!other.hasAffinity) continue;
         const theirs = termsOf(other);
-        for (const term of theirs.requiredAffinity) {
-          if (matches(term, pod)) add(counts, node, term.topologyKey, hardPodAffinityWeight);
-        }
-        for (const term of theirs.preferredAffinity)
-          if (matches(term, pod)) add(counts, node, term.topologyKey, term.weight);
-        for (const term of theirs.preferredAntiAffinity)
-          if (matches(term, pod)) add(counts, node, term.topologyKey, -term.weight);
+        for (const term of theirs.requiredAffinity) if (matches(term, pod)) weigh(term, hardPodAffinityWeight);
+        for (const term of theirs.preferredAffinity) if (matches(term, pod)) weigh(term, term.weight);
+        for (const term of theirs.preferredAntiAffinity) if (matches(term, pod)) weigh(term, -term.weight);
       }
-    }
-    return counts.size === 0 || nodes.length === 0 ? undefined : counts;
+    };
+  };
+
+  const score = (pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): Tally | undefined => {
+    const { preferredAffinity, preferredAntiAffinity } = termsOf(pod);
+    const hasPreferred = preferredAffinity.length > 0 || preferredAntiAffinity.length > 0;
+    if (!hasPreferred && (ignorePreferredTermsOfExistingPods || snapshot.withAffinity.size === 0)) return undefined;
+    const weighted = (terms: readonly WeightedTerm[]) =>
+      terms.map(({ weight, text }) => `${weight}${text}`).join('\u0000');
+    const question = `score ${pod.kin} ${weighted(preferredAffinity)}\u0001${weighted(preferredAntiAffinity)}`;
+    const scope = hasPreferred ? snapshot.nodes : snapshot.withAffinity;
+    const tally = tallyOf(question, snapshot, () => opinions(pod, hasPreferred), scope);
+    return [...tally.slots].length === 0 || nodes.length === 0 ? undefined : tally;
   };
 
   return {
@@ -237,9 +280,9 @@ export function interPodAffinity(
             detail: `the node has no label ${term.topologyKey}`,
           };
         }
-        if (countOf(affinity, term.topologyKey, value) > 0) continue;
+        if (affinity.amount(term.topologyKey, value) > 0) continue;
         // The first pod of a group that wants its own kind may go anywhere.
-        const first = affinity.size === 0 && own.requiredAffinity.every((other) => matches(other, pod));
+        const first = affinity.total === 0 && own.requiredAffinity.every((other) => matches(other, pod));
         if (!first) {
           return {
             code: 'UnschedulableAndUnresolvable',
@@ -250,7 +293,7 @@ export function interPodAffinity(
       }
       for (const term of own.requiredAntiAffinity) {
         const value = node.labels[term.topologyKey];
-        if (value !== undefined && countOf(antiAffinity, term.topologyKey, value) > 0) {
+        if (value !== undefined && antiAffinity.amount(term.topologyKey, value) > 0) {
           return {
             code: 'Unschedulable',
             reasons: [reasons.antiAffinity],
@@ -258,9 +301,9 @@ export function interPodAffinity(
           };
         }
       }
-      for (const [key, values] of existingAntiAffinity) {
+      for (const key of existingAntiAffinity.slots) {
         const value = node.labels[key];
-        if (value !== undefined && (values.get(value) ?? 0) > 0) {
+        if (value !== undefined && existingAntiAffinity.amount(key, value) > 0) {
           return {
             code: 'Unschedulable',
             reasons: [reasons.existing],
@@ -277,17 +320,22 @@ export function interPodAffinity(
       return undefined;
     },
     score(state, _pod, node) {
-      const counts = state.get<Counts>(`${name}/score`)!;
+      const counts = state.get<Tally>(`${name}/score`)!;
       let sum = 0;
-      for (const [key, values] of counts) {
+      for (const key of counts.slots) {
         const value = node.labels[key];
-        if (value !== undefined) sum += values.get(value) ?? 0;
+        if (value !== undefined) sum += counts.sums(key).get(value)?.amount ?? 0;
       }
       return sum;
     },
     normalizeScores(_state, _pod, scores) {
-      const min = Math.min(...scores);
-      const spread = Math.max(...scores) - min;
+      let min = Number.POSITIVE_INFINITY;
+      let max = Number.NEGATIVE_INFINITY;
+      for (const score of scores) {
+        if (score < min) min = score;
+        if (score > max) max = score;
+      }
+      const spread = max - min;
       for (let i = 0; i < scores.length; i++) {
         scores[i] = spread > 0 ? Math.trunc((maxNodeScore * (scores[i]! - min)) / spread) : 0;
       }

@@ -11,7 +11,8 @@ import {
   selectorFromSet,
 } from '../../apimachinery/index.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
-import { type CycleState, maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
+import { type Contribute, Tallies, type Tally, Trial } from '../framework/tally.ts';
+import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
 import { matchesNodeSelection } from './node-affinity.ts';
 import { type Taint, toleratesTaint } from './taints.ts';
 
@@ -31,6 +32,8 @@ interface Constraint {
   readonly maxSkew: number;
   readonly minDomains: number;
   readonly selector: LabelMatcher;
+  /** Equal for equal selectors. */
+  readonly selectorText: string;
   readonly nodeAffinityPolicy: 'Honor' | 'Ignore';
   readonly nodeTaintsPolicy: 'Honor' | 'Ignore';
 }
@@ -84,6 +87,7 @@ function constraintsOf(pod: Readonly<Pod>, when: WhenUnsatisfiable): Constraint[
         maxSkew: constraint.maxSkew,
         minDomains: constraint.minDomains ?? 1,
         selector: selectorFromLabelSelector(merged),
+        selectorText: JSON.stringify(merged) ?? '',
         nodeAffinityPolicy: (constraint.nodeAffinityPolicy ?? 'Honor') as 'Honor' | 'Ignore',
         nodeTaintsPolicy: (constraint.nodeTaintsPolicy ?? 'Ignore') as 'Honor' | 'Ignore',
       };
@@ -91,7 +95,10 @@ function constraintsOf(pod: Readonly<Pod>, when: WhenUnsatisfiable): Constraint[
 }
 
 /** The selector that services and the owner give together; none when nothing selects the pod. */
-function deducedSelector(pod: Readonly<Pod>, sources: SpreadSources): LabelMatcher | undefined {
+function deducedSelector(
+  pod: Readonly<Pod>,
+  sources: SpreadSources,
+): { readonly selector: LabelMatcher; readonly selectorText: string } | undefined {
   const labels = pod.metadata.labels ?? {};
   const set: Record<string, string> = {};
   let selected = false;
@@ -104,7 +111,8 @@ function deducedSelector(pod: Readonly<Pod>, sources: SpreadSources): LabelMatch
   const owner = sources.ownerSelector(pod);
   if (!selected && (!owner || owner.requirements.length === 0)) return undefined;
   const own = selectorFromSet(set);
-  return owner ? both(own, owner) : own;
+  const selectorText = JSON.stringify([set, owner?.requirements]);
+  return { selector: owner ? both(own, owner) : own, selectorText };
 }
 
 function defaultConstraints(
@@ -114,13 +122,13 @@ function defaultConstraints(
   sources: SpreadSources,
 ): Constraint[] {
   const wanted = defaults.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when);
-  const selector = wanted.length === 0 ? undefined : deducedSelector(pod, sources);
-  if (!selector) return [];
+  const deduced = wanted.length === 0 ? undefined : deducedSelector(pod, sources);
+  if (!deduced) return [];
   return wanted.map(({ topologyKey, maxSkew, minDomains, nodeAffinityPolicy, nodeTaintsPolicy }) => ({
     topologyKey,
     maxSkew,
     minDomains: minDomains ?? 1,
-    selector,
+    ...deduced,
     nodeAffinityPolicy: (nodeAffinityPolicy ?? 'Honor') as 'Honor' | 'Ignore',
     nodeTaintsPolicy: (nodeTaintsPolicy ?? 'Ignore') as 'Honor' | 'Ignore',
   }));
@@ -139,47 +147,79 @@ function nodeCounts(constraint: Constraint, pod: Readonly<Pod>, node: NodeInfo):
   return true;
 }
 
-function countMatching(node: NodeInfo, selector: LabelMatcher, namespace: string): number {
-  let count = 0;
-  for (const { like, count: alike } of node.kin.values()) {
-    if (like.namespace === namespace && selector.matches(like.labels)) count += alike;
-  }
-  return count;
+/** How many matching pods a node has. Pods of one kin match alike, so that few are looked at. */
+function matcherOf({ selector }: Constraint, namespace: string): (node: NodeInfo) => number {
+  const known = new Map<string, boolean>();
+  return (node) => {
+    let count = 0;
+    for (const [kin, { like, count: alike }] of node.kin) {
+      let matches = known.get(kin);
+      if (matches === undefined) {
+        matches = like.namespace === namespace && selector.matches(like.labels);
+        if (known.size >= maxKin) known.clear();
+        known.set(kin, matches);
+      }
+      if (matches) count += alike;
+    }
+    return count;
+  };
+}
+
+const maxKin = 4096;
+
+/** What the sums of the constraints depend on, as text. */
+function questionOf({ pod, namespace }: PodInfo, constraints: readonly Constraint[], requireAll: boolean): string {
+  const honor = constraints.some(({ nodeAffinityPolicy }) => nodeAffinityPolicy === 'Honor');
+  const taints = constraints.some(({ nodeTaintsPolicy }) => nodeTaintsPolicy === 'Honor');
+  return JSON.stringify([
+    namespace,
+    requireAll,
+    constraints.map((c) => [c.topologyKey, c.selectorText, c.nodeAffinityPolicy, c.nodeTaintsPolicy]),
+    honor && [pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution],
+    taints && pod.spec?.tolerations,
+  ]);
+}
+
+/** Matching pods by topology value; slots are the constraints' numbers. */
+function contributions(pod: PodInfo, constraints: readonly Constraint[], requireAll: boolean): Contribute {
+  const counters = constraints.map((constraint) => matcherOf(constraint, pod.namespace));
+  return (node, add) => {
+    if (requireAll && !hasAllKeys(constraints, node)) return;
+    for (const [i, constraint] of constraints.entries()) {
+      const value = node.labels[constraint.topologyKey];
+      if (value !== undefined && nodeCounts(constraint, pod.pod, node)) add(String(i), value, counters[i]!(node));
+    }
+  };
 }
 
 interface FilterState {
   readonly constraints: readonly Constraint[];
-  /** Per constraint: matching pods by topology value. */
-  readonly counts: readonly Map<string, number>[];
-  /** Per constraint: the least of `counts`; undefined when they changed since. */
-  readonly minimum: (number | undefined)[];
+  readonly slots: readonly string[];
+  readonly counts: Trial;
+  /** Per constraint: 1 when the pod itself matches. */
+  readonly self: readonly number[];
 }
 
-function minimumOf({ constraints, counts, minimum }: FilterState, i: number): number {
-  const known = minimum[i];
-  if (known !== undefined) return known;
-  let least = 0;
-  if (counts[i]!.size >= constraints[i]!.minDomains) {
-    least = Number.POSITIVE_INFINITY;
-    for (const count of counts[i]!.values()) if (count < least) least = count;
-  }
-  minimum[i] = least;
-  return least;
-}
-
-function prepareFilter(pod: PodInfo, snapshot: Snapshot, constraints: readonly Constraint[]): FilterState | undefined {
+function prepareFilter(
+  pod: PodInfo,
+  snapshot: Snapshot,
+  constraints: readonly Constraint[],
+  tallies: Tallies,
+): FilterState | undefined {
   if (constraints.length === 0) return undefined;
-  const counts = constraints.map(() => new Map<string, number>());
-  for (const node of snapshot.nodes) {
-    if (!hasAllKeys(constraints, node)) continue;
-    constraints.forEach((constraint, i) => {
-      if (!nodeCounts(constraint, pod.pod, node)) return;
-      const value = node.labels[constraint.topologyKey]!;
-      const found = countMatching(node, constraint.selector, pod.namespace);
-      counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + found);
-    });
-  }
-  return { constraints, counts, minimum: constraints.map(() => undefined) };
+  const question = `filter${questionOf(pod, constraints, true)}`;
+  const tally = tallies.get(question, snapshot, () => contributions(pod, constraints, true));
+  return {
+    constraints,
+    slots: constraints.map((_, i) => String(i)),
+    counts: new Trial(tally),
+    self: constraints.map(({ selector }) => (selector.matches(pod.labels) ? 1 : 0)),
+  };
+}
+
+function minimumOf({ constraints, slots, counts }: FilterState, i: number): number {
+  const slot = slots[i]!;
+  return counts.tally.sums(slot).size < constraints[i]!.minDomains ? 0 : counts.least(slot);
 }
 
 function hasAllKeys(constraints: readonly Constraint[], { labels }: NodeInfo): boolean {
@@ -189,18 +229,19 @@ function hasAllKeys(constraints: readonly Constraint[], { labels }: NodeInfo): b
 /** One pod more or less on a node. Upstream: updateWithPod. */
 function changeFilter(state: FilterState | undefined, pod: PodInfo, other: PodInfo, node: NodeInfo, by: 1 | -1): void {
   if (!state || other.namespace !== pod.namespace || !hasAllKeys(state.constraints, node)) return;
-  state.constraints.forEach((constraint, i) => {
-    if (!constraint.selector.matches(other.labels) || !nodeCounts(constraint, pod.pod, node)) return;
-    const value = node.labels[constraint.topologyKey]!;
-    state.counts[i]!.set(value, (state.counts[i]!.get(value) ?? 0) + by);
-    state.minimum[i] = undefined;
-  });
+  for (const [i, constraint] of state.constraints.entries()) {
+    if (!constraint.selector.matches(other.labels) || !nodeCounts(constraint, pod.pod, node)) continue;
+    state.counts.add(state.slots[i]!, node.labels[constraint.topologyKey]!, by);
+  }
 }
 
 interface ScoreState {
   readonly constraints: readonly Constraint[];
+  readonly slots: readonly string[];
   readonly weights: readonly number[];
-  readonly counts: readonly Map<string, number>[];
+  readonly counts: Tally;
+  /** Nodes are counted at the time of scoring. */
+  readonly onNode: readonly ((node: NodeInfo) => number)[];
   readonly ignored: ReadonlySet<string>;
 }
 
@@ -210,45 +251,45 @@ function prepareScore(
   snapshot: Snapshot,
   constraints: readonly Constraint[],
   requireAll: boolean,
+  tallies: Tallies,
 ): ScoreState | undefined {
   if (constraints.length === 0) return undefined;
-  const hasAll = (node: NodeInfo) => hasAllKeys(constraints, node);
   const ignored = new Set<string>();
-  const counts = constraints.map(() => new Map<string, number>());
-  const sizes = constraints.map(() => 0);
-  for (const node of nodes) {
-    if (requireAll && !hasAll(node)) {
-      ignored.add(node.name);
-      continue;
-    }
-    constraints.forEach(({ topologyKey }, i) => {
-      // Nodes are counted at the time of scoring, hence no map for them.
-      if (topologyKey === hostname) return;
+  if (requireAll) for (const node of nodes) if (!hasAllKeys(constraints, node)) ignored.add(node.name);
+  const weights = constraints.map(({ topologyKey }) => {
+    if (topologyKey === hostname) return Math.log(nodes.length - ignored.size + 2);
+    const values = new Set<string>();
+    for (const node of nodes) {
       const value = node.labels[topologyKey];
-      if (value !== undefined && !counts[i]!.has(value)) {
-        counts[i]!.set(value, 0);
-        sizes[i]!++;
-      }
-    });
-  }
-  const weights = constraints.map(({ topologyKey }, i) => {
-    const size = topologyKey === hostname ? nodes.length - ignored.size : sizes[i]!;
-    return Math.log(size + 2);
+      if (value !== undefined && !ignored.has(node.name)) values.add(value);
+    }
+    return Math.log(values.size + 2);
   });
-  for (const node of snapshot.nodes) {
-    if (requireAll && !hasAll(node)) continue;
-    constraints.forEach((constraint, i) => {
-      const value = node.labels[constraint.topologyKey];
-      const known = value === undefined ? undefined : counts[i]!.get(value);
-      if (known === undefined || !nodeCounts(constraint, pod.pod, node)) return;
-      counts[i]!.set(value!, known + countMatching(node, constraint.selector, pod.namespace));
-    });
-  }
-  return { constraints, weights, counts, ignored };
+  // The hosts' own counts are taken from them when they are scored.
+  const wide = constraints.map((constraint) => (constraint.topologyKey === hostname ? undefined : constraint));
+  const question = `score${questionOf(pod, constraints, requireAll)}`;
+  const counts = tallies.get(question, snapshot, () => {
+    const contribute = contributions(pod, constraints, requireAll);
+    const hosts = new Set(wide.flatMap((constraint, i) => (constraint ? [] : String(i))));
+    if (hosts.size === 0) return contribute;
+    return (node, add) =>
+      contribute(node, (slot, value, amount) => {
+        if (!hosts.has(slot)) add(slot, value, amount);
+      });
+  });
+  return {
+    constraints,
+    slots: constraints.map((_, i) => String(i)),
+    weights,
+    counts,
+    onNode: constraints.map((constraint) => matcherOf(constraint, pod.namespace)),
+    ignored,
+  };
 }
 
 export function podTopologySpread(sources: SpreadSources, args: PodTopologySpreadArgs = {}): Plugin {
   const name = 'PodTopologySpread';
+  const tallies = new Tallies();
   const system = (args.defaultingType ?? 'System') === 'System';
   const defaults = system ? systemConstraints : (args.defaultConstraints ?? []);
   const ownConstraints = (pod: Readonly<Pod>) => (pod.spec?.topologySpreadConstraints ?? []).length > 0;
@@ -264,17 +305,17 @@ export function podTopologySpread(sources: SpreadSources, args: PodTopologySprea
       },
       { resource: 'nodes', actions: ['add', 'update', 'delete'] },
     ],
-    preFilter(state: CycleState, pod, snapshot) {
-      const prepared = prepareFilter(pod, snapshot, constraintsFor(pod.pod, 'DoNotSchedule'));
+    preFilter(state, pod, snapshot) {
+      const prepared = prepareFilter(pod, snapshot, constraintsFor(pod.pod, 'DoNotSchedule'), tallies);
       if (!prepared) return { skip: true };
       state.set(name, prepared);
       return undefined;
     },
     addPod: (state, pod, other, node) => changeFilter(state.get(name), pod, other, node, 1),
     removePod: (state, pod, other, node) => changeFilter(state.get(name), pod, other, node, -1),
-    filter(state, pod, node) {
+    filter(state, _pod, node) {
       const prepared = state.get<FilterState>(name)!;
-      const { constraints, counts } = prepared;
+      const { constraints, counts, slots } = prepared;
       for (const [i, constraint] of constraints.entries()) {
         const value = node.labels[constraint.topologyKey];
         if (value === undefined) {
@@ -284,10 +325,9 @@ export function podTopologySpread(sources: SpreadSources, args: PodTopologySprea
             detail: `the node has no label ${constraint.topologyKey}`,
           };
         }
-        const self = constraint.selector.matches(pod.labels) ? 1 : 0;
-        const there = counts[i]!.get(value) ?? 0;
+        const there = counts.amount(slots[i]!, value);
         const least = minimumOf(prepared, i);
-        const skew = there + self - least;
+        const skew = there + prepared.self[i]! - least;
         if (skew > constraint.maxSkew) {
           return {
             code: 'Unschedulable',
@@ -301,22 +341,27 @@ export function podTopologySpread(sources: SpreadSources, args: PodTopologySprea
     preScore(state, pod, nodes, snapshot) {
       // Explicit constraints want all their keys on a node; so do those of the configuration.
       const requireAll = ownConstraints(pod.pod) || !system;
-      const prepared = prepareScore(pod, nodes, snapshot, constraintsFor(pod.pod, 'ScheduleAnyway'), requireAll);
+      const prepared = prepareScore(
+        pod,
+        nodes,
+        snapshot,
+        constraintsFor(pod.pod, 'ScheduleAnyway'),
+        requireAll,
+        tallies,
+      );
       if (!prepared) return 'skip';
       state.set(`${name}/score`, prepared);
       return undefined;
     },
-    score(state, pod, node) {
-      const { constraints, weights, counts, ignored } = state.get<ScoreState>(`${name}/score`)!;
+    score(state, _pod, node) {
+      const { constraints, weights, counts, slots, onNode, ignored } = state.get<ScoreState>(`${name}/score`)!;
       if (ignored.has(node.name)) return 0;
       let score = 0;
       for (const [i, constraint] of constraints.entries()) {
         const value = node.labels[constraint.topologyKey];
         if (value === undefined) continue;
         const count =
-          constraint.topologyKey === hostname
-            ? countMatching(node, constraint.selector, pod.namespace)
-            : (counts[i]!.get(value) ?? 0);
+          constraint.topologyKey === hostname ? onNode[i]!(node) : (counts.sums(slots[i]!).get(value)?.amount ?? 0);
         score += count * weights[i]! + (constraint.maxSkew - 1);
       }
       return Math.round(score);

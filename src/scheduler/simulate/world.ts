@@ -123,7 +123,7 @@ export class World {
         catalog: this.#catalog,
         deviceClass: (name) => this.#get('deviceclasses', '', name),
       },
-      namespaces: { list: () => [...this.#objects.get('namespaces')!.values()] } as PluginDeps['namespaces'],
+      namespaces: { get: (name) => this.#get('namespaces', '', name), version: () => 0 },
       spread: {
         services: (namespace) => this.#servicesOf.get(namespace) ?? [],
         ownerSelector: (pod) => {
