@@ -8,6 +8,8 @@ import { cycleOver, makeNode, makePod } from './objects.ts';
 import { type Cluster, referenceVerdicts } from './reference.ts';
 
 const clusters = Number(process.env['KLAB_CLUSTERS'] ?? 500);
+const steps = 3;
+const gpuClass = { metadata: { name: 'gpu' }, spec: {} };
 
 const apps = ['web', 'db', 'cache'];
 const hostname = 'kubernetes.io/hostname';
@@ -66,6 +68,12 @@ const weighted = (dice: Dice, name: string, make: () => object) =>
   dice.some(2, () => ({ weight: 1 + dice.int(100), [name]: make() }));
 
 function randomNode(dice: Dice, i: number) {
+  const node = plainNode(dice, i);
+  if (dice.once(2)) (node.status as any).declaredFeatures = ['UserNamespacesHostNetworkSupport'];
+  return node;
+}
+
+function plainNode(dice: Dice, i: number) {
   const taint = () => ({
     key: dice.pick(['gpu', 'old']),
     value: dice.pick(['', 'yes']),
@@ -127,14 +135,59 @@ function randomPod(dice: Dice, name: string, rich: boolean) {
       ...(Object.keys(affinity).length > 0 && { affinity }),
       ...(rich && dice.once(2) && { topologySpreadConstraints: dice.some(2, withDomains) }),
       ...(rich && dice.once(5) && { nodeSelector: { disk: 'ssd' } }),
+      ...(rich && dice.once(6) && { hostNetwork: true, hostUsers: false }),
+      ...(rich && dice.once(3) && { resourceClaims: claimNames(dice) }),
       tolerations: dice.some(2, () => ({
         ...(!dice.once(5) && { key: dice.pick(['gpu', 'old', 'node.kubernetes.io/unschedulable']) }),
         operator: 'Exists',
         ...(dice.once(2) && { effect: dice.pick(['NoSchedule', 'PreferNoSchedule']) }),
       })),
     },
-    { namespace: dice.once(6) ? 'other' : 'default', labels: { app: dice.pick(apps) } },
+    { namespace: rich || !dice.once(6) ? 'default' : 'other', labels: { app: dice.pick(apps) } },
   );
+}
+
+const claimNames = (dice: Dice) =>
+  dice.pick([['c0'], ['c1'], ['c0', 'c1']]).map((name) => ({ name, resourceClaimName: name }));
+
+const driver = 'gpu.example.com';
+
+/** Devices of sizes on some nodes, and claims in both namespaces, some of which have theirs. */
+function randomDevices(dice: Dice, nodes: Cluster['nodes']) {
+  const slices = nodes
+    .filter(() => !dice.once(4))
+    .map(({ metadata: { name } }) => ({
+      metadata: { name },
+      spec: {
+        driver,
+        nodeName: name,
+        pool: { name, generation: 1, resourceSliceCount: 1 },
+        devices: dice.some(4, () => 0).map((_, i) => ({ name: `d${i}`, attributes: { size: { int: dice.int(3) } } })),
+      },
+    }));
+  const devices = slices.flatMap(({ spec }) =>
+    spec.devices.map(({ name }) => ({ pool: spec.pool.name!, device: name })),
+  );
+  const request = (name: string) => {
+    const expression = `device.attributes["${driver}"].size >= ${dice.int(3)}`;
+    const selectors = [{ cel: { expression } }];
+    return {
+      name,
+      exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 + dice.int(2), selectors },
+    };
+  };
+  const claims = ['c0', 'c1', 'others'].map((name) => {
+    const requests = dice.once(2) ? [request('a')] : [request('a'), request('b')];
+    const at = devices.length > 0 && dice.once(4) ? devices.splice(dice.int(devices.length), 1)[0] : undefined;
+    const values = [at?.pool];
+    const nodeSelector = {
+      nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values }] }],
+    };
+    const status = at && { allocation: { devices: { results: [{ request: 'a', driver, ...at }] }, nodeSelector } };
+    const metadata = { name, namespace: 'default', uid: name, resourceVersion: '1' };
+    return { metadata, spec: { devices: { requests } }, ...(status && { status }) };
+  });
+  return { slices, claims };
 }
 
 function randomCluster(dice: Dice): Cluster {
@@ -143,7 +196,7 @@ function randomCluster(dice: Dice): Cluster {
     .some(14, () => 0)
     .map((_, i) => [randomPod(dice, `p${i}`, false), dice.pick(nodes).metadata.name!] as const);
   const services = dice.once(2) ? [{ spec: { selector: { app: dice.pick(apps) } } }] : [];
-  return { nodes, placed, services };
+  return { nodes, placed, services, ...randomDevices(dice, nodes) };
 }
 
 describe('the scheduler and the slow, plain one', () => {
@@ -155,31 +208,45 @@ describe('the scheduler and the slow, plain one', () => {
         const seed = `cluster-${i}`;
         const dice = new Dice(seed);
         const cluster = randomCluster(dice);
-        const pod = randomPod(dice, 'new', true);
-        const expected = referenceVerdicts(cluster, pod);
-        const { decision, node } = cycleOver(
+        const placed = [...cluster.placed];
+        const { slices, claims } = cluster;
+        const cycle = cycleOver(
           [...cluster.nodes],
-          cluster.placed.map(([other, at]) => [other, at]),
+          placed.map(([other, at]) => [other, at]),
           {
             services: [...cluster.services],
+            devices: { classes: [gpuClass], claims: [...claims], slices: [...slices] },
           },
-        ).run(pod);
-        const decided = new Map(
-          decision.nodes.map(({ name, total }) => [name, { fits: total !== undefined, total: total ?? 0 }]),
         );
-        expect(Object.fromEntries(decided), seed).toEqual(Object.fromEntries(expected));
-        const fitting = [...expected].filter(([, { fits }]) => fits);
-        if (fitting.length === 0) {
-          expect(node, seed).toBeUndefined();
-          continue;
+        const templates = [randomPod(dice, 'new', true), randomPod(dice, 'other', true)];
+        // What is kept between decisions must go with pods that come and go.
+        for (let step = 0; step < steps; step++) {
+          const where = `${seed}, step ${step}`;
+          const template = dice.pick(templates);
+          const pod = { ...template, metadata: { ...template.metadata, uid: `${template.metadata.uid}-${step}` } };
+          const expected = referenceVerdicts({ ...cluster, placed }, pod);
+          const { decision, node } = cycle.run(pod);
+          const decided = new Map(
+            decision.nodes.map(({ name, total }) => [name, { fits: total !== undefined, total: total ?? 0 }]),
+          );
+          expect(Object.fromEntries(decided), where).toEqual(Object.fromEntries(expected));
+          const fitting = [...expected].filter(([, { fits }]) => fits);
+          if (node === undefined) expect(fitting, where).toEqual([]);
+          else {
+            placeable++;
+            const best = Math.max(...fitting.map(([, { total }]) => total));
+            expect(expected.get(node)?.total, where).toBe(best);
+            placed.push([pod, node]);
+            cycle.cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } });
+          }
+          if (placed.length === 0 || !dice.once(3)) continue;
+          const [gone] = placed.splice(dice.int(placed.length), 1)[0]!;
+          cycle.cache.removePod(gone.metadata.uid!);
         }
-        placeable++;
-        const best = Math.max(...fitting.map(([, { total }]) => total));
-        expect(expected.get(node!)?.total, seed).toBe(best);
       }
       // Not all of them may be hopeless, nor all easy.
-      expect(placeable).toBeGreaterThan(clusters / 5);
-      expect(placeable).toBeLessThan(clusters);
+      expect(placeable).toBeGreaterThan((clusters * steps) / 5);
+      expect(placeable).toBeLessThan(clusters * steps);
     },
     20_000 + clusters * 20,
   );

@@ -14,6 +14,8 @@ export interface Cluster {
   /** Pods with the node each is on. */
   readonly placed: readonly (readonly [Pod, string])[];
   readonly services: readonly any[];
+  readonly slices: readonly any[];
+  readonly claims: readonly any[];
 }
 
 type Labels = Record<string, string>;
@@ -194,6 +196,49 @@ class Reference {
     return !anywhere && terms.every((term) => means(term, pod, pod));
   }
 
+  /** Every way to hand out the free devices of a node is tried. */
+  #devicesFit(node: Node): boolean {
+    const { claims, slices } = this.#cluster;
+    const name = node.metadata.name!;
+    const own = (this.#pod.spec.resourceClaims ?? []).map(({ resourceClaimName }: any) =>
+      claims.find(({ metadata }) => metadata.name === resourceClaimName),
+    );
+    const taken = claims.flatMap(({ status }) => status?.allocation?.devices.results ?? []);
+    const free = slices
+      .filter(({ spec }) => spec.nodeName === name)
+      .flatMap(({ spec }) =>
+        spec.devices.filter((d: any) => !taken.some((t) => t.pool === name && t.device === d.name)),
+      );
+    const wanted: number[] = [];
+    for (const { spec, status } of own) {
+      if (status?.allocation) {
+        if (status.allocation.devices.results[0].pool !== name) return false;
+        continue;
+      }
+      for (const { exactly } of spec.devices.requests) {
+        const least = Number(/>= (\d+)/.exec(exactly.selectors[0].cel.expression)![1]);
+        for (let i = 0; i < exactly.count; i++) wanted.push(least);
+      }
+    }
+    const canHave = (from: number, left: readonly any[]): boolean =>
+      from === wanted.length ||
+      left.some(
+        (device) =>
+          device.attributes.size.int >= wanted[from]! &&
+          canHave(
+            from + 1,
+            left.filter((d) => d !== device),
+          ),
+      );
+    return canHave(0, free);
+  }
+
+  #featuresThere(node: any): boolean {
+    const { hostNetwork, hostUsers } = this.#pod.spec;
+    const needed = hostNetwork && hostUsers === false;
+    return !needed || (node.status.declaredFeatures ?? []).includes('UserNamespacesHostNetworkSupport');
+  }
+
   fits(node: any): boolean {
     const hard = taintsOf(node).filter(({ effect }) => effect !== 'PreferNoSchedule');
     const cordon = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
@@ -204,7 +249,9 @@ class Reference {
       this.#portsFree(node) &&
       this.#resourcesFit(node) &&
       this.#spreadFits(node) &&
-      this.#podAffinityFits(node)
+      this.#podAffinityFits(node) &&
+      this.#devicesFit(node) &&
+      this.#featuresThere(node)
     );
   }
 

@@ -17,6 +17,7 @@ it('follows pods and nodes that come, change and go, read often or seldom', () =
   const prng = new Prng('tally');
   const cache = new SchedulerCache();
   const kept = new Tally(byZone);
+  let late = new Tally(byZone);
   const pods: string[] = [];
   for (let step = 0; step < 6000; step++) {
     const node = `n${prng.int(20)}`;
@@ -30,6 +31,9 @@ it('follows pods and nodes that come, change and go, read often or seldom', () =
     } else cache.removePod(pods.splice(prng.int(pods.length), 1)[0]!);
     if (prng.int(step < 3000 ? 3 : 3000) !== 0) continue;
     kept.refresh(cache);
+    late.refresh(cache);
+    expect(shown(late).flat(9), `step ${step}, late`).toEqual(shown(kept).flat(9));
+    late = new Tally(byZone).refresh(cache);
     const anew = new Tally(byZone).refresh(cache);
     expect(shown(kept).flat(9), `step ${step}`).toEqual(shown(anew).flat(9));
     expect(kept.total).toBe(anew.total);

@@ -14,14 +14,19 @@ export class ChangeLog {
   /** What the last reader has seen. */
   #read = 0;
 
-  /** Where those start to read who has seen everything. */
-  get end(): number {
+  get #end(): number {
     return this.#start + this.#nodes.length;
+  }
+
+  /** Where the caller starts to read, having seen everything. */
+  mark(): number {
+    this.#read = this.#end;
+    return this.#end;
   }
 
   push(node: NodeInfo, limit: number): void {
     // A reader that has seen it must see it again; one that has not sees it once.
-    if (this.#last === node && this.#read < this.end) return;
+    if (this.#last === node && this.#read < this.#end) return;
     this.#last = node;
     this.#nodes.push(node);
     if (this.#nodes.length > limit) this.#start += this.#nodes.splice(0, this.#nodes.length >> 1).length;
@@ -29,7 +34,7 @@ export class ChangeLog {
 
   /** Nodes from the position on; undefined when that is too long ago. */
   since(position: number): readonly NodeInfo[] | undefined {
-    this.#read = this.end;
+    this.#read = this.#end;
     return position < this.#start ? undefined : this.#nodes.slice(position - this.#start);
   }
 }
@@ -95,7 +100,7 @@ export class Tally {
       for (const node of scope) this.#count(node);
     }
     this.#snapshot = snapshot;
-    this.#position = changes.end;
+    this.#position = changes.mark();
     return this;
   }
 
