@@ -1,5 +1,6 @@
 import {
   ApiCommand,
+  createEditedFiles,
   createFiles,
   createFlags,
   Flags,
@@ -22,6 +23,8 @@ export default class Create extends ApiCommand {
     ...createFlags,
     ...fileFlags,
     selector: Flags.string({ char: 'l', summary: 'only objects whose labels match' }),
+    edit: Flags.boolean({ summary: 'open each object in your editor first' }),
+    'windows-line-endings': Flags.boolean({ summary: 'with --edit: lines end with CRLF', allowNo: true }),
   };
 
   async run(): Promise<void> {
@@ -29,6 +32,11 @@ export default class Create extends ApiCommand {
     if (words.length > 0) throw usageError('create', `Unexpected args: [${words.join(' ')}]`);
     const manifests = await readFileFlags(flags, 'created', this.signal);
     if (!manifests) throw new UserError('must specify one of -f and -k');
+    if (flags.edit) {
+      const session = await this.session(flags);
+      if (!(await createEditedFiles(session, manifests, flags, this.streams))) process.exitCode = 1;
+      return;
+    }
     await createFiles(await this.session(flags), manifests, flags, (text) => this.write(text));
   }
 }

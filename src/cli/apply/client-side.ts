@@ -12,6 +12,7 @@ import {
   type KubeObject,
   type Schema,
   type SchemaSet,
+  withMetadata,
 } from '../../apimachinery/index.ts';
 import { wallClock } from '../../base/index.ts';
 import { type KubeClient, type ResourceDescription, retryOnConflict } from '../../client/index.ts';
@@ -132,6 +133,35 @@ export async function applyClientSide(
       throw error;
     }
   });
+}
+
+/**
+ * What client-side apply would make of a live object, asked of the server without storing; the annotation stays as it is.
+ * `locked` makes it a conflict when the object has changed since. Upstream: kubectl/pkg/cmd/diff, InfoObject.Merged.
+ */
+export async function mergedClientSide(
+  client: KubeClient,
+  { resource, namespace, name, object }: Target,
+  live: Readonly<KubeObject>,
+  options: { readonly fieldManager: string; readonly locked: boolean; readonly signal?: AbortSignal },
+): Promise<Readonly<KubeObject>> {
+  const type = await builtinTypeOf(resource);
+  const { [lastAppliedAnnotation]: _, ...annotations } = object.metadata.annotations ?? {};
+  // Never absent: the configuration applied last has the map too.
+  const wanted = withMetadata(object, { annotations });
+  const patch = threeWayPatch(lastApplied(live), wanted, live, type);
+  if (Object.keys(patch).length === 0) return live;
+  const { resourceVersion } = live.metadata;
+  const metadata = { ...(patch['metadata'] as object | undefined), ...(options.locked && { resourceVersion }) };
+  const body = Object.keys(metadata).length > 0 ? { ...patch, metadata } : patch;
+  return client
+    .resource(resource)
+    .namespace(namespace)
+    .patch(name, type ? 'strategic' : 'merge', body, {
+      fieldManager: options.fieldManager,
+      dryRun: true,
+      signal: options.signal,
+    });
 }
 
 /** undefined when the object was not made by apply. */

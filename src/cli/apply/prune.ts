@@ -66,9 +66,9 @@ function wasApplied(object: Readonly<KubeObject>, options: Pick<PruneOptions, 's
 /** Deletes in the namespaces of what was applied. `tell` gets each name that went. */
 export async function prune(
   session: Session,
-  applied: readonly Applied[],
+  applied: readonly Pick<Applied, 'target' | 'object'>[],
   options: PruneOptions,
-  tell: (name: string) => void,
+  tell: (name: string, object: Readonly<KubeObject>, resource: ResourceDescription) => void,
 ): Promise<void> {
   const { signal } = session;
   const kept = new Set(applied.map(({ object }) => object.metadata.uid));
@@ -93,7 +93,7 @@ export async function prune(
                 if (!isNotFound(error)) throw error;
               });
           }
-          tell(targetName(resource, object.metadata.name!));
+          tell(targetName(resource, object.metadata.name!), object, resource);
         }
       }
     }
