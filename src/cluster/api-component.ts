@@ -139,7 +139,7 @@ export class ApiComponent {
         ...apiServerOptions(settings),
       },
     );
-    this.gate.open(this.#server.handle);
+    this.gate.open(options.interpose?.(this.#server.handle) ?? this.#server.handle);
     this.#starts++;
     phase(`apiserver: ${settings.definitions.length} resources served, bootstrap objects written`);
     if (options.api !== false) await this.#openDoor();

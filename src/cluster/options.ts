@@ -1,3 +1,4 @@
+import type { Dispatch } from '../apiserver/index.ts';
 import type { Logger, VirtualClock } from '../base/index.ts';
 
 /** Where a door listens. */
@@ -62,6 +63,11 @@ export interface ClusterOptions {
   readonly instantContainers?: boolean;
   /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */
   readonly flags?: Readonly<Record<string, string>>;
+  /**
+   * Stands between everybody in process and the API server: what it throws is what they get. For tests of what
+   * components do when requests fail and watches break; a StatusError or ConnectionError is what a network gives.
+   */
+  readonly interpose?: (dispatch: Dispatch) => Dispatch;
   readonly log?: Logger;
   readonly onPhase?: (text: string, detail?: boolean) => void;
   /** Ends the boot. */

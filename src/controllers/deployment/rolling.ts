@@ -2,7 +2,6 @@
 import type { Deployment } from '../../api/index.ts';
 import {
   active,
-  availableCount,
   byCreation,
   desiredCount,
   maxUnavailable,
@@ -42,7 +41,7 @@ export async function reconcileOldReplicaSets(
   // and takes too many when a deployment is rolled while it is scaled down or rolled back; here the next status wakes us.
   if ([...olds, newReplicaSet].some(isBehind)) return false;
   const minAvailable = replicasOf(deployment) - maxUnavailable(deployment);
-  const newUnavailable = replicasOf(newReplicaSet) - (newReplicaSet.status?.availableReplicas ?? 0);
+  const newUnavailable = replicasOf(newReplicaSet) - remaining(newReplicaSet);
   const maxScaledDown = desiredCount(all) - minAvailable - newUnavailable;
   if (maxScaledDown <= 0) return false;
 
@@ -50,14 +49,13 @@ export async function reconcileOldReplicaSets(
   const next: ReadReplicaSet[] = [];
   for (const rs of olds) {
     const size = replicasOf(rs);
-    const unhealthy = size - (rs.status?.availableReplicas ?? 0);
-    const count = Math.max(0, Math.min(maxScaledDown - cleanedUp, unhealthy));
+    const count = Math.min(maxScaledDown - cleanedUp, size - remaining(rs));
     next.push(count > 0 ? (await scaleIfNeeded(deps, deployment, rs, size - count)).rs : rs);
     cleanedUp += count;
   }
   olds = next;
 
-  const excess = availableCount([...olds, newReplicaSet]) - minAvailable;
+  const excess = [...olds, newReplicaSet].reduce((sum, rs) => sum + remaining(rs), 0) - minAvailable;
   let scaledDown = 0;
   for (const rs of olds) {
     if (scaledDown >= excess) break;
@@ -68,6 +66,14 @@ export async function reconcileOldReplicaSets(
     scaledDown += count;
   }
   return cleanedUp + scaledDown > 0;
+}
+
+/**
+ * Available pods once the set has its size: those that are not available go first. A status is written with the counts
+ * from before the deletions it stands for, and a controller that died after it leaves it so: upstream takes them twice.
+ */
+function remaining(rs: ReadReplicaSet): number {
+  return Math.min(rs.status?.availableReplicas ?? 0, replicasOf(rs));
 }
 
 function isBehind({ metadata, status }: ReadReplicaSet): boolean {

@@ -34,9 +34,15 @@ export class Checks {
     }
   }
 
-  changed(event: { readonly type: string; readonly object: unknown }, old: Readonly<KubeObject> | undefined): void {
+  /** `by`: who wrote it, when that is known: only a ReplicaSet's own deletions are measured by its deployment's floor. */
+  changed(
+    event: { readonly type: string; readonly object: unknown },
+    old: Readonly<KubeObject> | undefined,
+    by?: string,
+  ): void {
     const object = event.object as Read;
     const { uid = '' } = object.metadata;
+    if (by !== undefined && by !== 'controller:replicaset' && object.kind === 'Pod') this.#takenBySomebody(event, old);
     if (event.type === 'DELETED') this.#objects.delete(uid);
     else this.#objects.set(uid, object);
     switch (object.kind) {
@@ -50,6 +56,15 @@ export class Checks {
         if (old === undefined || old['spec']?.replicas !== object['spec']?.replicas) this.#floor.delete(uid);
         break;
     }
+  }
+
+  /** A pod that was available and is no more: what its deployment has left is no longer its own doing. */
+  #takenBySomebody(event: { readonly type: string; readonly object: unknown }, old: Read | undefined): void {
+    const pod = event.object as Read;
+    const available = (each: Read | undefined) => each !== undefined && !going(each) && ready(each);
+    if (!available(old) || (event.type !== 'DELETED' && available(pod))) return;
+    const set = this.#objects.get(owner(pod)?.uid ?? '');
+    if (set) this.#floor.delete(owner(set)?.uid ?? '');
   }
 
   #of(kind: string): Read[] {
