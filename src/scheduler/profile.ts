@@ -81,7 +81,7 @@ const registry: Readonly<Record<string, Factory>> = {
   NodePorts: () => nodePorts,
   NodeResourcesFit: (_deps, args) => nodeResourcesFit(args),
   VolumeRestrictions: (_deps, _args, binder) => volumeRestrictions((namespace, name) => binder.claim(namespace, name)),
-  NodeVolumeLimits: ({ volumes }, _args, binder) => nodeVolumeLimits(binder, (name) => volumes.csiNode(name)),
+  NodeVolumeLimits: ({ volumes }, _args, binder) => nodeVolumeLimits(binder, volumes),
   VolumeBinding: (deps, args, binder) =>
     volumeBinding(binder, deps.snapshot, { bindTimeoutMs: Number(args['bindTimeoutSeconds'] ?? 600) * 1000 }),
   VolumeZone: (_deps, _args, binder) => volumeZone(binder),

@@ -1,5 +1,7 @@
 /** What plugins read besides nodes and pods, from the informers' caches. */
 import type {
+  CSIDriver,
+  CSIStorageCapacity,
   PersistentVolume,
   PersistentVolumeClaim,
   PodDisruptionBudget,
@@ -7,6 +9,7 @@ import type {
   ResourceSlice,
   Service,
   StorageClass,
+  VolumeAttachment,
 } from '../api/index.ts';
 import { classOfVolume } from '../api/index.ts';
 import { selectorFromLabelSelector, selectorFromSet } from '../apimachinery/index.ts';
@@ -42,6 +45,13 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
   });
   const classes = informers.informer<StorageClass>('storageclasses.storage.k8s.io');
   const csiNodes = informers.informer('csinodes.storage.k8s.io');
+  const csiDrivers = informers.informer<CSIDriver>('csidrivers.storage.k8s.io');
+  const capacities = informers.informer<CSIStorageCapacity>('csistoragecapacities.storage.k8s.io', {
+    indexers: { storageClass: ({ storageClassName }) => [storageClassName] },
+  });
+  const attachments = informers.informer<VolumeAttachment>('volumeattachments.storage.k8s.io', {
+    indexers: { node: ({ spec }) => [spec.nodeName] },
+  });
   const namespaces = informers.informer('namespaces');
   const budgets = informers.informer<PodDisruptionBudget>('poddisruptionbudgets.policy');
   const owners = new Map(
@@ -85,6 +95,9 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       volumes,
       classes,
       csiNodes,
+      csiDrivers,
+      capacities,
+      attachments,
       namespaces,
       budgets,
       deviceClasses,
@@ -97,6 +110,9 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       ['persistentvolumes', volumes],
       ['storageclasses', classes],
       ['csinodes', csiNodes],
+      ['csidrivers', csiDrivers],
+      ['csistoragecapacities', capacities],
+      ['volumeattachments', attachments],
       ['deviceclasses', deviceClasses],
       ['resourceclaims', resourceClaims],
       ['resourceslices', resourceSlices],
@@ -108,6 +124,9 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       volumesOfClaim: (key) => volumes.lister.byIndex('claim', key),
       storageClass: (name) => classes.lister.get('', name),
       csiNode: (name) => csiNodes.lister.get('', name),
+      csiDriver: (name) => csiDrivers.lister.get('', name),
+      capacitiesOfClass: (name) => capacities.lister.byIndex('storageClass', name),
+      attachmentsOn: (node) => attachments.lister.byIndex('node', node),
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -70,6 +70,9 @@ export function cycleOver(
     volumes?: any[];
     classes?: any[];
     csiNodes?: any[];
+    csiDrivers?: any[];
+    capacities?: any[];
+    attachments?: any[];
     namespaces?: any[];
     devices?: { classes?: any[]; claims?: any[]; slices?: any[] };
     seed?: string;
@@ -95,6 +98,9 @@ export function cycleOver(
         (options.volumes ?? []).filter(({ spec: { claimRef } }) => `${claimRef?.namespace}/${claimRef?.name}` === key),
       storageClass: (name) => named(options.classes, name),
       csiNode: (name) => named(options.csiNodes, name),
+      csiDriver: (name) => named(options.csiDrivers, name),
+      capacitiesOfClass: (name) => (options.capacities ?? []).filter((c) => c.storageClassName === name),
+      attachmentsOn: (node) => (options.attachments ?? []).filter(({ spec }) => spec.nodeName === node),
       onChange: () => () => {},
     },
     devices: { claims: tracker, catalog, deviceClass: (name) => named(options.devices?.classes, name) },

@@ -70,7 +70,16 @@ const byHand = waits('local', { provisioner: 'kubernetes.io/no-provisioner' });
 const user = (...claims: string[]) =>
   makePod('p', { volumes: claims.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } })) });
 
-type World = { claims?: any[]; volumes?: any[]; classes?: any[]; csiNodes?: any[]; placed?: [Pod, string][] };
+type World = {
+  claims?: any[];
+  volumes?: any[];
+  classes?: any[];
+  csiNodes?: any[];
+  csiDrivers?: any[];
+  capacities?: any[];
+  attachments?: any[];
+  placed?: [Pod, string][];
+};
 
 function decide(pod: Pod, world: World, nodes = [makeNode('a'), makeNode('b')]) {
   const claims = Object.fromEntries((world.claims ?? []).map((claim) => [`default/${claim.metadata.name}`, claim]));
@@ -179,9 +188,65 @@ describe('volumes refuse nodes in upstream’s words', () => {
       [makeNode('a')],
     );
     expect(full.message).toBe('0/1 nodes are available: 1 node(s) exceed max volume count.');
+    const limited = [{ metadata: { name: 'a' }, spec: { drivers: [{ name: 'd', allocatable: { count: 1 } }] } }];
+    const left = { spec: { attacher: 'd', nodeName: 'a', source: { persistentVolumeName: 'w' } } };
+    const attached = (volume: string) =>
+      decide(
+        user('x'),
+        { claims: [boundClaim('x', volume)], volumes: [csi('v'), csi('w')], csiNodes: limited, attachments: [left] },
+        [makeNode('a')],
+      ).message;
+    // What is attached still takes its place, and is not counted twice.
+    expect(attached('v')).toBe('0/1 nodes are available: 1 node(s) exceed max volume count.');
+    expect(attached('w')).toBe('');
+    const coming = decide(
+      user('x', 'y'),
+      { claims: [makeClaim('x'), makeClaim('y')], classes: [waits('local', { provisioner: 'd' })], csiNodes: limited },
+      [makeNode('a')],
+    );
+    expect(coming.message).toBe('0/1 nodes are available: 1 node(s) exceed max volume count.');
     const disk = () => makePod('p', { volumes: [{ name: 'd', gcePersistentDisk: { pdName: 'pd' } }] });
     const busy = decide(disk(), { placed: [[disk(), 'a']] }, [makeNode('a')]);
     expect(busy.message).toBe('0/1 nodes are available: 1 node(s) had no available disk.');
+  });
+
+  it('provisions where the driver has room, if it says how much', () => {
+    const room = (capacity: string, zone: string, more: object = {}) => ({
+      storageClassName: 'local',
+      capacity,
+      nodeTopology: { matchLabels: { zone } },
+      ...more,
+    });
+    const nodes = ['1', '2'].map((zone) => makeNode(`n${zone}`, { labels: { zone } }));
+    const run = (capacities: object[], storageCapacity = true) =>
+      decide(
+        user('x'),
+        {
+          claims: [makeClaim('x')],
+          classes: [waits('local', { provisioner: 'd' })],
+          csiDrivers: [{ metadata: { name: 'd' }, spec: { storageCapacity } }],
+          capacities,
+        },
+        nodes,
+      );
+    const none = '0/2 nodes are available: 2 node(s) did not have enough free storage.';
+    expect(run([room('1Gi', '2'), room('1023Mi', '1')]).node).toBe('n2');
+    expect(run([]).message).toBe(none);
+    expect(run([room('10Gi', '1', { maximumVolumeSize: '512Mi' })]).message).toBe(none);
+    expect(run([room('10Gi', '1', { nodeTopology: undefined })]).message).toBe(none);
+    expect(run([room('10Gi', '1', { storageClassName: 'other' })]).message).toBe(none);
+    expect(run([], false).message).toBe('');
+  });
+
+  it('says all that is wrong with several claims', () => {
+    const { message } = decide(user('x', 'y'), {
+      claims: [boundClaim('x', 'v'), makeClaim('y')],
+      volumes: [makeVolume('v', { node: 'c' })],
+      classes: [byHand],
+    });
+    expect(message).toBe(
+      "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind, 2 node(s) didn't match PersistentVolume's node affinity.",
+    );
   });
 
   it('goes where the volume is, and where one was already asked for', () => {

@@ -146,7 +146,8 @@ export function nodeNamesOf(nodes: readonly { readonly name: string }[]): readon
 export class DecisionBuilder {
   readonly #nodeNames: readonly string[];
   readonly #verdicts: PluginVerdict[] = [];
-  readonly #verdictIndex = new Map<string, number>();
+  /** Reasons, then detail. */
+  readonly #verdictIndex = new Map<string, Map<string, number>>();
   readonly #state: Uint32Array;
   readonly #scores: ScoreColumn[] = [];
   #feasible: readonly number[] = [];
@@ -173,16 +174,22 @@ export class DecisionBuilder {
 
   refused(nodeIndex: number, plugin: string, refusal: Refusal): void {
     if (this.#state[nodeIndex] === 1) this.#feasibleCount--;
-    const key = `${plugin}\u0000${refusal.reasons.join('\u0000')}\u0000${refusal.detail ?? ''}`;
-    let index = this.#verdictIndex.get(key);
-    if (index === undefined) {
+    const { reasons, detail = '' } = refusal;
+    const key = reasons.length === 1 ? reasons[0]! : reasons.join('\u0000');
+    let byDetail = this.#verdictIndex.get(key);
+    if (!byDetail) {
+      byDetail = new Map();
+      this.#verdictIndex.set(key, byDetail);
+    }
+    let index = byDetail.get(detail);
+    if (index === undefined || this.#verdicts[index]!.plugin !== plugin) {
       index = this.#verdicts.length;
       this.#verdicts.push({
         plugin,
         reasons: refusal.reasons,
         ...(refusal.detail !== undefined && { detail: refusal.detail }),
       });
-      this.#verdictIndex.set(key, index);
+      byDetail.set(detail, index);
     }
     this.#state[nodeIndex] = index + 2;
   }

@@ -2,50 +2,86 @@
  * A node attaches no more volumes of a CSI driver than its CSINode says.
  * Upstream: scheduler/framework/plugins/nodevolumelimits/csi.go (1.36).
  */
-import { claimsOfPod } from '../../api/index.ts';
+import { claimsOfPod, classOfClaim, type Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import type { PodInfo } from '../framework/node-info.ts';
 import type { Plugin } from '../framework/types.ts';
 import type { VolumeBinder } from './volume-binder.ts';
+import type { VolumeSources } from './volume-sources.ts';
 
-export function nodeVolumeLimits(
-  binder: VolumeBinder,
-  csiNode: (name: string) => Readonly<KubeObject> | undefined,
-): Plugin {
-  /** Unique volumes of a pod by handle, with their driver. */
-  const attached = ({ pod, namespace }: PodInfo, into: Map<string, string>) => {
+/** Driver → how many volumes it attaches to the node. */
+function limitsOf(csiNode: Readonly<KubeObject> | undefined): Map<string, number> {
+  const drivers = (csiNode?.['spec']?.drivers ?? []) as { name: string; allocatable?: { count?: number } }[];
+  return new Map(
+    drivers.flatMap(({ name, allocatable }) => (allocatable?.count === undefined ? [] : [[name, allocatable.count]])),
+  );
+}
+
+export function nodeVolumeLimits(binder: VolumeBinder, sources: VolumeSources): Plugin {
+  const addVolume = (name: string | undefined, into: Map<string, string>): boolean => {
+    const csi = name ? binder.volume(name)?.spec?.csi : undefined;
+    if (csi) into.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver);
+    return name !== undefined && binder.volume(name) !== undefined;
+  };
+
+  /** Unique volumes of a pod by handle, with their driver. What is still to be provisioned counts too. */
+  const volumesOf = ({ pod, namespace }: PodInfo, into: Map<string, string>) => {
+    if (!pod.spec?.volumes?.length) return;
     for (const { name } of claimsOfPod(pod)) {
-      const bound = binder.claim(namespace, name)?.spec?.volumeName;
-      const csi = bound ? binder.volume(bound)?.spec?.csi : undefined;
-      if (csi) into.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver);
+      const claim = binder.claim(namespace, name);
+      if (!claim || addVolume(claim.spec?.volumeName || undefined, into)) continue;
+      const driver = sources.storageClass(classOfClaim(claim))?.['provisioner'] as string | undefined;
+      if (driver) into.set(`${driver}/unbound-${namespace}/${name}`, driver);
     }
   };
+
   return {
     name: 'NodeVolumeLimits',
     events: [
-      { resource: 'csinodes', actions: ['add', 'update'] },
-      { resource: 'pods', actions: ['delete'] },
-      { resource: 'persistentvolumeclaims', actions: ['add', 'update'] },
+      { resource: 'csinodes', actions: ['add'] },
+      {
+        resource: 'csinodes',
+        actions: ['update'],
+        hint(_pod, old, now) {
+          const before = limitsOf(old);
+          return [...limitsOf(now)].some(([driver, limit]) => limit > (before.get(driver) ?? 0));
+        },
+      },
+      {
+        resource: 'pods',
+        actions: ['delete'],
+        hint: (_pod, old) =>
+          claimsOfPod(old as Pod).length > 0 &&
+          !!((old as Pod).spec?.nodeName || (old as Pod).status?.nominatedNodeName),
+      },
+      {
+        resource: 'persistentvolumeclaims',
+        actions: ['add'],
+        hint: ({ pod, namespace }, _old, now) =>
+          now?.metadata.namespace === namespace && claimsOfPod(pod).some(({ name }) => name === now.metadata.name),
+      },
+      {
+        resource: 'volumeattachments',
+        actions: ['delete'],
+        hint: ({ pod }) => pod.spec?.volumes?.some((volume) => volume.persistentVolumeClaim !== undefined) ?? false,
+      },
     ],
     preFilter(state, info) {
       const wanted = new Map<string, string>();
-      attached(info, wanted);
+      volumesOf(info, wanted);
       if (wanted.size === 0) return { skip: true };
       state.set('NodeVolumeLimits', wanted);
       return undefined;
     },
     filter(state, _info, node) {
-      const drivers = (csiNode(node.name)?.['spec']?.drivers ?? []) as {
-        name: string;
-        allocatable?: { count?: number };
-      }[];
-      const limits = new Map(drivers.map(({ name, allocatable }) => [name, allocatable?.count]));
       const wanted = state.get<Map<string, string>>('NodeVolumeLimits')!;
-      if (![...wanted.values()].some((driver) => limits.get(driver) !== undefined)) return undefined;
+      const limits = limitsOf(sources.csiNode(node.name));
+      if (![...wanted.values()].some((driver) => limits.has(driver))) return undefined;
       const there = new Map<string, string>();
-      for (const pod of node.pods.values()) attached(pod, there);
+      for (const pod of node.pods.values()) volumesOf(pod, there);
+      // Of pods that are gone, or of nobody: they take their place until they are detached.
+      for (const { spec } of sources.attachmentsOn(node.name)) addVolume(spec.source?.persistentVolumeName, there);
       for (const [driver, limit] of limits) {
-        if (limit === undefined) continue;
         const count = (volumes: ReadonlyMap<string, string>, skip?: ReadonlyMap<string, string>) =>
           [...volumes].filter(([handle, owner]) => owner === driver && !skip?.has(handle)).length;
         const more = count(wanted, there);

@@ -15,7 +15,12 @@ import {
   storageRequest,
   volumeNodeTerms,
 } from '../../api/index.ts';
-import { compareQuantity, objectKey } from '../../apimachinery/index.ts';
+import {
+  compareQuantity,
+  type LabelSelectorObject,
+  objectKey,
+  selectorFromLabelSelector,
+} from '../../apimachinery/index.ts';
 import { type Clock, Deferred } from '../../base/index.ts';
 import type { KubeClient } from '../../client/index.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
@@ -27,6 +32,7 @@ export type Volume = Readonly<PersistentVolume>;
 
 export const reasonBindConflict = "node(s) didn't find available persistent volumes to bind";
 export const reasonNodeConflict = "node(s) didn't match PersistentVolume's node affinity";
+export const reasonNoSpace = 'node(s) did not have enough free storage';
 export const reasonVolumeMissing = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
 
 /** A pod's claims by what is to be done for them. */
@@ -44,7 +50,14 @@ export interface NodeVolumes {
   readonly provisions: readonly Claim[];
 }
 
-export type FindResult = { readonly reason: string; readonly detail: string } | { readonly volumes: NodeVolumes };
+export type FindResult =
+  | { readonly reasons: readonly string[]; readonly detail: string }
+  | { readonly reasons?: undefined; readonly volumes: NodeVolumes };
+
+interface Problem {
+  readonly reason: string;
+  readonly detail: string;
+}
 
 export interface VolumeBinderDeps {
   readonly sources: VolumeSources;
@@ -87,7 +100,20 @@ export class VolumeBinder {
 
   /** What the node offers for the claims, or why it does not. */
   find(claims: PodClaims, node: NodeInfo): FindResult {
-    for (const claim of claims.bound) {
+    const bound = this.#boundProblem(claims.bound, node);
+    const delayed = this.#findDelayed(claims.delayed, node);
+    if (!bound && !('reason' in delayed)) return { volumes: delayed };
+    // Upstream says both; a missing volume last.
+    const problems = [bound, 'reason' in delayed ? delayed : undefined].filter((problem) => problem !== undefined);
+    if (bound?.reason === reasonVolumeMissing) problems.reverse();
+    return {
+      reasons: problems.map(({ reason }) => reason),
+      detail: problems.map(({ detail }) => detail).join('; '),
+    };
+  }
+
+  #boundProblem(claims: readonly Claim[], node: NodeInfo): Problem | undefined {
+    for (const claim of claims) {
       const volume = this.volume(claim.spec!.volumeName!);
       if (!volume) {
         return { reason: reasonVolumeMissing, detail: `claim ${claim.metadata.name} names ${claim.spec!.volumeName}` };
@@ -97,11 +123,15 @@ export class VolumeBinder {
         return { reason: reasonNodeConflict, detail };
       }
     }
+    return undefined;
+  }
+
+  #findDelayed(claims: readonly Claim[], node: NodeInfo): NodeVolumes | Problem {
     const bindings: { claim: Claim; volume: Volume }[] = [];
     const provisions: Claim[] = [];
     const excluded = new Set<string>();
     // The smallest wishes first, so that they do not take what the large ones need.
-    const bySize = [...claims.delayed].sort((a, b) => compareQuantity(storageRequest(a), storageRequest(b)));
+    const bySize = [...claims].sort((a, b) => compareQuantity(storageRequest(a), storageRequest(b)));
     for (const claim of bySize) {
       const selected = claim.metadata.annotations?.[selectedNodeAnnotation];
       if (selected !== undefined) {
@@ -125,8 +155,25 @@ export class VolumeBinder {
     for (const claim of provisions) {
       const problem = this.#cannotProvision(claim, node);
       if (problem !== undefined) return { reason: reasonBindConflict, detail: problem };
+      const short = this.#lacksCapacity(claim, node);
+      if (short !== undefined) return { reason: reasonNoSpace, detail: short };
     }
-    return { volumes: { bindings, provisions } };
+    return { bindings, provisions };
+  }
+
+  /** Drivers that say so publish what is left where. Upstream: hasEnoughCapacity. */
+  #lacksCapacity(claim: Claim, node: NodeInfo): string | undefined {
+    const { sources } = this.#deps;
+    const className = classOfClaim(claim);
+    const driver = sources.csiDriver(sources.storageClass(className)!['provisioner'] as string);
+    if (claim.spec?.resources?.requests?.['storage'] === undefined || !driver?.spec?.storageCapacity) return undefined;
+    const wanted = storageRequest(claim);
+    for (const { capacity, maximumVolumeSize, nodeTopology } of sources.capacitiesOfClass(className)) {
+      const limit = (maximumVolumeSize ?? capacity) as string | undefined;
+      if (limit === undefined || nodeTopology === undefined || compareQuantity(limit, wanted) < 0) continue;
+      if (selectorFromLabelSelector(nodeTopology as LabelSelectorObject).matches(node.labels)) return undefined;
+    }
+    return `claim ${claim.metadata.name}: no CSIStorageCapacity of class ${className} has ${wanted} here`;
   }
 
   *#candidates(claim: Claim): Generator<Volume> {

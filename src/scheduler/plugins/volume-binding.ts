@@ -2,7 +2,8 @@
  * Claims of a pod must be bound to volumes the node reaches, or be bindable there.
  * Upstream: scheduler/framework/plugins/volumebinding/volume_binding.go (1.36).
  */
-import { claimsOfPod, ephemeralClaimError } from '../../api/index.ts';
+import { type CSIDriver, claimsOfPod, ephemeralClaimError } from '../../api/index.ts';
+import { compareQuantity } from '../../apimachinery/index.ts';
 import type { PodInfo } from '../framework/node-info.ts';
 import type { CycleState, Plugin, Refusal, Snapshot } from '../framework/types.ts';
 import type { Claim, NodeVolumes, PodClaims, VolumeBinder } from './volume-binder.ts';
@@ -48,6 +49,10 @@ export function findClaims(
   return claims;
 }
 
+function hasGrown(before: string | undefined, after: string | undefined): boolean {
+  return after !== undefined && (before === undefined || compareQuantity(after, before) > 0);
+}
+
 /** `bindTimeoutSeconds` of VolumeBindingArgs. Default 600. */
 export function volumeBinding(
   binder: VolumeBinder,
@@ -68,6 +73,19 @@ export function volumeBinding(
       { resource: 'persistentvolumes', actions: ['add', 'update'] },
       { resource: 'storageclasses', actions: ['add', 'update'] },
       { resource: 'nodes', actions: ['add', 'update'] },
+      {
+        resource: 'csidrivers',
+        actions: ['update'],
+        // Capacity does not count any more.
+        hint: (_pod, old, now) =>
+          (old as CSIDriver).spec?.storageCapacity === true && !(now as CSIDriver).spec?.storageCapacity,
+      },
+      {
+        resource: 'csistoragecapacities',
+        actions: ['add', 'update'],
+        hint: (_pod, old, now) =>
+          !old || ['maximumVolumeSize', 'capacity'].some((field) => hasGrown(old[field], now![field])),
+      },
     ],
     preFilter(state, info) {
       const claims = findClaims(info, (namespace, claim) => binder.claim(namespace, claim));
@@ -85,7 +103,7 @@ export function volumeBinding(
       const own = stateOf(state);
       if (!own) return undefined;
       const found = binder.find(own.claims, node);
-      if ('reason' in found) return refuse(found.reason, found.detail);
+      if (found.reasons) return { ...refuse('', found.detail), reasons: found.reasons };
       own.byNode.set(node.name, found.volumes);
       return undefined;
     },

@@ -1,5 +1,12 @@
 /** Claims, volumes and classes as the scheduler sees them: the caches, with what it has decided itself on top. */
-import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/index.ts';
+import type {
+  CSIDriver,
+  CSIStorageCapacity,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  StorageClass,
+  VolumeAttachment,
+} from '../../api/index.ts';
 import { type KubeObject, objectKey } from '../../apimachinery/index.ts';
 
 /** The caches. */
@@ -11,6 +18,9 @@ export interface VolumeSources {
   volumesOfClaim(key: string): readonly Readonly<PersistentVolume>[];
   storageClass(name: string): Readonly<StorageClass> | undefined;
   csiNode(name: string): Readonly<KubeObject> | undefined;
+  csiDriver(name: string): Readonly<CSIDriver> | undefined;
+  capacitiesOfClass(name: string): readonly Readonly<CSIStorageCapacity>[];
+  attachmentsOn(node: string): readonly Readonly<VolumeAttachment>[];
   /** Calls back on any change of claims and volumes. Returns the way to stop. */
   onChange(listener: () => void): () => void;
 }

@@ -24,6 +24,9 @@ export const worldResources = [
   'persistentvolumes',
   'storageclasses',
   'csinodes',
+  'csidrivers',
+  'csistoragecapacities',
+  'volumeattachments',
   'deviceclasses',
   'resourceclaims',
   'resourceslices',
@@ -58,6 +61,8 @@ export class World {
   readonly #objects = new Map<WorldResource, Map<string, Readonly<KubeObject>>>();
   readonly #volumesOfClass = new Map<string, any[]>();
   readonly #volumesOfClaim = new Map<string, any[]>();
+  readonly #capacitiesOfClass = new Map<string, any[]>();
+  readonly #attachmentsOn = new Map<string, any[]>();
   readonly #servicesOf = new Map<string, any[]>();
   readonly #claims = new ClaimTracker();
   readonly #catalog = new DeviceCatalog();
@@ -79,6 +84,12 @@ export class World {
       push(this.#volumesOfClass, classOfVolume(volume), volume);
       const { claimRef } = volume.spec ?? {};
       if (claimRef) push(this.#volumesOfClaim, `${claimRef.namespace}/${claimRef.name}`, volume);
+    }
+    for (const capacity of objects.csistoragecapacities ?? []) {
+      push(this.#capacitiesOfClass, capacity['storageClassName'] ?? '', capacity);
+    }
+    for (const attachment of objects.volumeattachments ?? []) {
+      push(this.#attachmentsOn, attachment['spec']?.nodeName ?? '', attachment);
     }
     for (const claim of (objects.resourceclaims ?? []) as ResourceClaim[]) this.#claims.set(claim);
     for (const slice of (objects.resourceslices ?? []) as ResourceSlice[]) this.#catalog.set(slice);
@@ -116,6 +127,9 @@ export class World {
         volumesOfClaim: (key) => this.#volumesOfClaim.get(key) ?? [],
         storageClass: (name) => this.#get('storageclasses', '', name),
         csiNode: (name) => this.#get('csinodes', '', name),
+        csiDriver: (name) => this.#get('csidrivers', '', name),
+        capacitiesOfClass: (name) => this.#capacitiesOfClass.get(name) ?? [],
+        attachmentsOn: (node) => this.#attachmentsOn.get(node) ?? [],
         onChange: () => () => {},
       },
       devices: {
