@@ -87,7 +87,7 @@ export { EtcdCommand } from './etcd/etcd-command.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
-export { etcdEnv, etcdMembers, etcdStatus } from './etcd/members.ts';
+export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
 export { type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
 export {
   type RaftAction,

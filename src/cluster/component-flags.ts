@@ -5,7 +5,13 @@
 import { resolve } from 'node:path';
 import { ClusterError } from './errors.ts';
 
-export type Component = 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'all components' | 'klab';
+export type Component =
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'etcd'
+  | 'all components'
+  | 'klab';
 
 export interface ComponentFlag {
   readonly name: string;
@@ -66,6 +72,17 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
   'kube-scheduler': [
     ['config', 'file with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), or a Policy of old', 'file'],
     ['scheduler-config', 'the same', 'file'],
+  ],
+  etcd: [
+    ['auto-tls', "the clients' TLS uses certificates of klab's own; clients need none", 'bool'],
+    ['cert-file', "the members' serving certificate (PEM)", 'file'],
+    [
+      'client-cert-auth',
+      'clients must show a certificate (default true; false with --cert-file or --auto-tls)',
+      'bool',
+    ],
+    ['key-file', "key of the members' serving certificate (PEM)", 'file'],
+    ['trusted-ca-file', "CA of clients' certificates, besides klab's own (PEM)", 'file'],
   ],
   klab: [
     ['decision-history-age', 'how long scheduling decisions are kept (default 0s: no bound)'],

@@ -35,6 +35,7 @@ import {
 import { componentFlags, type FlagValues } from './component-flags.ts';
 import type { DecisionRetention } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
+import type { EtcdTlsSettings } from './etcd-tls.ts';
 import type { EtcdServersSettings } from './external-etcd.ts';
 
 export interface ApiServerSettings {
@@ -72,6 +73,7 @@ export interface ComponentSettings {
   readonly apiServer: ApiServerSettings;
   readonly controllers: Partial<ControllerSettings>;
   readonly decisions: DecisionRetention;
+  readonly etcd: EtcdTlsSettings;
   /** Absent: upstream's defaults. */
   readonly scheduler?: SchedulerConfig;
 }
@@ -86,8 +88,27 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
     maxBytes: read.text('decision-history-size', parseSize),
   });
   const scheduler = read.check(() => schedulerSettings(read.file('config') ?? read.file('scheduler-config')));
+  const etcd = etcdSettings(read);
   read.finish();
-  return { apiServer, controllers, decisions, ...(scheduler && { scheduler }) };
+  return { apiServer, controllers, decisions, etcd, ...(scheduler && { scheduler }) };
+}
+
+function etcdSettings(read: FlagReader): EtcdTlsSettings {
+  const cert = read.file('cert-file');
+  const key = read.file('key-file');
+  if ((cert === undefined) !== (key === undefined)) {
+    const path = (name: string) => read.text(name) ?? '';
+    read.problem(
+      `KeyFile and CertFile must both be present[key: ${path('key-file')}, cert: ${path('cert-file')}]; --cert-file goes with --key-file`,
+    );
+  }
+  return defined({
+    cert,
+    key,
+    trustedCa: read.file('trusted-ca-file'),
+    clientCertAuth: read.bool('client-cert-auth'),
+    autoTls: read.bool('auto-tls'),
+  });
 }
 
 /** A quantity of bytes: 64Mi, 1G. */

@@ -20,7 +20,7 @@ import {
 } from '../base/index.ts';
 import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
 import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
-import { EtcdCluster, type EtcdDoor, type EtcdServerApi, type KV, memoryStorage, serveEtcd } from '../etcd/index.ts';
+import { EtcdCluster, type EtcdServerApi, type KV, memoryStorage } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
 import { TokenSigner } from '../pki/index.ts';
 import { DecisionStore, Scheduler } from '../scheduler/index.ts';
@@ -32,6 +32,8 @@ import { type ComponentName, Components, LoopPart, type Part, type Task } from '
 import { controlDispatch } from './control.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
+import { EtcdDoors } from './etcd-doors.ts';
+import { etcdDoorTls } from './etcd-tls.ts';
 import { ExternalEtcd, type ReadableHistory } from './external-etcd.ts';
 import { controllerIdentity, identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
@@ -43,7 +45,6 @@ import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
-import { listenWhereFree } from './ports.ts';
 import type { ServerInfo } from './state.ts';
 import { SystemPods, systemPrograms } from './system-pods.ts';
 
@@ -102,7 +103,6 @@ class RunningCluster implements Cluster {
   readonly clock: VirtualClock;
   readonly decisions: DecisionStore;
   readonly images: ClusterImages;
-  readonly etcdPorts: number[] = [];
   readonly failed: Promise<never>;
   nodes!: NodeFleet;
   components!: Components;
@@ -131,7 +131,7 @@ class RunningCluster implements Cluster {
   #ingress: IngressDoor | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
-  #etcdDoors: EtcdDoor[] = [];
+  #etcdDoors: EtcdDoors | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ClusterOptions) {
@@ -314,33 +314,26 @@ class RunningCluster implements Cluster {
   async #openEtcdDoors(): Promise<void> {
     const wish = this.#options.etcd;
     if (wish === false || !this.#embedded) return;
-    const { etcdServer, etcdCa, etcdHealthcheckClient } = this.#api.pki;
-    for (let i = 0; i < this.etcd.size; i++) {
-      const door = await listenWhereFree(
-        {
-          door: `etcd member ${i + 1}`,
-          flag: '--etcd-port',
-          port: wish?.ports?.[i],
-          explicit: wish?.explicit === true && wish.ports?.[i] !== undefined,
-          preferred: i === 0 ? wish?.preferred : undefined,
-        },
-        (port) =>
-          serveEtcd(this.etcd.member(i), {
-            port,
-            tls: { cert: etcdServer.cert, key: etcdServer.key, ca: etcdCa.cert },
-            log: this.#log.child('etcd-door'),
-          }),
-      );
-      this.#etcdDoors.push(door);
-      this.etcdPorts.push(door.port);
-    }
-    this.etcdAccess = {
-      endpoints: this.#etcdDoors.map((door) => door.url),
-      cacert: etcdCa.certPath,
-      cert: etcdHealthcheckClient.certPath,
-      key: etcdHealthcheckClient.keyPath,
+    const { etcdServer, etcdCa, etcdHealthcheckClient, dir } = this.#api.pki;
+    const { tls, cacert } = etcdDoorTls(this.#settings.etcd, { server: etcdServer, ca: etcdCa, dir });
+    const doors = new EtcdDoors(this.etcd, { wish, tls, log: this.#log.child('etcd-door') });
+    this.#etcdDoors = doors;
+    await doors.update();
+    const { certPath: cert, keyPath: key } = etcdHealthcheckClient;
+    const show = () => {
+      this.etcdAccess = { endpoints: doors.endpoints, cacert, cert, key };
     };
-    this.#phase(`etcd: listening at ${this.etcdAccess.endpoints.join(', ')}`);
+    show();
+    this.#phase(`etcd: listening at ${doors.endpoints.join(', ')}`);
+    this.etcd.onMembers = () => {
+      doors.update().then(
+        () => {
+          show();
+          this.#options.onEtcdAccess?.();
+        },
+        (error: unknown) => this.#log.error('an etcd member has no client door', { error: String(error) }),
+      );
+    };
   }
 
   #history(): ReadableHistory {
@@ -644,6 +637,10 @@ class RunningCluster implements Cluster {
     }
   }
 
+  get etcdPorts(): readonly number[] {
+    return this.#etcdDoors?.ports ?? [];
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -656,7 +653,7 @@ class RunningCluster implements Cluster {
     await this.#controlDoor?.close();
     await this.#ingress?.close();
     await this.#api?.closeDoor();
-    for (const door of this.#etcdDoors) await door.close();
+    await this.#etcdDoors?.close();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));
     await this.nodes?.close().catch(() => {});
     await this.#tasks

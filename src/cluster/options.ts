@@ -70,6 +70,8 @@ export interface ClusterOptions {
   readonly interpose?: (dispatch: Dispatch) => Dispatch;
   readonly log?: Logger;
   readonly onPhase?: (text: string, detail?: boolean) => void;
+  /** Called when etcd members came or went, and `etcdAccess` with them. */
+  readonly onEtcdAccess?: () => void;
   /** Ends the boot. */
   readonly signal?: AbortSignal;
 }

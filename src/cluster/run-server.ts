@@ -42,7 +42,7 @@ function resolveSettings(paths: ClusterPaths, request: StartRequest): ClusterSet
   if (before && asked.etcdMembers !== undefined && asked.etcdMembers !== before.etcdMembers) {
     throw new ClusterError(
       'InvalidOption',
-      `cluster "${paths.name}" was made with ${before.etcdMembers} etcd member(s); to change that, delete it first: klab down --purge --name ${paths.name}`,
+      `cluster "${paths.name}" was made with ${before.etcdMembers} etcd member(s); add more with klab etcd member add, or delete it first: klab down --purge --name ${paths.name}`,
     );
   }
   const flags = { ...before?.flags, ...asked.flags };
@@ -91,6 +91,8 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
     const settings = resolveSettings(paths, request);
     const phase = (text: string, detail = true) =>
       options.onPhase({ type: 'phase', text, detail, ms: wallClock.monotonic() - startedAt });
+    /** Writes what is remembered and what other commands read; known once the cluster is up. */
+    let record: () => void = () => {};
     const cluster = await createCluster({
       name: paths.name,
       dir: paths.dir,
@@ -110,10 +112,11 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       ingress: true,
       log,
       onPhase: phase,
+      onEtcdAccess: () => record(),
       signal: options.signal,
     });
     try {
-      const info: ServerInfo = {
+      const serverInfo = (): ServerInfo => ({
         name: paths.name,
         pid: process.pid,
         version: packageVersion(),
@@ -124,19 +127,22 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
         kubeconfig: paths.kubeconfig,
         certificates: cluster.certificates!,
         nodes: cluster.nodes.names.length,
-        etcdMembers: settings.etcdMembers,
+        etcdMembers: cluster.etcdPorts.length || settings.etcdMembers,
         store: settings.store,
         clock: settings.clock,
         log: paths.log,
+      });
+      record = () => {
+        const { etcdPorts, apiPort, nodes } = cluster;
+        const remembered = { ...settings, nodes: nodes.names.length, apiPort, etcdPorts };
+        writeFileAtomically(paths.settingsFile, `${JSON.stringify(remembered, null, 2)}\n`);
+        writeFileAtomically(paths.serverFile, `${JSON.stringify(serverInfo(), null, 2)}\n`);
       };
-      writeFileAtomically(
-        paths.settingsFile,
-        `${JSON.stringify({ ...settings, nodes: cluster.nodes.names.length, apiPort: cluster.apiPort, etcdPorts: cluster.etcdPorts }, null, 2)}\n`,
-      );
-      writeFileAtomically(paths.serverFile, `${JSON.stringify(info, null, 2)}\n`);
-      options.onReady(info);
+      record();
+      options.onReady(serverInfo());
       await Promise.race([aborted(options.signal), cluster.failed]);
     } finally {
+      record = () => {};
       rmSync(paths.serverFile, { force: true });
       await cluster.stop();
     }

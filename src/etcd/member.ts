@@ -403,7 +403,12 @@ export class Member {
   #propose(node: RawNode): boolean {
     let n = 0;
     while (n < this.#queue.length && this.#taken.length + n < maxTurnEntries) {
-      const { size } = this.#queue[n]!.proposal;
+      const { size, request } = this.#queue[n]!.proposal;
+      if (request.kind === 'member') {
+        // By itself, and one at a time.
+        if (n === 0 && this.#changesMembers) n = 1;
+        break;
+      }
       if (this.#taken.length + n > 0 && this.#takenBytes + size > maxTurnBytes) break;
       this.#takenBytes += size;
       n++;
@@ -424,9 +429,16 @@ export class Member {
     return true;
   }
 
-  /** Requests left for the next turn. */
+  /** The leader has no change of members left to apply: it would drop the next one. */
+  get #changesMembers(): boolean {
+    return this.leader?.node?.acceptsConfChange ?? false;
+  }
+
+  /** Requests left for the next turn. What waits for a change of members waits for the message that brings it. */
   get backlog(): boolean {
-    return !!this.node && !this.paused && this.#queue.length > 0 && this.#canPropose(this.node);
+    const first = this.#queue[0];
+    if (!first || !this.node || this.paused || !this.#canPropose(this.node)) return false;
+    return first.proposal.request.kind !== 'member' || this.#changesMembers;
   }
 
   #apply(node: RawNode, entry: Entry): void {

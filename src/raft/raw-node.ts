@@ -94,6 +94,11 @@ export class RawNode {
     return this.#raft.leader !== 0 && this.#raft.leadTransferee === 0;
   }
 
+  /** False where a change of members is not applied yet: a leader would make nothing of another one. */
+  get acceptsConfChange(): boolean {
+    return this.#raft.pendingConfIndex <= this.#raft.log.applied;
+  }
+
   /** One unit of time has passed. */
   tick(): void {
     const raft = this.#raft;

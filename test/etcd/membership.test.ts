@@ -281,6 +281,20 @@ test('a change that lost a race is refused on every member, also after a restart
   }
 });
 
+test('changes asked for all at once, and while a leader is elected, all happen', async () => {
+  const l = await lab({ members: 3 });
+  const { cluster, clock } = l;
+  const leader = await leaderOf(l);
+  cluster.crash(leader);
+  const rest = [0, 1, 2].filter((i) => i !== leader);
+  const removal = cluster.member(rest[0]).memberRemove(cluster.members[leader]!.id);
+  const adding = Promise.all(['x', 'y', 'z'].map((name, i) => cluster.member(rest[i % 2]).memberAdd(urls(name))));
+  const updating = cluster.member(rest[1]).memberUpdate(cluster.member(rest[1]).memberId, ['http://h:1']);
+  await settle(clock, Promise.all([removal, adding, updating]));
+  expect((await names(l)).slice(-3)).toEqual(['x', 'y', 'z']);
+  expect(cluster.size).toBe(5);
+});
+
 test('a commit that fails takes the change of members with it', async () => {
   const storage = memoryStorage();
   const l = await lab({ storage });

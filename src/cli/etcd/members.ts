@@ -1,5 +1,6 @@
-/** `klab etcd status|member list|env`. Upstream: etcdctl endpoint status, member list. */
+/** `klab etcd status|member|env`. Upstream: etcdctl endpoint status, member list. */
 import { humanBytes } from '../cluster.ts';
+import { UserError } from '../exit-codes.ts';
 import { printData, renderTable } from '../output.ts';
 import { connectEtcd, type EtcdAddress } from './connection.ts';
 
@@ -84,6 +85,63 @@ export async function etcdMembers(
       String(isLearner),
     ]);
     return renderTable(['ID', 'STATUS', 'NAME', 'PEER ADDRS', 'CLIENT ADDRS', 'IS LEARNER'], rows);
+  } finally {
+    kv.close();
+  }
+}
+
+export type MemberVerb = 'remove' | 'promote' | 'update';
+
+/** A member's ID as etcd writes it. @throws UserError in etcdctl's words */
+function parseMemberId(text: string): bigint {
+  if (!/^[0-9a-f]{1,16}$/i.test(text))
+    throw new UserError(
+      `bad member ID arg (strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax), expecting ID in Hex`,
+      2,
+    );
+  return BigInt(`0x${text}`);
+}
+
+/** Takes a member in. Without addresses it is one of the cluster's own process, which starts at once. */
+export async function etcdMemberAdd(
+  address: EtcdAddress,
+  request: { readonly name: string; readonly peerUrls: readonly string[]; readonly isLearner: boolean },
+  output: string | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  const { name, peerUrls, isLearner } = request;
+  const kv = await connectEtcd(address);
+  try {
+    const { header, member } = await kv.memberAdd({ peerUrls, isLearner }, { signal });
+    const shown = { ...member, name: member.name || name };
+    if (output) return printData({ ...shown, id: hex(shown.id) }, output as 'json');
+    return `Member ${hex(member.id)} added to cluster ${hex(header.clusterId)}`;
+  } finally {
+    kv.close();
+  }
+}
+
+/** `member` is an ID, or a name. */
+export async function etcdMemberChange(
+  address: EtcdAddress,
+  verb: MemberVerb,
+  member: string,
+  peerUrls: readonly string[] = [],
+  signal?: AbortSignal,
+): Promise<string> {
+  const kv = await connectEtcd(address);
+  try {
+    const { members } = await kv.memberList({ signal });
+    const id = members.find(({ name }) => name !== '' && name === member)?.id ?? parseMemberId(member);
+    const options = { signal };
+    const { header } =
+      verb === 'remove'
+        ? await kv.memberRemove(id, options)
+        : verb === 'promote'
+          ? await kv.memberPromote(id, options)
+          : await kv.memberUpdate(id, peerUrls, options);
+    const done = { remove: 'removed from', promote: 'promoted in', update: 'updated in' }[verb];
+    return `Member ${hex(id)} ${done} cluster ${hex(header.clusterId)}`;
   } finally {
     kv.close();
   }
