@@ -112,7 +112,7 @@ const rules: readonly Rule[] = [
     check: 'raft log',
     problem: 'the log refers to an entry that is not stored',
     sql: `SELECT 'raft_log member ' || g.member || ', idx ' || g.idx || ', term ' || g.term AS row FROM raft_log g
-          WHERE NOT EXISTS (SELECT 1 FROM raft_entry e WHERE e.idx = g.idx AND e.term = g.term)
+          WHERE NOT EXISTS (SELECT 1 FROM raft_entry e WHERE e.id = (g.idx << 24 | g.term))
           ORDER BY g.member, g.idx LIMIT 1`,
   },
   {

@@ -7,6 +7,9 @@ import type { Database } from './database.ts';
 const cacheEntries = 2048;
 const cacheBytes = 8 * 1024 * 1024;
 
+/** The row's id holds the term in 24 bits: an election every second for half a year. */
+const maxTerm = 2 ** 24;
+
 interface EntryRow {
   idx: number;
   term: number;
@@ -43,6 +46,7 @@ export class EntryTable {
   }
 
   put(entry: Entry): void {
+    assert(entry.term < maxTerm, `term ${entry.term} is beyond what the table can tell apart`);
     const id = identity(entry.term, entry.index);
     if (this.#cache.has(id) || this.#unwritten.has(id)) return;
     this.#unwritten.set(id, entry);
@@ -68,7 +72,8 @@ export class EntryTable {
     for (const [id, entry] of this.#unwritten) {
       const { type, size, request, payload, fromRevision, toRevision } = this.#encode(entry);
       const { index, term } = entry;
-      this.#sql.put.run(index, term, type, size, fromRevision ?? null, toRevision ?? null, request, payload ?? null);
+      const revisions = [fromRevision ?? null, toRevision ?? null] as const;
+      this.#sql.put.run(index, term, index, term, type, size, ...revisions, request, payload ?? null);
       this.#remember(id, entry);
     }
     this.#unwritten.clear();
@@ -132,14 +137,14 @@ function identity(term: number, index: number): string {
 
 function prepareAll(db: Sqlite.Database) {
   return {
-    get: db.prepare('SELECT * FROM raft_entry WHERE idx = ? AND term = ?'),
+    get: db.prepare('SELECT * FROM raft_entry WHERE id = (? << 24 | ?)'),
     put: db.prepare(
-      `INSERT INTO raft_entry (idx, term, type, size, from_rev, to_rev, request, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idx, term) DO NOTHING`,
+      `INSERT INTO raft_entry (id, idx, term, type, size, from_rev, to_rev, request, payload)
+       VALUES (? << 24 | ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
     update: db.prepare(
-      'UPDATE raft_entry SET from_rev = ?, to_rev = ?, request = ?, payload = ? WHERE idx = ? AND term = ?',
+      'UPDATE raft_entry SET from_rev = ?, to_rev = ?, request = ?, payload = ? WHERE id = (? << 24 | ?)',
     ),
-    drop: db.prepare('DELETE FROM raft_entry WHERE idx <= ?'),
+    drop: db.prepare('DELETE FROM raft_entry WHERE id < ((? + 1) << 24)'),
   };
 }

@@ -101,4 +101,33 @@ export const migrations: readonly string[] = [
       actor.agent AS agent, cause, length(value) AS bytes
     FROM kv LEFT JOIN actor ON actor.id = kv.actor;
   `,
+  // Fewer pages a commit: the newest entries of all members lie together, and an entry's identity is its row's.
+  `
+  ALTER TABLE raft_log RENAME TO raft_log_1;
+  CREATE TABLE raft_log (
+    idx INTEGER NOT NULL,
+    member INTEGER NOT NULL,
+    term INTEGER NOT NULL,
+    PRIMARY KEY (idx, member)
+  ) WITHOUT ROWID;
+  INSERT INTO raft_log (idx, member, term) SELECT idx, member, term FROM raft_log_1 ORDER BY idx, member;
+  DROP TABLE raft_log_1;
+
+  ALTER TABLE raft_entry RENAME TO raft_entry_1;
+  -- id = idx << 24 | term.
+  CREATE TABLE raft_entry (
+    id INTEGER PRIMARY KEY,
+    idx INTEGER NOT NULL,
+    term INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    from_rev INTEGER,
+    to_rev INTEGER,
+    request TEXT NOT NULL,
+    payload BLOB
+  );
+  INSERT INTO raft_entry SELECT idx << 24 | term, idx, term, type, size, from_rev, to_rev, request, payload
+    FROM raft_entry_1 ORDER BY idx, term;
+  DROP TABLE raft_entry_1;
+  `,
 ];

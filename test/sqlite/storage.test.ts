@@ -5,7 +5,9 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { yieldToEventLoop } from '../../src/base/index.ts';
 import type { Entry, EntryCodec } from '../../src/raft/index.ts';
+import { checkDatabase } from '../../src/sqlite/check.ts';
 import { acquireLock, openStorage, StorageError } from '../../src/sqlite/index.ts';
+import { applicationId, migrations } from '../../src/sqlite/schema.ts';
 import { backendConformance, type OpenBackend } from '../mvcc/backend-conformance.ts';
 import { tempDir } from './helpers.ts';
 
@@ -122,6 +124,39 @@ describe('a database', () => {
     expect(storage.check()).toEqual([]);
     expect(() => storage.query('DELETE FROM kv')).toThrow('only queries');
     await storage.close();
+  });
+
+  test('of the first schema is migrated: logs that part ways keep their entries', async () => {
+    const path = join(tempDir(), 'cluster.db');
+    const db = new Sqlite(path);
+    db.pragma('journal_mode = WAL');
+    db.exec(migrations[0]!);
+    db.pragma('user_version = 1');
+    db.pragma(`application_id = ${applicationId}`);
+    const put = db.prepare(`INSERT INTO raft_entry (idx, term, type, size, request) VALUES (?, ?, 'txn', 10, ?)`);
+    for (const { index, term } of [entry(1, 1), entry(2, 1), entry(2, 2)])
+      put.run(index, term, `{"n":${index * 10 + term}}`);
+    db.exec(`INSERT INTO raft_log VALUES (1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 2)`);
+    const state = db.prepare(`INSERT INTO raft_state VALUES (?, 2, 0, 1, 1)`);
+    const snapshot = db.prepare(`INSERT INTO raft_snapshot VALUES (?, 0, 0, ?)`);
+    for (const member of [1, 2]) {
+      state.run(member);
+      snapshot.run(member, JSON.stringify(conf));
+    }
+    db.close();
+
+    const storage = openStorage({ path });
+    storage.setCodec(codec);
+    const logs = [storage.log(1, conf), storage.log(2, conf)];
+    expect(logs.map((log) => log.entries(1, 3, 1000).map((e) => e.data))).toEqual([
+      [{ n: 11 }, { n: 21 }],
+      [{ n: 11 }, { n: 22 }],
+    ]);
+    logs[0]!.append([entry(2, 2), entry(3, 2)]);
+    storage.commit();
+    expect(logs[0]!.entries(2, 3, 1000)[0]!.data, 'known already').toEqual({ n: 22 });
+    await storage.close();
+    expect(checkDatabase(path).findings).toEqual([]);
   });
 
   test('of a newer klab is refused with a remedy', async () => {
