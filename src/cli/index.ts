@@ -126,7 +126,8 @@ export { taintNodes } from './nodes/taint.ts';
 export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';
 export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
-export { proxyRules } from './proxy-rules.ts';
+export { proxyRules } from './proxy/rules.ts';
+export { proxyTrace } from './proxy/trace.ts';
 export { readObjects } from './read-objects.ts';
 export {
   type ResourceSelection,

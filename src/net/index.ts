@@ -37,3 +37,15 @@ export {
   policyDirections,
 } from './network-policy.ts';
 export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';
+export {
+  type Branch,
+  type Step,
+  startBranch,
+  stepsOf,
+  type TracedPacket,
+  TraceError,
+  type TraceProtocol,
+  withStep,
+} from './trace/branch.ts';
+export { IptablesWalk } from './trace/iptables-walk.ts';
+export { type NftTable, NftWalk } from './trace/nft-walk.ts';

@@ -13,3 +13,16 @@ export { type NftRules, nftablesRules } from './nftables/rules.ts';
 export { nftCommands } from './nftables/script.ts';
 export { type Endpoint, type NodeView, type ServicePort, servicePorts } from './service-ports.ts';
 export { categorizeEndpoints, type TopologyMode, trafficChoice } from './topology.ts';
+export { type Diagnosis, diagnoseService } from './trace/diagnose.ts';
+export type { EndpointFate, TrafficKind } from './trace/fates.ts';
+export type { Origin, PathEnd, PathStep, Place } from './trace/path.ts';
+export {
+  type ConntrackEntry,
+  type Outcome,
+  type Trace,
+  type TraceConfig,
+  type TracedConnection,
+  type TraceInput,
+  Tracer,
+  traceModes,
+} from './trace/trace.ts';

@@ -25,7 +25,7 @@ export interface ProxyInput {
 }
 
 /** kube-proxy's default: nftables mode serves the primary addresses only, the others every address of the node. */
-function withModeDefaults(mode: ProxyMode, config: ProxyConfig): ResolvedProxyConfig {
+export function withModeDefaults(mode: ProxyMode, config: ProxyConfig): ResolvedProxyConfig {
   const resolved = resolveConfig(config);
   if (mode !== 'nftables' || resolved.nodePortAddresses) return resolved;
   const primary = config.node.ips.find((ip) => ip.includes(':') === (config.family === 'IPv6'));

@@ -21,6 +21,7 @@ import { scale, scaleParts } from './scale.ts';
 import { scheduler } from './scheduler.ts';
 import { boot, idle } from './server.ts';
 import { bench as store } from './store.ts';
+import { trace } from './trace.ts';
 import { workload } from './workload.ts';
 
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
@@ -34,6 +35,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   runtime,
   scheduler: () => scheduler(),
   store: () => store(),
+  trace,
   scale,
   'scheduler-answers': answers,
 };

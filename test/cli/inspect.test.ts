@@ -9,7 +9,8 @@ import { etcdEnv } from '../../src/cli/etcd/members.ts';
 import { raftLog, raftStatus } from '../../src/cli/etcd/raft.ts';
 import { decodeStored, storedSummary, storedText } from '../../src/cli/etcd/value.ts';
 import { explain } from '../../src/cli/explain.ts';
-import { proxyRules, selectService } from '../../src/cli/proxy-rules.ts';
+import { proxyRules, selectService } from '../../src/cli/proxy/rules.ts';
+import { type ProxyTraceRequest, proxyTrace } from '../../src/cli/proxy/trace.ts';
 import { noDecisionReason, podName, schedulerExplain, schedulerQueue } from '../../src/cli/scheduler-explain.ts';
 import { Session } from '../../src/cli/session.ts';
 import { type Cluster, createCluster } from '../../src/cluster/create-cluster.ts';
@@ -47,11 +48,99 @@ beforeAll(async () => {
   const running = async (name: string) => ((await pods.get(name)) as any).status?.phase === 'Running';
   await vi.waitFor(async () => expect(await running('web')).toBe(true), settled);
   await vi.waitFor(async () => {
+    const { items } = await cluster.client.resource('endpointslices').namespace('default').list();
+    const ready = items.flatMap(({ metadata, endpoints }: any) =>
+      metadata.labels['kubernetes.io/service-name'] === 'web'
+        ? (endpoints ?? []).map((each: any) => each.conditions.ready)
+        : [],
+    );
+    expect(ready).toEqual([true]);
+  }, settled);
+  await vi.waitFor(async () => {
     const { items } = JSON.parse(await schedulerQueue(session, 'json'));
     expect(items.map((item: any) => item.pod)).toEqual(['default/big']);
   }, settled);
 }, 60_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+describe('proxy trace', () => {
+  const trace = (from: string, to: string, more: Partial<ProxyTraceRequest> = {}) =>
+    proxyTrace(session, { from, to, mode: 'iptables', ...more });
+
+  it('follows a packet to the pod behind a Service, rule by rule', async () => {
+    const text = await trace('pod/pinned', 'svc/web');
+    expect(text).toMatch(/^default\/pinned \(\S+ on node-2\) → svc\/web\.default:80\n/);
+    expect(text).toMatch(/web\.default\.svc\.cluster\.local\. → A 10\.96\./);
+    expect(text).toMatch(/PREROUTING \(nat\) on node-2\n +✓ -A PREROUTING .* -j KUBE-SERVICES/);
+    expect(text).toMatch(/DNAT 10\.96\.\S+:80 → \S+:80/);
+    expect(text).toMatch(/NetworkPolicy: allowed: no policy selects either end/);
+    expect(text).toMatch(/→ arrives at \S+:80, pod default\/web on node-\d/);
+    expect(text).toMatch(/ENDPOINT +NODE +ODDS +WHY\n +\S+:80 \* +node-\d +100% +ready/);
+  });
+
+  it('compares the modes and gives data for scripts', async () => {
+    expect(await trace('node/node-1', 'svc/web', { mode: 'all' })).toMatch(
+      /Side by side\n +MODE +RULES +TRIED[\s\S]*iptables[\s\S]*nftables[\s\S]*ipvs/,
+    );
+    const data = JSON.parse(await trace('pod/pinned', 'svc/web', { mode: 'all', output: 'json' }));
+    expect(data.traces.map(({ mode, outcomes }: any) => [mode, outcomes.length, outcomes[0].policy.allowed])).toEqual([
+      ['iptables', 1, true],
+      ['nftables', 1, true],
+      ['ipvs', 1, true],
+    ]);
+    expect(data.dns).toMatchObject({ name: 'web', asked: ['web.default.svc.cluster.local'] });
+  });
+
+  it('says why nobody answers, and what would fix it', async () => {
+    const services = cluster.client.resource('services').namespace('default');
+    const make = (name: string, spec: object) =>
+      services.create({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+    await make('typo', { selector: { app: 'webb' }, ports: [{ port: 80 }] });
+    await make('bare', { ports: [{ port: 80 }] });
+    await make('named', { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http' }] });
+    await make('pending', { selector: { app: 'big' }, ports: [{ port: 80 }] });
+    const diagnosed = async (to: string) => (await trace('pod/pinned', to)).split('Why nobody answers\n')[1];
+    expect(await diagnosed('svc/typo')).toMatch(
+      /selector of Service default\/typo \(app=webb\) matches no pod; \w+ comes nearest: it has app=\w+\.\n +Fix: kubectl -n default patch/,
+    );
+    expect(await diagnosed('svc/bare')).toMatch(/has no selector[\s\S]*Fix: write an EndpointSlice/);
+    await vi.waitFor(async () => expect(await diagnosed('svc/named')).toMatch(/named "http", which no container/));
+    expect(await diagnosed('svc/pending')).toMatch(
+      /none of the 1 pod behind Service default\/pending is ready: big is Pending/,
+    );
+    expect(await diagnosed('svc/web:81')).toMatch(/has no port 81\/TCP; it has 80\/TCP/);
+  });
+
+  it('says which policy stands in the way', async () => {
+    const policies = cluster.client.resource('networkpolicies').namespace('default');
+    const spec = { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] };
+    await policies.create({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'shut' },
+      spec,
+    });
+    const text = await trace('pod/pinned', 'svc/web');
+    expect(text).toMatch(
+      /NetworkPolicy: denied: default\/shut isolates the destination for ingress and no rule allows this/,
+    );
+    expect(text).toMatch(/dropped by the network plugin/);
+    await policies.delete('shut');
+  });
+
+  it.each([
+    ['pod/nobody', 'svc/web', 'pods "nobody" not found in namespace "default"'],
+    ['pod/pinned', 'svc/nothing', 'services "nothing" not found in namespace "default"'],
+    ['web', 'svc/web', '--from is pod/NAME, node/NAME or an IP address, not "web"'],
+    ['pod/pinned', 'web', '--to is svc/NAME[:PORT], pod/NAME[:PORT] or IP:PORT, not "web"'],
+    ['pod/pinned', '10.0.0.1', '--to 10.0.0.1 names no port: 10.0.0.1:PORT'],
+    ['pod/pinned', 'svc/web:https', 'svc/web: "https" is neither a port of it nor a number'],
+    ['node/node-9', 'svc/web', 'nodes "node-9" not found'],
+    ['pod/big', 'svc/web', 'pod "big" has no IPv4 address yet: it is Pending'],
+  ])('refuses --from %s --to %s', async (from, to, message) => {
+    await expect(trace(from, to)).rejects.toThrow(message);
+  });
+});
 
 describe('scheduler explain', () => {
   it('tells where a pod went, with every node and score', async () => {

@@ -86,6 +86,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       'raft',
       'net',
       'proxy',
+      'dns',
       'scheduler',
       'wire',
       'api',

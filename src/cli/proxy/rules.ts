@@ -1,8 +1,9 @@
 /** `klab proxy rules`: what kube-proxy would load on a node for the Services as they stand. Works on any cluster. */
-import type { KubeObject } from '../apimachinery/index.ts';
-import type { ProxyMode } from '../proxy/index.ts';
-import { UserError } from './exit-codes.ts';
-import type { Session } from './session.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
+import type { ProxyMode } from '../../proxy/index.ts';
+import { UserError } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+import { rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyRulesRequest {
   readonly mode: ProxyMode;
@@ -16,33 +17,16 @@ export interface ProxyRulesRequest {
   readonly clusterCidr?: string;
 }
 
-/** Pod ranges of klab clusters that were not told others. */
-const klabPodCidr = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
-
 export async function proxyRules(session: Session, request: ProxyRulesRequest): Promise<string> {
-  const listAll = async (word: string): Promise<KubeObject[]> => {
-    const resource = await session.find(word);
-    if (!resource) return [];
-    const out: KubeObject[] = [];
-    for await (const page of session.client.resource(resource).pages({ signal: session.signal }))
-      out.push(...page.items);
-    return out;
-  };
-  const [nodes, services, endpointSlices, ranges] = await Promise.all(
-    ['nodes', 'services', 'endpointslices.discovery.k8s.io', 'servicecidrs.networking.k8s.io'].map(listAll),
-  );
-  const node =
-    request.node === undefined ? nodes!.sort(byName)[0] : nodes!.find((item) => item.metadata.name === request.node);
+  const { nodes, services, endpointSlices, serviceCIDRs } = await readProxyWorld(session);
+  const node = request.node === undefined ? nodes[0] : nodes.find((item) => item.metadata.name === request.node);
   if (!node)
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
-  const chosen = selectService(session.namespace, request.service, services!, endpointSlices!);
-  const { nodeView, proxyScript } = await import('../proxy/index.ts');
+  const chosen = selectService(session.namespace, request.service, services, endpointSlices);
+  const { nodeView, proxyScript } = await import('../../proxy/index.ts');
   const scripts = familiesOf(chosen.services, request.family).map((family) => {
-    const ofFamily = (cidr: string) => cidr.includes(':') === (family === 'IPv6');
-    const serviceCIDRs = ranges!.flatMap((range) => (range['spec']?.cidrs ?? []) as string[]).filter(ofFamily);
-    const clusterCIDR =
-      request.clusterCidr?.split(',').find(ofFamily) ?? (session.server ? klabPodCidr[family] : undefined);
-    return proxyScript(request.mode, chosen, { node: nodeView(node), family, clusterCIDR, serviceCIDRs });
+    const ranges = rangesOf(session, family, serviceCIDRs, request.clusterCidr);
+    return proxyScript(request.mode, chosen, { node: nodeView(node), family, ...ranges });
   });
   return scripts.join('\n');
 }
@@ -55,8 +39,6 @@ function familiesOf(services: readonly KubeObject[], wanted: ProxyRulesRequest['
   if (!six) return ['IPv4'];
   return ips.some((ip) => ip.includes('.')) ? ['IPv4', 'IPv6'] : ['IPv6'];
 }
-
-const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name! < b.metadata.name! ? -1 : 1);
 
 /** One Service with its slices, or all of them. @throws UserError when it is not there. */
 export function selectService(

@@ -1,0 +1,45 @@
+import { ApiCommand, Flags, proxyTrace } from '../../src/cli/index.ts';
+
+export default class ProxyTrace extends ApiCommand {
+  static override summary = 'Follow a packet through the rules to a Service or an address, rule by rule.';
+  static override description =
+    'DNS answer, hooks, the rules it meets with their odds, DNAT and SNAT, routing, NetworkPolicy, conntrack and the way ' +
+    'back; and where nobody answers, why and what would fix it. Computed from Services, EndpointSlices, Nodes, Pods and ' +
+    'NetworkPolicies, so it works on any cluster with --context.';
+  static override examples = [
+    '<%= config.bin %> proxy trace --from pod/client --to svc/web',
+    '<%= config.bin %> proxy trace --from node/node-2 --to svc/web:http --mode all',
+    '<%= config.bin %> proxy trace --from 203.0.113.7 --to 172.18.0.2:30080 --node node-1 -o json',
+  ];
+  static override flags = {
+    from: Flags.string({ summary: 'pod/NAME, node/NAME or an IP address', required: true }),
+    to: Flags.string({ summary: 'svc/NAME[:PORT], pod/NAME[:PORT] or IP:PORT', required: true }),
+    proto: Flags.string({ summary: "protocol; the port's own", options: ['tcp', 'udp', 'sctp'] }),
+    mode: Flags.string({
+      summary: 'whose rules',
+      options: ['iptables', 'ipvs', 'nftables', 'all'] as const,
+      default: 'iptables',
+    }),
+    node: Flags.string({ summary: 'the node that traffic from outside comes in by; the first by name' }),
+    seed: Flags.string({ summary: 'which way the dice fall', default: '1' }),
+    'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ProxyTrace);
+    const { from, to, proto, mode, node, seed, output } = flags;
+    this.print(
+      await proxyTrace(await this.session(flags), {
+        from,
+        to,
+        protocol: proto,
+        mode: mode as 'all',
+        node,
+        seed,
+        clusterCidr: flags['cluster-cidr'],
+        output,
+      }),
+    );
+  }
+}

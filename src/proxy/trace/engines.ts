@@ -1,0 +1,94 @@
+/** A mode's rules as something a packet can be sent through, hook by hook. */
+import { type Branch, IptablesWalk, NftWalk } from '../../net/index.ts';
+import type { ResolvedProxyConfig } from '../config.ts';
+import { iptablesRules } from '../iptables/rules.ts';
+import { ipvsRules } from '../ipvs/rules.ts';
+import type { ProxyMode } from '../modes.ts';
+import { nftablesRules } from '../nftables/rules.ts';
+import type { ServicePort } from '../service-ports.ts';
+import { IpSetIndex } from './ip-sets.ts';
+import { type VirtualServerTable, virtualServerTable } from './virtual-servers.ts';
+
+export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+
+/** What rules ask of the node they stand on. */
+export interface TraceWorld {
+  isLocal(ip: string): boolean;
+  /** Whether client affinity already leads this source to the endpoint a list or set is named after. */
+  remembers(list: string, source: string): boolean;
+  masqueradeAddress(destination: string): string;
+}
+
+export interface RuleEngine {
+  /** Rules, and elements of sets and maps, that the node holds. */
+  readonly size: number;
+  run(branches: readonly Branch[], hook: Hook): Branch[];
+  /** Addresses the mode itself adds to the node (kube-ipvs0). */
+  readonly ownAddresses: ReadonlySet<string>;
+  /** Translations made outside the rules (IPVS): after INPUT, or after nat OUTPUT. */
+  readonly servers?: VirtualServerTable;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Tables at each hook, in the kernel's order (raw and mangle hold nothing of kube-proxy's). */
+const iptablesHooks = {
+  PREROUTING: ['nat'],
+  INPUT: ['filter', 'nat'],
+  FORWARD: ['filter'],
+  OUTPUT: ['nat', 'filter'],
+  POSTROUTING: ['nat'],
+} as const;
+
+type MakeEngine = (ports: readonly ServicePort[], config: ResolvedProxyConfig, world: TraceWorld) => RuleEngine;
+
+/** One line a mode, as in modes.ts. */
+export const engines: Readonly<Partial<Record<ProxyMode, MakeEngine>>> = {
+  iptables(ports, config, world) {
+    const rules = iptablesRules(ports, config);
+    const walk = new IptablesWalk([rules.nat, rules.filter], rules.jumps, { ...bound(world), recent: world.remembers });
+    return {
+      size: walk.size,
+      ownAddresses: none,
+      run: (branches, hook) =>
+        iptablesHooks[hook].reduce<Branch[]>((here, table) => walk.run(here, table, hook), [...branches]),
+    };
+  },
+  nftables(ports, config, world) {
+    const walk = new NftWalk(nftablesRules(ports, config), bound(world));
+    return {
+      size: walk.size,
+      ownAddresses: none,
+      run: (branches, hook) => walk.run(branches, hook.toLowerCase() as Lowercase<Hook>),
+    };
+  },
+  ipvs(ports, config, world) {
+    const rules = ipvsRules(ports, config);
+    const sets = new IpSetIndex(rules.sets);
+    const own = new Set(rules.addresses);
+    const walk = new IptablesWalk([rules.nat, rules.filter], rules.jumps, {
+      isLocal: (ip) => own.has(ip) || world.isLocal(ip),
+      masqueradeAddress: world.masqueradeAddress,
+      recent: world.remembers,
+      inSet: (set, directions, packet) => sets.has(set, directions, packet),
+    });
+    const servers = virtualServerTable(rules.virtualServers, world);
+    return {
+      size: walk.size + sets.size + servers.size,
+      ownAddresses: own,
+      servers,
+      run(branches, hook) {
+        let here = [...branches];
+        for (const table of iptablesHooks[hook]) {
+          here = walk.run(here, table, hook);
+          // IPVS sits behind the filter of what comes in, and right behind nat for what the node itself sends.
+          if ((hook === 'INPUT' && table === 'filter') || (hook === 'OUTPUT' && table === 'nat'))
+            here = servers.run(here, hook);
+        }
+        return here;
+      },
+    };
+  },
+};
+
+const bound = ({ isLocal, remembers, masqueradeAddress }: TraceWorld) => ({ isLocal, remembers, masqueradeAddress });
