@@ -97,6 +97,21 @@ describe('exec', () => {
     expect(await done).toBe(0);
   });
 
+  it('finds in images of the control plane their own program, and in some a shell', async () => {
+    const node = new SimNode();
+    const tries = async (image: string, ...command: string[]) => {
+      const id = await node.start({ image, command: ['serve'] });
+      return node.runtime.exec(id, command, new Client(), never).catch((error: Error) => error.message);
+    };
+    const missing = (word: string) =>
+      expect.stringContaining(`exec: "${word}": executable file not found in $PATH: unknown`);
+    expect(await tries('registry.k8s.io/kube-apiserver:v1.36.0', 'nope')).toEqual(missing('nope'));
+    expect(await tries('registry.k8s.io/kube-apiserver:v1.36.0', 'sh', '-c', 'ls')).toEqual(missing('sh'));
+    expect(await tries('registry.k8s.io/kube-apiserver:v1.36.0', 'kube-apiserver', '--version')).toBe(0);
+    expect(await tries('registry.k8s.io/etcd:3.5.21-0', 'nope')).toEqual(missing('nope'));
+    expect(await tries('registry.k8s.io/etcd:3.5.21-0', 'sh', '-c', 'exit 4')).toBe(4);
+  });
+
   it('waits for a client that is slow', async () => {
     const node = new SimNode();
     const id = await node.start(idle);

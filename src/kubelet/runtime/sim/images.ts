@@ -20,6 +20,8 @@ export interface ImageDefinition {
   readonly cmd: readonly string[];
   /** All commands of the image are known: another one does not exist, rather than being unknown to the simulation. */
   readonly complete: boolean;
+  /** The one program in it: exec finds this one, with `shell` also those of a shell, and no other. */
+  readonly only?: { readonly program: string; readonly shell: boolean };
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir: string;
   /** Port it listens on when the container declares none. */
@@ -49,6 +51,15 @@ const shell = (cmd: string, complete: boolean): ImageDefinition => ({
   complete,
 });
 
+/** An image of the control plane: the general server answers for it, and exec finds no command that is not there. */
+const only = (program: string, shell: boolean): ImageDefinition => ({
+  ...base,
+  family: 'general',
+  entrypoint: program === 'coredns' ? ['/coredns'] : [],
+  cmd: [],
+  only: { program, shell },
+});
+
 const general: ImageDefinition = { ...base, family: 'general', entrypoint: [], cmd: [] };
 
 /** By the last part of the repository's name. */
@@ -63,7 +74,13 @@ const definitions: Readonly<Record<string, ImageDefinition>> = {
   debian: shell('bash', false),
   fedora: shell('/bin/bash', false),
   ubuntu: shell('/bin/bash', false),
-  coredns: { ...base, family: 'general', entrypoint: ['/coredns'], cmd: [] },
+  coredns: only('coredns', false),
+  // Older images had a shell, and tutorials use it.
+  etcd: only('etcd', true),
+  'kube-apiserver': only('kube-apiserver', false),
+  'kube-controller-manager': only('kube-controller-manager', false),
+  'kube-proxy': only('kube-proxy', true),
+  'kube-scheduler': only('kube-scheduler', false),
   httpd: { ...base, family: 'general', entrypoint: [], cmd: ['httpd-foreground'], defaultPort: 80 },
   'hello-world': { ...base, family: 'hello-world', entrypoint: [], cmd: ['/hello'], complete: true },
   'kube-webhook-certgen': {

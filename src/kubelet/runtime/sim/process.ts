@@ -347,7 +347,11 @@ export class Process {
     if (this.killed) throw this.#controller.signal.reason;
     const steps = this.#steps;
     if (++steps.count % stepsPerSlice !== 0) return;
-    const over = ++steps.slices - freeSlices;
+    await this.#rest();
+  }
+
+  async #rest(): Promise<void> {
+    const over = ++this.#steps.slices - freeSlices;
     await this.sleep(over < 0 ? 1 : Math.min(maxThrottleMs, 2 ** Math.min(10, over / slicesPerDoubling)));
   }
 
@@ -356,9 +360,16 @@ export class Process {
     this.#steps.slices = 0;
   }
 
-  /** Unbuffered output. */
+  /** Unbuffered output. Much of it is work as many steps are. */
   async print(text: string): Promise<boolean> {
-    return text === '' ? true : await this.stdout.write(text);
+    if (text === '') return true;
+    if (text.length >= charactersPerStep) {
+      const steps = this.#steps;
+      const slice = Math.floor(steps.count / stepsPerSlice);
+      steps.count += Math.floor(text.length / charactersPerStep);
+      if (Math.floor(steps.count / stepsPerSlice) !== slice) await this.#rest();
+    }
+    return await this.stdout.write(text);
   }
 
   async complain(text: string): Promise<void> {
@@ -368,6 +379,7 @@ export class Process {
 
 /** A slice is a few milliseconds of work. */
 const stepsPerSlice = 1_000;
+const charactersPerStep = 1_024;
 /** Work that is done at full speed between two rests. */
 const freeSlices = 200;
 const slicesPerDoubling = 10;

@@ -294,9 +294,15 @@ export class SimContainer {
     if (this.#state !== 'running')
       throw new RuntimeError('Unknown', `container is in CONTAINER_${this.#state.toUpperCase()} state`);
     const own = this.#image.user?.command(command);
-    const run = own ? () => own(process, command.slice(1)) : commandOf(this.#deps.table, process, command);
+    const { only } = this.#image;
+    const isOnly = only !== undefined && command[0]?.split('/').at(-1) === only.program;
+    const run = own
+      ? () => own(process, command.slice(1))
+      : only && !only.shell && !isOnly
+        ? undefined
+        : commandOf(this.#deps.table, process, command);
     if (!run) {
-      if (!this.#image.complete) {
+      if (!this.#image.complete && (!only || isOnly)) {
         this.#note(`exec of "${command.join(' ')}", which is not part of the simulation: taken as successful`);
         return 0;
       }

@@ -112,8 +112,15 @@ async function head(process: Process, args: readonly string[]): Promise<number> 
   let left = Number(short?.slice(1) ?? values.get('n') ?? 10);
   return eachInput('head', process, rest, async (source) => {
     if (bytes !== undefined) {
-      const all = encodeText(await process.until(source.readAll()));
-      return process.print(decodeBytes(all.subarray(0, Number(bytes))));
+      // Only what is wanted is read: the source may never end.
+      for (let left = Number(bytes); left > 0; ) {
+        const text = await process.until(source.read());
+        if (text === undefined) break;
+        const piece = encodeText(text).subarray(0, left);
+        left -= piece.length;
+        if (!(await process.print(decodeBytes(piece)))) return false;
+      }
+      return true;
     }
     const total = left;
     if (left > 0) await eachLine(process, source, async (line) => (await process.print(`${line}\n`)) && --left > 0);
