@@ -9,6 +9,7 @@ import {
   clusterPaths,
   componentNames,
   type NodeInfo,
+  type NodePressure,
   type NodeSpec,
   readServer,
 } from '../cluster/index.ts';
@@ -57,6 +58,15 @@ export async function addNodes(
 
 export function switchNode(target: ControlTarget, name: string, action: 'start' | 'stop'): Promise<NodeInfo> {
   return ask(target, { method: 'POST', path: `/klab/v1/nodes/${encodeURIComponent(name)}`, body: { action } });
+}
+
+export function pressNode(
+  target: ControlTarget,
+  name: string,
+  wish: { readonly resource: string; readonly available?: string; readonly lift: boolean },
+): Promise<NodePressure> {
+  const body = { action: 'pressure', ...wish };
+  return ask(target, { method: 'POST', path: `/klab/v1/nodes/${encodeURIComponent(name)}`, body });
 }
 
 export async function removeNode(target: ControlTarget, name: string, drain: boolean): Promise<void> {

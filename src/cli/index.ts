@@ -56,6 +56,7 @@ export {
   listNodes,
   type NodeInfo,
   nodeNames,
+  pressNode,
   readPairs,
   readTaints,
   removeNode,

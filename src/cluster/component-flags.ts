@@ -1,5 +1,5 @@
 /**
- * Flags of kube-apiserver, kube-controller-manager and kube-scheduler that a cluster takes, under upstream's names.
+ * Flags of kube-apiserver, kube-controller-manager, kube-scheduler and kubelet that a cluster takes, under upstream's names.
  * Loaded by the CLI: only their names and kinds; what their values mean is in component-settings.ts.
  */
 import { resolve } from 'node:path';
@@ -10,6 +10,7 @@ export type Component =
   | 'kube-controller-manager'
   | 'kube-scheduler'
   | 'etcd'
+  | 'kubelet'
   | 'all components'
   | 'klab';
 
@@ -84,6 +85,14 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
     ['key-file', "key of the members' serving certificate (PEM)", 'file'],
     ['trusted-ca-file', "CA of clients' certificates, besides klab's own (PEM)", 'file'],
   ],
+  kubelet: [
+    ['eviction-hard', 'when pods are evicted at once (default memory.available<100Mi,nodefs.available<10%,…)'],
+    ['eviction-soft', 'when pods are evicted after a grace period (default none): memory.available<1Gi'],
+    ['eviction-soft-grace-period', 'how long: memory.available=1m30s'],
+    ['eviction-max-pod-grace-period', 'seconds a pod has to stop at a soft threshold (default 0)'],
+    ['eviction-minimum-reclaim', 'how much more than the threshold to win back: memory.available=500Mi'],
+    ['eviction-pressure-transition-period', 'how long a pressure condition stays (default 5m0s)'],
+  ],
   klab: [
     ['decision-history-age', 'how long scheduling decisions are kept (default 0s: no bound)'],
     ['decision-history-size', 'bytes of scheduling decisions kept, oldest out first (default 256Mi; 0: no bound)'],
@@ -143,6 +152,10 @@ export const repeatableFlags: ReadonlySet<string> = new Set([
   'api-audiences',
   'authorization-mode',
   'disable-admission-plugins',
+  'eviction-hard',
+  'eviction-minimum-reclaim',
+  'eviction-soft',
+  'eviction-soft-grace-period',
   'enable-admission-plugins',
   'etcd-servers',
   'feature-gates',

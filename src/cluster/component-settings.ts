@@ -26,6 +26,7 @@ import {
   type UserInfo,
 } from '../apiserver/index.ts';
 import type { ControllerSettings } from '../controllers/index.ts';
+import { type EvictionConfig, EvictionFlagError, parseEvictionFlags } from '../kubelet/index.ts';
 import {
   checkSchedulerConfig,
   loadSchedulerConfig,
@@ -74,6 +75,8 @@ export interface ComponentSettings {
   readonly controllers: Partial<ControllerSettings>;
   readonly decisions: DecisionRetention;
   readonly etcd: EtcdTlsSettings;
+  /** Of every kubelet. */
+  readonly eviction: EvictionConfig;
   /** Absent: upstream's defaults. */
   readonly scheduler?: SchedulerConfig;
 }
@@ -83,6 +86,7 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
   const read = new FlagReader(flags);
   const apiServer = apiServerSettings(read);
   const controllers = controllerSettings(read);
+  const eviction = evictionSettings(read);
   const decisions: DecisionRetention = defined({
     maxAgeMs: read.duration('decision-history-age'),
     maxBytes: read.text('decision-history-size', parseSize),
@@ -90,7 +94,7 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
   const scheduler = read.check(() => schedulerSettings(read.file('config') ?? read.file('scheduler-config')));
   const etcd = etcdSettings(read);
   read.finish();
-  return { apiServer, controllers, decisions, etcd, ...(scheduler && { scheduler }) };
+  return { apiServer, controllers, decisions, etcd, eviction, ...(scheduler && { scheduler }) };
 }
 
 function etcdSettings(read: FlagReader): EtcdTlsSettings {
@@ -109,6 +113,18 @@ function etcdSettings(read: FlagReader): EtcdTlsSettings {
     clientCertAuth: read.bool('client-cert-auth'),
     autoTls: read.bool('auto-tls'),
   });
+}
+
+function evictionSettings(read: FlagReader): EvictionConfig {
+  const flags = defined({
+    evictionHard: read.text('eviction-hard'),
+    evictionSoft: read.text('eviction-soft'),
+    evictionSoftGracePeriod: read.text('eviction-soft-grace-period'),
+    evictionMinimumReclaim: read.text('eviction-minimum-reclaim'),
+    evictionMaxPodGracePeriod: read.integer('eviction-max-pod-grace-period'),
+    evictionPressureTransitionPeriodMs: read.duration('eviction-pressure-transition-period'),
+  });
+  return read.check(() => parseEvictionFlags(flags)) ?? parseEvictionFlags({});
 }
 
 /** A quantity of bytes: 64Mi, 1G. */
@@ -315,6 +331,7 @@ function isOptionError(error: unknown): boolean {
     error instanceof AdmissionOptionsError ||
     error instanceof TokenFileError ||
     error instanceof SchedulerConfigError ||
+    error instanceof EvictionFlagError ||
     error instanceof ClusterError
   );
 }

@@ -6,6 +6,7 @@
  *   GET    /klab/v1/nodes                                 GET  /klab/v1/components
  *   POST   /klab/v1/nodes           {count, name, …}      POST /klab/v1/components/{name} {action: start|stop, node}
  *   POST   /klab/v1/nodes/{name}    {action: start|stop}
+ *                                   {action: pressure, resource: memory|disk|pid, available, lift}
  *   DELETE /klab/v1/nodes/{name}    ?drain=true
  */
 import {
@@ -53,7 +54,8 @@ async function answer(
     case 'POST nodes':
       return { kind: 'MachineList', items: await nodes.add(bodyOf(request) as NodeSpec) };
     case 'POST nodes/': {
-      const { action } = bodyOf(request);
+      const { action, resource, available, lift } = bodyOf(request);
+      if (action === 'pressure') return nodes.press(name!, { resource, available, lift: lift === true });
       return started(action) ? nodes.start(name!) : nodes.stop(name!);
     }
     case 'DELETE nodes/': {

@@ -421,6 +421,7 @@ class RunningCluster implements Cluster {
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
         clusterDns: addressIn(this.#api.serviceCidrs[0]!, 10n),
+        eviction: this.#settings.eviction,
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),

@@ -17,6 +17,7 @@ import {
   type ContainerStats,
   type Disks,
   decodeBytes,
+  type EvictionConfig,
   encodeText,
   type ImageCatalog,
   type Kubelet,
@@ -32,6 +33,7 @@ import type { NodeParts } from './components.ts';
 import { drainNode } from './drain.ts';
 import { identities, transportAs } from './identities.ts';
 import type { ServiceNetwork } from './network-hooks.ts';
+import { type NodePressure, pressNode } from './node-pressure.ts';
 import {
   controlPlaneAddress,
   machineAddress,
@@ -62,6 +64,8 @@ export interface NodeFleetDeps {
 export interface NodeFleetOptions {
   readonly capacity?: Readonly<Record<string, string>>;
   readonly clusterDns: string;
+  /** When nodes count as short of something. Default: upstream's. */
+  readonly eviction?: EvictionConfig;
   /** Families of nodes and pods, the primary one first. Default IPv4. */
   readonly ipFamilies?: readonly IpFamily[];
   /** What the API server advertises: where pods reach it. Default: the control plane's primary address. */
@@ -235,6 +239,15 @@ export class NodeFleet implements NodeDialer {
     });
   }
 
+  /** Takes of what is free on the machine, or gives it back; see node-pressure.ts. */
+  async press(name: string, wish: Parameters<typeof pressNode>[2]): Promise<NodePressure> {
+    const { machine, record } = this.#member(name);
+    const { kubelet, runtime } = machine;
+    if (kubelet) return pressNode(name, { kubelet, runtime }, wish);
+    const why = record.state === 'stopped' ? 'the node is stopped' : 'its kubelet is stopped';
+    throw newConflict(nodesResource, name, why);
+  }
+
   /** The manifests of a node's own pods. Nothing for a node that is not there. */
   setStaticPods(node: string, pods: readonly KubeletPod[]): void {
     this.#members.get(node)?.machine.setStaticPods(pods);
@@ -299,6 +312,7 @@ export class NodeFleet implements NodeDialer {
         disks: this.#disks,
         services: { list: (namespace) => services.lister.list(namespace), hasSynced: () => services.hasSynced },
         clusterDns: this.#options.clusterDns,
+        ...(this.#options.eviction && { eviction: this.#options.eviction }),
         instantContainers: this.#options.instantContainers ?? false,
         programs: this.#options.programs ?? {},
         images,

@@ -5,6 +5,7 @@ import { type Clock, isAbort, type Logger, type Prng, TaskGroup } from '../base/
 import { KubeClient } from '../client/index.ts';
 import {
   type Disks,
+  type EvictionConfig,
   type ImageCatalog,
   Kubelet,
   type KubeletPod,
@@ -25,6 +26,8 @@ export interface SimNodeDeps {
   readonly disks: Disks;
   readonly services: ServiceLister;
   readonly clusterDns: string;
+  /** Default: upstream's. */
+  readonly eviction?: EvictionConfig;
   readonly instantContainers: boolean;
   readonly programs: Readonly<Record<string, Program>>;
   readonly images: ImageCatalog;
@@ -58,6 +61,10 @@ export class SimNode {
     return this.#kubelet;
   }
 
+  get runtime(): SimRuntime {
+    return this.#runtime;
+  }
+
   /** Pods that the machine has by itself, whichever kubelet runs it. */
   setStaticPods(pods: readonly KubeletPod[]): void {
     this.#staticPods = pods;
@@ -67,7 +74,7 @@ export class SimNode {
   /** `boots`: how often the machine was started; from the second time on it has another boot id. */
   startKubelet(boots: number): void {
     if (this.#kubelet) return;
-    const { server, clock, prng, log, disks, services, clusterDns, onFailure } = this.#deps;
+    const { server, clock, prng, log, disks, services, clusterDns, eviction, onFailure } = this.#deps;
     const { config } = this;
     const transport = transportAs(server, nodeIdentity(config.name));
     this.#kubeletStarts++;
@@ -86,7 +93,7 @@ export class SimNode {
         staticPods: this.#staticPods,
       },
       boots === 1 ? config : { ...config, bootID: prng.fork(`boot/${boots}`).uuid() },
-      { clusterDNS: [clusterDns] },
+      { clusterDNS: [clusterDns], ...(eviction && { eviction }) },
     );
     this.#kubelet = kubelet;
     const group = new TaskGroup(this.#signal);

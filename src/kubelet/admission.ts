@@ -2,7 +2,8 @@
 import { matchesRequiredNodeAffinity, toleratesTaint } from '../api/index.ts';
 import { type KubeObject, milliValueOf, wholeValueOf } from '../apimachinery/index.ts';
 import { podRequests } from './pod-resources.ts';
-import { isTerminalPhase, type Pod } from './pod-types.ts';
+import { isCriticalPod, isTerminalPhase, type Pod } from './pod-types.ts';
+import { PreemptionError, podsToPreempt, type Shortage } from './preemption.ts';
 
 export interface Refusal {
   readonly reason: string;
@@ -11,13 +12,18 @@ export interface Refusal {
   readonly dependsOnNode?: true;
 }
 
-/** Undefined: admitted. `others` are the pods that run here already. */
+/** The pod is taken, once these are gone. */
+export interface Admission {
+  readonly victims: readonly Pod[];
+}
+
+/** `others` are the pods that run here already. */
 export function admitPod(
   pod: Pod,
   others: Iterable<Pod>,
   node: Readonly<KubeObject> | undefined,
   allocatable: Readonly<Record<string, string>>,
-): Refusal | undefined {
+): Refusal | Admission {
   const labels = node?.metadata.labels ?? {};
   const wantedOS = pod.metadata.labels?.['kubernetes.io/os'];
   if (wantedOS !== undefined && wantedOS !== 'linux') {
@@ -29,8 +35,39 @@ export function admitPod(
   if (pod.spec.os && pod.spec.os.name !== 'linux') {
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   }
-  const resources = insufficientResource(pod, others, allocatable);
-  if (resources) return resources;
+  const running = [...others];
+  const lacking = insufficientResources(pod, running, allocatable);
+  const refusal = nodeRefusal(pod, node, labels);
+  if (isCriticalPod(pod)) return refusal ?? makeRoom(pod, running, lacking);
+  if (lacking[0]) return outOf(lacking[0]);
+  return refusal ?? admitted;
+}
+
+const admitted: Admission = { victims: [] };
+
+/** A critical pod does not fail for lack of resources while others can go. Upstream: HandleAdmissionFailure. */
+function makeRoom(pod: Pod, running: readonly Pod[], lacking: readonly Lack[]): Refusal | Admission {
+  if (lacking.length === 0) return admitted;
+  const shortages = lacking.map(({ name, requested, used, capacity }): Shortage => {
+    return { resource: name, amount: requested - (capacity - used) };
+  });
+  try {
+    return { victims: podsToPreempt(pod, running, shortages) };
+  } catch (error) {
+    if (!(error instanceof PreemptionError)) throw error;
+    const cause = `preemption: error finding a set of pods to preempt: ${error.message}`;
+    return {
+      reason: 'UnexpectedAdmissionError',
+      message: `Unexpected error while attempting to recover from admission failure: ${cause}`,
+    };
+  }
+}
+
+function nodeRefusal(
+  pod: Pod,
+  node: Readonly<KubeObject> | undefined,
+  labels: Readonly<Record<string, string>>,
+): Refusal | undefined {
   if (node && !matchesRequiredNodeAffinity(pod.spec, labels, node.metadata.name ?? '')) {
     return {
       dependsOnNode: true,
@@ -49,11 +86,20 @@ export function admitPod(
   return undefined;
 }
 
-function insufficientResource(
+interface Lack {
+  readonly name: string;
+  readonly requested: number;
+  readonly used: number;
+  readonly capacity: number;
+}
+
+/** The number of pods first, then what the pod asks for. */
+function insufficientResources(
   pod: Pod,
-  others: Iterable<Pod>,
+  others: readonly Pod[],
   allocatable: Readonly<Record<string, string>>,
-): Refusal | undefined {
+): Lack[] {
+  const lacking: Lack[] = [];
   const used = new Map<string, number>();
   let pods = 0;
   for (const other of others) {
@@ -64,19 +110,19 @@ function insufficientResource(
     }
   }
   const capacityPods = wholeValueOf(allocatable['pods'] ?? '110');
-  if (pods + 1 > capacityPods) return outOf('pods', 1, pods, capacityPods);
+  if (pods + 1 > capacityPods) lacking.push({ name: 'pods', requested: 1, used: pods, capacity: capacityPods });
   for (const [name, quantity] of Object.entries(podRequests(pod.spec))) {
     if (allocatable[name] === undefined) continue;
     const requested = amount(name, quantity);
     if (requested === 0) continue;
     const capacity = amount(name, allocatable[name]);
     const inUse = used.get(name) ?? 0;
-    if (requested > capacity - inUse) return outOf(name, requested, inUse, capacity);
+    if (requested > capacity - inUse) lacking.push({ name, requested, used: inUse, capacity });
   }
-  return undefined;
+  return lacking;
 }
 
-function outOf(name: string, requested: number, used: number, capacity: number): Refusal {
+function outOf({ name, requested, used, capacity }: Lack): Refusal {
   const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
   return { reason: `OutOf${name}`, message };
 }

@@ -6,6 +6,13 @@
  * the injected clock is waited for; an idle node costs one lease renewal each 10 s.
  */
 export type { ContainerLogOptions } from './container-logs.ts';
+export {
+  amountIn,
+  type EvictionConfig,
+  EvictionFlagError,
+  type EvictionSignal,
+  parseEvictionFlags,
+} from './eviction/thresholds.ts';
 export { kubeletHttp } from './http.ts';
 export { Kubelet } from './kubelet.ts';
 export { defaultCapacity } from './node-object.ts';

@@ -6,7 +6,7 @@ import { type KubeObject, newNotFound, wholeValueOf } from '../apimachinery/inde
 import { type Clock, type Logger, type Runnable, TaskGroup } from '../base/index.ts';
 import { EventBroadcaster, SharedInformer, withCause } from '../client/index.ts';
 import type { ByteStream } from '../wire/index.ts';
-import { admitPod, type Refusal } from './admission.ts';
+import { type Admission, admitPod, type Refusal } from './admission.ts';
 import { type ContainerLogOptions, containerLogs, findRunningContainer } from './container-logs.ts';
 import { ContainerStarter } from './container-starter.ts';
 import type { DownwardContext } from './downward.ts';
@@ -23,6 +23,7 @@ import { PodRuntime } from './pod-runtime.ts';
 import { containerFieldPath, isTerminalPhase, type Pod } from './pod-types.ts';
 import { PodVolumes } from './pod-volumes.ts';
 import { PodWorker } from './pod-worker.ts';
+import { preemptionDisruption, preemptionMessage, preemptionReason } from './preemption.ts';
 import { ProbeManager } from './prober.ts';
 import type { ContainerRuntime, ContainerStats, ExecResult, ExecStreams } from './runtime/types.ts';
 import { sandboxConfig } from './sandbox-config.ts';
@@ -313,7 +314,7 @@ export class Kubelet implements Runnable {
       pods: () => this.#activePods(),
       mounted: (uid) => this.#volumes.mounted(uid),
       stats: (uid) => this.#runtime.podStats(uid),
-      evict: (pod, message) => this.#evict(pod, message, evictionGraceSeconds, false),
+      evict: (pod, message) => this.#evict(pod, message, evictionGraceSeconds),
       track: (task) => this.#group?.spawn('local-storage', () => task),
     });
     this.#eviction = this.#newEvictionManager(signal);
@@ -334,8 +335,9 @@ export class Kubelet implements Runnable {
       },
       pods: () => this.#activePods(),
       mounted: (uid) => this.#volumes.mounted(uid),
-      cleanedUp: (uid) => (this.#workers.get(uid)?.state ?? 'terminated') === 'terminated',
-      evict: (pod, message, graceSeconds) => this.#evict(pod, message, graceSeconds, true),
+      cleanedUp: (uid) => this.#hasEnded(uid),
+      evict: (pod, message, graceSeconds) => this.#evict(pod, message, graceSeconds, message),
+      conditionsChanged: async () => this.#agent?.report(signal),
       nodeEvent: (reason, message) => {
         const about = this.#agent?.reference;
         if (about) withCause({ timer: 'eviction' }, () => this.#events.event(about, 'Warning', reason, message));
@@ -403,13 +405,12 @@ export class Kubelet implements Runnable {
       created.removed();
       return;
     }
-    const refusal = this.#admit(pod);
-    if (!refusal) this.#run(created);
-    else if (!refusal.dependsOnNode) this.#reject(created, refusal);
+    const verdict = this.#admit(pod);
+    if ('victims' in verdict || !verdict.dependsOnNode) this.#settle(created, verdict);
     else this.#group?.spawn('admission', () => this.#admitAgain(created));
   }
 
-  #admit(pod: Pod): Refusal | undefined {
+  #admit(pod: Pod): Refusal | Admission {
     return (
       this.#eviction.admit(pod) ?? admitPod(pod, this.#activePods(), this.#agent?.node, allocatableOf(this.config))
     );
@@ -418,9 +419,29 @@ export class Kubelet implements Runnable {
   /** Labels and taints may have changed since the Node was read: a refusal for them needs the newest. */
   async #admitAgain(worker: PodWorker): Promise<void> {
     await this.#agent?.refresh();
-    const refusal = this.#admit(worker.pod);
-    if (refusal) this.#reject(worker, refusal);
-    else this.#run(worker);
+    this.#settle(worker, this.#admit(worker.pod));
+  }
+
+  #settle(worker: PodWorker, verdict: Refusal | Admission): void {
+    if (!('victims' in verdict)) this.#reject(worker, verdict);
+    else if (verdict.victims.length === 0) this.#run(worker);
+    else this.#group?.spawn('preemption', (signal) => this.#preempt(worker, verdict.victims, signal));
+  }
+
+  /** The pod starts when they have ended. */
+  async #preempt(worker: PodWorker, victims: readonly Pod[], signal: AbortSignal): Promise<void> {
+    const eviction = { reason: preemptionReason, message: preemptionMessage, disruption: preemptionDisruption };
+    for (const victim of victims) {
+      this.#podEvent(victim, 'Warning', preemptionReason, preemptionMessage);
+      this.#workers.get(victim.metadata.uid!)?.evict(eviction);
+    }
+    while (victims.some((victim) => !this.#hasEnded(victim.metadata.uid!))) await this.#clock.sleep(100, signal);
+    this.#run(worker);
+  }
+
+  /** Its containers have ended and its status is final. */
+  #hasEnded(uid: string): boolean {
+    return (this.#workers.get(uid)?.state ?? 'terminated') === 'terminated';
   }
 
   #run(worker: PodWorker): void {
@@ -430,10 +451,11 @@ export class Kubelet implements Runnable {
   }
 
   /** Upstream: evictPod. */
-  #evict(pod: Pod, message: string, graceSeconds: number, disruption: boolean): void {
+  #evict(pod: Pod, message: string, graceSeconds: number, disruption?: string): void {
     const reason = 'Evicted';
     this.#podEvent(pod, 'Warning', reason, message);
-    this.#workers.get(pod.metadata.uid!)?.evict({ reason, message, disruption }, graceSeconds);
+    const eviction = { reason, message, ...(disruption !== undefined && { disruption }) };
+    this.#workers.get(pod.metadata.uid!)?.evict(eviction, graceSeconds);
   }
 
   /** Upstream: rejectPod. */

@@ -4,6 +4,7 @@
  */
 import { isAlreadyExists, isConflict, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { Backoff, type Clock, type Logger, type Prng, rfc3339Micro } from '../base/index.ts';
+import { withCause } from '../client/index.ts';
 import type { PressureCondition } from './eviction/thresholds.ts';
 import type { NodeApi } from './node-api.ts';
 import {
@@ -173,6 +174,11 @@ export class NodeAgent {
       now: clock.now(),
       old,
     });
+  }
+
+  /** Looks at the status now, out of turn. Does not throw; nothing before the Node is registered. */
+  async report(signal: AbortSignal): Promise<void> {
+    if (this.#node) await withCause({ timer: 'node-status' }, () => this.#syncStatus(signal));
   }
 
   /** The last status made has reached the API server. */

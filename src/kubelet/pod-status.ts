@@ -19,7 +19,7 @@ export interface PodStatusInput extends PodStatusDeps {
   /** What was reported last. */
   readonly old: PodStatus;
   readonly failure: (container: string) => StartFailure | undefined;
-  readonly eviction: { readonly reason: string; readonly message: string; readonly disruption?: boolean } | undefined;
+  readonly eviction: { readonly reason: string; readonly message: string; readonly disruption?: string } | undefined;
 }
 
 export function generatePodStatus(
@@ -77,8 +77,8 @@ export function generatePodStatus(
   if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase;
   if (!status.reason) delete status.reason;
   if (!status.message) delete status.message;
-  const disruption = input.eviction?.disruption ? input.eviction.message : undefined;
-  status.conditions = generateConditions(pod, old, status, !sandboxChanged(pod, runtime).changed, disruption);
+  const sandboxReady = !sandboxChanged(pod, runtime).changed;
+  status.conditions = generateConditions(pod, old, status, sandboxReady, input.eviction?.disruption);
   return status;
 }
 

@@ -40,8 +40,8 @@ export interface PodWorkerDeps {
 export interface Eviction {
   readonly reason: string;
   readonly message: string;
-  /** The pod is told by a DisruptionTarget condition too. */
-  readonly disruption?: boolean;
+  /** Message of a DisruptionTarget condition. */
+  readonly disruption?: string;
 }
 
 /** Upstream: backOffPeriod, backOffOnTransientErrorPeriod, and the PLEG's relist period. */

@@ -165,3 +165,24 @@ describe('values', () => {
     );
   });
 });
+
+describe('eviction flags of the kubelet', () => {
+  it('become the thresholds of every node', () => {
+    const { eviction } = componentSettings({
+      'eviction-hard': 'memory.available<200Mi',
+      'eviction-pressure-transition-period': '30s',
+      'eviction-max-pod-grace-period': '15',
+    });
+    expect(eviction.thresholds.map(({ signal, value }) => `${signal}<${value}`)).toEqual([
+      'memory.available<200Mi',
+      'allocatableMemory.available<200Mi',
+    ]);
+    expect(eviction).toMatchObject({ transitionPeriodMs: 30_000, maxPodGraceSeconds: 15 });
+  });
+
+  it('that are wrong are refused in the words of upstream', () => {
+    expect(() => componentSettings({ 'eviction-hard': 'memory.free<1Gi' })).toThrow(
+      'unsupported eviction signal memory.free',
+    );
+  });
+});

@@ -42,20 +42,49 @@ const states: readonly (readonly [string, string, RegExp])[] = [
   ['completed', 'Completed', /nothing/],
   ['oom-killed', 'OOMKilled', /raise resources\.limits\.memory of container main/],
   ['oom-killed-by-stress', 'OOMKilled', /raise resources\.limits\.memory/],
-  ['evicted', 'Evicted', /delete the pod/],
+  ['evicted', 'Evicted', /short of resources: klab describe node node-1/],
+  ['evicted-for-memory', 'Error', /short of resources: klab describe node node-1/],
   ['deadline-exceeded', 'DeadlineExceeded', /activeDeadlineSeconds/],
   ['evicted-for-storage', 'Error', /delete the pod/],
   ['deadline-exceeded-and-killed', 'Error', /activeDeadlineSeconds/],
   ['not-ready', 'NotReady', /some containers have ended and others run/],
   ['terminating', 'Terminating', /containers have 600s to stop/],
   ['out-of-cpu', 'OutOfcpu', /refused the pod/],
+  ['out-of-memory', 'OutOfmemory', /refused the pod/],
   ['node-affinity', 'NodeAffinity', /refused the pod/],
   ['unexpected-admission-error', 'UnexpectedAdmissionError', /refused the pod/],
-  ['container-status-unknown', 'ContainerStatusUnknown', /cannot tell how container main ended/],
+  ['container-status-unknown', 'ContainerStatusUnknown', /raise activeDeadlineSeconds/],
   ['unknown', 'Unknown', /klab describe node/],
 ];
 /** Shown of a pod that is being deleted. */
 const deleted = new Set(['terminating', 'unknown']);
+
+/** What has to be so before, and no longer after. */
+const circumstances: Readonly<Record<string, { begin(): Promise<unknown>; end(): Promise<unknown> }>> = {
+  evicted: {
+    async begin() {
+      await cluster.nodes.press('node-1', { resource: 'memory' });
+      await cluster.clock.advance(15_000);
+    },
+    end: liftPressure,
+  },
+  'evicted-for-memory': {
+    async begin() {
+      const path = '/api/v1/namespaces/default/pods/evicted-for-memory';
+      const runs = async () => (await cluster.client.request({ method: 'GET', path })).body.status.phase === 'Running';
+      await cluster.clock.advanceUntil(runs, 60_000);
+      await cluster.nodes.press('node-1', { resource: 'memory' });
+    },
+    end: liftPressure,
+  },
+};
+/** Those that come when the pod is there. */
+const afterwards = new Set(['evicted-for-memory']);
+
+async function liftPressure(): Promise<void> {
+  await cluster.nodes.press('node-1', { resource: 'memory', lift: true });
+  await cluster.clock.advance(330_000);
+}
 
 let cluster: Cluster;
 
@@ -85,8 +114,10 @@ describe('STATUS', () => {
     const text = readFileSync(join(fixtures, 'status', `${file}.yaml`), 'utf8');
     const value: any = decodeYaml(text, { file })[0]!.value;
     const pods = cluster.client.resource('pods').namespace('default');
+    if (!afterwards.has(file)) await circumstances[file]?.begin();
     await pods.create(structuredClone(value) as KubeObject);
     if (value.status) await pods.patch(file, 'strategic', { status: value.status }, { subresource: 'status' });
+    if (afterwards.has(file)) await circumstances[file]?.begin();
     const shows = async () => (await statusOf(file)) === word;
     if (deleted.has(file)) {
       if (!value.status) await cluster.clock.advanceUntil(async () => (await statusOf(file)) === 'Running', 60_000);
@@ -101,6 +132,7 @@ describe('STATUS', () => {
     expect(explained.advice).toMatch(advice);
     expect(explained.steps.length).toBeGreaterThan(0);
     await pods.delete(file, { gracePeriodSeconds: 0 }).catch(() => {});
+    await circumstances[file]?.end();
   });
 
   it('of a pod on a node that died is Terminating once its tolerations end, with the node named', async () => {

@@ -40,6 +40,8 @@ export interface EvictionDeps {
   /** The pod's containers have ended and its status is final. */
   readonly cleanedUp: (uid: string) => boolean;
   readonly evict: (pod: Pod, message: string, graceSeconds: number) => void;
+  /** The conditions are others than before. Resolves when the Node says so, or cannot be told. */
+  readonly conditionsChanged: () => Promise<void>;
   readonly nodeEvent: (reason: string, message: string) => void;
   readonly track: (task: Promise<void>) => void;
   readonly signal: AbortSignal;
@@ -139,10 +141,13 @@ export class EvictionManager {
     for (const threshold of thresholdsMet(this.#met, observations, true)) met.add(threshold);
     this.#firstMetAt = new Map([...met].map((threshold) => [threshold, this.#firstMetAt.get(threshold) ?? now]));
     for (const { signal } of met) this.#lastPressureAt.set(conditionOf(signal), now);
+    const before = String(this.#conditions);
     this.#conditions = [...this.#lastPressureAt]
       .filter(([, at]) => now - at < config.transitionPeriodMs)
       .map(([condition]) => condition)
       .sort();
+    // Told before a pod goes, not up to 10 s after it as upstream: what replaces the pod is not put here again meanwhile.
+    if (String(this.#conditions) !== before) await this.#deps.conditionsChanged();
     const due = [...met].filter((threshold) => now - this.#firstMetAt.get(threshold)! >= (threshold.graceMs ?? 0));
     this.#met = due;
     if (due.length === 0) return undefined;
