@@ -197,11 +197,7 @@ export class SchedulingQueue {
   /** Something changed in the cluster: pods that it may help leave the unschedulable queue. */
   onEvent(event: ClusterEvent): void {
     for (const events of this.#inFlight.values()) if (events.length < 1000) events.push(event);
-    for (const [uid, queued] of this.#unschedulable) {
-      if (!this.#mayHelp(queued, event)) continue;
-      this.#unschedulable.delete(uid);
-      this.#requeue(queued);
-    }
+    this.#requeueThose((queued) => this.#mayHelp(queued, event));
   }
 
   /** Tries the pod again at once, whatever it waits for, unless a gate holds it. */
@@ -264,9 +260,15 @@ export class SchedulingQueue {
   /** Pods nothing helped for five minutes are tried again. Called every 30 s. */
   flushUnschedulable(): void {
     const now = this.#clock.now();
-    for (const [uid, queued] of this.#unschedulable) {
-      if (queued.gatedBy || now - queued.timestamp < unschedulableLimitMs) continue;
-      this.#unschedulable.delete(uid);
+    this.#requeueThose(({ gatedBy, timestamp }) => !gatedBy && now - timestamp >= unschedulableLimitMs);
+  }
+
+  /** A gate may put them back where they were: those are chosen before the first is moved. */
+  #requeueThose(chosen: (queued: QueuedPod) => boolean): void {
+    const moving: QueuedPod[] = [];
+    for (const queued of this.#unschedulable.values()) if (chosen(queued)) moving.push(queued);
+    for (const queued of moving) {
+      this.#unschedulable.delete(queued.info.uid);
       this.#requeue(queued);
     }
   }

@@ -52,6 +52,30 @@ describe('the scheduling queue', () => {
     expect(waits).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000]);
   });
 
+  it('an event that would help a pod which a gate holds leaves it where it is, once', async () => {
+    const clock = new VirtualClock({ startMs: 0 });
+    let held = false;
+    let asked = 0;
+    const gate: Plugin = {
+      name: 'Gate',
+      preEnqueue() {
+        asked++;
+        return held ? { code: 'UnschedulableAndUnresolvable', reasons: ['not yet'] } : undefined;
+      },
+    };
+    const queue = new SchedulingQueue(clock, [gate, prioritySort, fit]);
+    for (const name of ['a', 'b']) queue.add(makePod(name));
+    held = true;
+    for (let i = 0; i < 2; i++) queue.addUnschedulable(await popped(queue), ['NodeResourcesFit']);
+    asked = 0;
+    queue.onEvent({ resource: 'nodes', action: 'add', now: makeNode('n') });
+    expect(asked).toBe(2);
+    expect(queue.lengths).toMatchObject({ gated: 2, active: 0, backoff: 0 });
+    held = false;
+    queue.onEvent({ resource: 'nodes', action: 'add', now: makeNode('m') });
+    expect(queue.lengths).toMatchObject({ gated: 0, backoff: 2 });
+  });
+
   it('events that cannot help leave it where it is', async () => {
     const { queue } = setUp();
     queue.add(makePod('p'));
