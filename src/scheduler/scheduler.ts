@@ -3,38 +3,37 @@
  * Upstream: scheduler/{scheduler,schedule_one,eventhandlers}.go (1.36).
  */
 import type { Node, Pod } from '../api/index.ts';
-import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
+import { isNotFound } from '../apimachinery/index.ts';
 import {
   type Clock,
   isAbort,
   type Logger,
   type Prng,
   type Runnable,
-  rfc3339,
   TaskGroup,
   yieldToEventLoop,
 } from '../base/index.ts';
 import {
-  causeOf,
   type EventRecorder,
   type KubeClient,
   type SharedInformer,
   type SharedInformerFactory,
   withCause,
 } from '../client/index.ts';
+import { Attempt, eventText, preemptionOf, schedulerNameOf } from './attempt.ts';
 import { SchedulerCache } from './cache.ts';
 import { schedulerConfig } from './config/load.ts';
 import type { ProfileConfig, SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
-import { type Decision, DecisionBuilder, type PreemptionRecord } from './decision/record.ts';
 import type { DecisionStore } from './decision/store.ts';
 import { askPreemption, Extender, type ExtenderPost } from './extender/extender.ts';
 import { postToExtender } from './extender/http.ts';
 import { type PodInfo, podInfoOf } from './framework/node-info.ts';
 import { Nominator } from './framework/nominator.ts';
 import type { Plugin, PostFilterResult, QueuedPod, Refusal } from './framework/types.ts';
-import { defaultPreemption, preemptionReport } from './plugins/default-preemption.ts';
+import { defaultPreemption } from './plugins/default-preemption.ts';
 import { VolumeBinder } from './plugins/volume-binder.ts';
+import { setPodCondition } from './pod-condition.ts';
 import { PreemptionExecutor } from './preemption/executor.ts';
 import { buildProfile, type PluginFactories, type Profile } from './profile.ts';
 import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
@@ -63,7 +62,6 @@ export interface SchedulerOptions {
   readonly post?: ExtenderPost;
 }
 
-const podResource = { group: '', plural: 'pods' };
 /** Cycles run back to back before other work gets a turn. */
 const cyclesPerTurn = 8;
 
@@ -200,6 +198,10 @@ export class Scheduler implements Runnable {
         return pod !== undefined;
       },
     });
+  }
+
+  #setCondition(pod: Readonly<Pod>, reason: string, message: string, nominatedNode?: string): Promise<void> {
+    return setPodCondition({ ...this.#deps, pods: this.#pods }, pod, reason, message, nominatedNode);
   }
 
   #mine(pod: Readonly<Pod>): boolean {
@@ -518,118 +520,6 @@ export class Scheduler implements Runnable {
     attempt.record('Scheduled', message);
     this.#deps.events.event(info.pod, 'Normal', 'Scheduled', message);
   }
-
-  /** Sets PodScheduled=False and the nominated node, when they say something new. '' takes a nomination back. */
-  async #setCondition(pod: Readonly<Pod>, reason: string, message: string, nominatedNode?: string): Promise<void> {
-    const current = this.#pods.lister.get(pod.metadata.namespace!, pod.metadata.name!) ?? pod;
-    const old = current.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-    const same = old?.status === 'False' && old.reason === reason && old.message === message;
-    const nominated = current.status?.nominatedNodeName ?? '';
-    const renominated = nominatedNode !== undefined && nominatedNode !== nominated;
-    if (same && !renominated) return;
-    const { client, clock, log } = this.#deps;
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason,
-      message,
-      lastProbeTime: null,
-      lastTransitionTime: old?.status === 'False' ? old.lastTransitionTime : rfc3339(clock.now()),
-      observedGeneration: current.metadata.generation,
-    };
-    const status = {
-      ...(!same && { conditions: [condition] }),
-      ...(renominated && { nominatedNodeName: nominatedNode === '' ? null : nominatedNode }),
-    };
-    try {
-      await client
-        .resource('pods')
-        .namespace(pod.metadata.namespace!)
-        .patch(
-          pod.metadata.name!,
-          'strategic',
-          { metadata: { uid: pod.metadata.uid }, status },
-          { subresource: 'status' },
-        );
-    } catch (error) {
-      if (isNotFound(error) || isAbort(error)) return;
-      log.warn('the PodScheduled condition could not be written', { pod: podName(pod), error: String(error) });
-    }
-  }
-}
-
-/** One try of one pod, from the decision to its record. */
-class Attempt {
-  readonly queued: QueuedPod;
-  readonly info: PodInfo;
-  readonly schedulerName: string;
-  readonly cause;
-  outcome: CycleOutcome | undefined;
-  readonly #deps: SchedulerDeps;
-  readonly #startedAt: number;
-
-  constructor(queued: QueuedPod, deps: SchedulerDeps, schedulerName: string) {
-    this.queued = queued;
-    this.info = queued.info;
-    this.schedulerName = schedulerName;
-    this.cause = causeOf(podResource, queued.info.pod);
-    this.#deps = deps;
-    this.#startedAt = deps.clock.now();
-  }
-
-  say(work: () => void): void {
-    withCause(this.cause, work);
-  }
-
-  record(
-    result: Decision['result'],
-    message: string,
-    more: Partial<Pick<Decision, 'bindError' | 'preemption' | 'nominatedNode'>> = {},
-  ): void {
-    const { info, outcome } = this;
-    const builder = outcome?.builder ?? new DecisionBuilder([]);
-    this.#deps.decisions.record(
-      builder.finish({
-        pod: { namespace: info.namespace, name: info.pod.metadata.name!, uid: info.uid },
-        attempt: this.queued.attempts,
-        scheduler: this.schedulerName,
-        queuedAt: this.queued.timestamp,
-        startedAt: this.#startedAt,
-        finishedAt: this.#deps.clock.now(),
-        result,
-        message,
-        ...(outcome?.node !== undefined && { node: outcome.node }),
-        ...(outcome?.tiedWith && { tiedWith: outcome.tiedWith }),
-        ...more,
-      }),
-    );
-  }
-}
-
-function preemptionOf({ state }: CycleOutcome): PreemptionRecord | undefined {
-  const report = preemptionReport(state);
-  if (!report || report.candidates.length === 0) return undefined;
-  return {
-    ...(report.chosen && { chosen: report.chosen.node }),
-    candidates: report.candidates.map(({ node, pdbViolations, victims }) => ({
-      node,
-      pdbViolations,
-      victims: victims.map(({ namespace, pod, priority }) => ({ namespace, name: pod.metadata.name!, priority })),
-    })),
-  };
-}
-
-function schedulerNameOf(pod: Readonly<Pod>): string {
-  return pod.spec?.schedulerName ?? 'default-scheduler';
-}
-
-/** Events hold 1024 bytes. Upstream: truncateMessage. */
-function eventText(message: string): string {
-  return message.length <= 1024 ? message : `${message.slice(0, 1024 - 4)} ...`;
-}
-
-function podName(pod: Readonly<KubeObject>): string {
-  return `${pod.metadata.namespace}/${pod.metadata.name}`;
 }
 
 /** Heartbeats of a node's status are no news. */
