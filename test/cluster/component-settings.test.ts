@@ -73,6 +73,27 @@ describe('values', () => {
     });
   });
 
+  it('those about nodes that fall silent reach their controllers under the names of kube-controller-manager', () => {
+    const flags = {
+      'node-eviction-rate': '0.5',
+      'secondary-node-eviction-rate': '0.05',
+      'unhealthy-zone-threshold': '0.7',
+      'large-cluster-size-threshold': '10',
+      'node-monitor-grace-period': '1m10s',
+      'node-startup-grace-period': '90s',
+      'terminated-pod-gc-threshold': '5',
+    };
+    expect(componentSettings(flags).controllers).toEqual({
+      nodeEvictionRate: 0.5,
+      secondaryNodeEvictionRate: 0.05,
+      unhealthyZoneThreshold: 0.7,
+      largeClusterSizeThreshold: 10,
+      nodeMonitorGracePeriodMs: 70_000,
+      nodeStartupGracePeriodMs: 90_000,
+      terminatedPodGCThreshold: 5,
+    });
+  });
+
   it('runtime-config and feature-gates say which APIs are served', () => {
     expect(served({})).not.toContain('storagemigration.k8s.io/v1beta1/storageversionmigrations');
     const beta = served({ 'runtime-config': 'api/beta=true', 'feature-gates': 'StorageVersionMigrator=true' });
