@@ -22,6 +22,10 @@ export default class Replace extends ApiCommand {
     ...validateFlag,
     force: Flags.boolean({ summary: 'delete and create again' }),
     'grace-period': Flags.integer({ summary: 'with --force: seconds to end gracefully', default: -1 }),
+    cascade: Flags.string({ summary: 'with --force: background, orphan or foreground', default: 'background' }),
+    timeout: Flags.string({ summary: 'with --force: how long deletion may take' }),
+    wait: Flags.boolean({ summary: 'with --force: it always waits until the objects are gone', allowNo: true }),
+    raw: Flags.string({ summary: 'send the file as it is to this path' }),
     subresource: Flags.string({ summary: 'replace this subresource, as status' }),
     'save-config': Flags.boolean({ summary: 'keep the configuration for client-side apply' }),
   };

@@ -8,6 +8,7 @@ export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { canI, whoAmI } from './auth/auth.ts';
+export { reconcileRbac } from './auth/reconcile.ts';
 export { BaseCommand, clusterName } from './base-command.ts';
 export { autoscale } from './change/autoscale.ts';
 export { decideCertificates } from './change/certificate.ts';

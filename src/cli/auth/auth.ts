@@ -1,11 +1,12 @@
 /** `klab auth can-i` and `klab auth whoami`. Upstream: kubectl/pkg/cmd/auth. */
 import type { KubeObject } from '../../apimachinery/index.ts';
+import { exitCodes, UserError } from '../exit-codes.ts';
+import { goValue } from '../printers/go-value.ts';
 import { TabWriter, tableTabs } from '../printers/tab-writer.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import type { PrintFlags } from '../write/flags.ts';
 import type { WriteIo } from '../write/io.ts';
 import { ResultPrinter } from '../write/result-printer.ts';
-import { usageError } from '../write/usage.ts';
 
 export interface CanIFlags extends SessionRequest {
   readonly 'all-namespaces'?: boolean;
@@ -47,51 +48,104 @@ export async function whoAmI(session: Session, flags: PrintFlags, io: WriteIo): 
   io.write(out.flush());
 }
 
-/** @returns whether it is allowed. */
+const resourceVerbs = new Set(
+  'get list watch create update patch delete deletecollection use bind impersonate * approve sign escalate attest'.split(
+    ' ',
+  ),
+);
+const urlVerbs = new Set('get put post head options delete patch *'.split(' '));
+
+/** @returns whether it is allowed; true for a list. */
 export async function canI(
   words: readonly string[],
   flags: CanIFlags,
   session: () => Promise<Session>,
   io: WriteIo,
 ): Promise<boolean> {
-  if (words.length < 2 || words.length > 3) {
-    throw usageError('auth can-i', 'you must specify two arguments: verb resource or verb resource/resourceName.');
+  const { list, quiet, subresource = '', 'all-namespaces': everywhere = false } = flags;
+  if (list) {
+    if (words.length > 0) throw new UserError('list option must be specified with no arguments');
+    if (quiet || everywhere || subresource !== '') {
+      throw new UserError("list option can't be specified with neither quiet, all-namespaces nor subresource options");
+    }
+    await listAccess(await session(), flags, io);
+    return true;
+  }
+  if (words.length !== 2) {
+    const help = "See 'klab auth can-i -h' for help and examples.";
+    throw new UserError(
+      `you must specify two arguments: verb resource or verb resource/resourceName.\n${help}`,
+      exitCodes.usage,
+    );
   }
   const [verb = '', target = ''] = words;
-  const opened = await session();
-  let attributes: object;
-  if (target.startsWith('/')) attributes = { nonResourceAttributes: { path: target, verb } };
-  else {
-    const [word = '', named] = target.split('/', 2);
-    const name = words[2] ?? named;
-    const found = word === '*' ? undefined : await opened.find(word);
-    if (!found && word !== '*') io.say(`Warning: the server doesn't have a resource type '${word}'\n\n`);
-    else if (found && !found.namespaced && !flags['all-namespaces']) {
-      const full =
-        found.group === '' ? found.plural : `${found.plural}' is not namespace scoped in group '${found.group}`;
-      io.say(
-        found.group === ''
-          ? `Warning: resource '${full}' is not namespace scoped\n\n`
-          : `Warning: resource '${full}'\n\n`,
-      );
-    }
-    attributes = {
-      resourceAttributes: {
-        verb,
-        namespace: flags['all-namespaces'] ? '' : opened.namespace,
-        group: found?.group ?? (word === '*' ? '*' : ''),
-        resource: found?.plural ?? word,
-        ...(flags.subresource && { subresource: flags.subresource }),
-        ...(name && { name }),
-      },
-    };
+  if (target.startsWith('/') && subresource !== '') {
+    throw new UserError('--subresource can not be used with NonResourceURL');
   }
+  const opened = await session();
+  const warn = (text: string) => io.say(`Warning: ${text}\n\n`);
+  const attributes = target.startsWith('/')
+    ? urlAttributes(verb, target, warn)
+    : await resourceAttributes(verb, target, flags, opened, warn);
+  if (flags['no-headers']) throw new UserError('--no-headers cannot be set without --list specified');
   const { status } = await review(opened, 'SelfSubjectAccessReview', 'authorization.k8s.io', attributes);
-  if (!flags.quiet) {
+  if (!quiet) {
     let text = status.allowed ? 'yes' : 'no';
     if (!status.allowed && status.reason) text += ` - ${status.reason}`;
     if (!status.allowed && status.evaluationError) text += ` - ${status.evaluationError}`;
     io.write(`${text}\n`);
   }
   return status.allowed;
+}
+
+function urlAttributes(verb: string, path: string, warn: (text: string) => void): object {
+  if (!urlVerbs.has(verb)) warn(`verb '${verb}' is not a known verb`);
+  return { nonResourceAttributes: { path, verb } };
+}
+
+async function resourceAttributes(
+  verb: string,
+  target: string,
+  flags: CanIFlags,
+  session: Session,
+  warn: (text: string) => void,
+): Promise<object> {
+  const everywhere = flags['all-namespaces'] ?? false;
+  const [word = '', name] = target.split(/\/(.*)/s, 2);
+  const found = word === '*' ? undefined : await session.find(word.toLowerCase());
+  if (!found && word !== '*' && word !== 'users' && word !== 'groups') {
+    const [resource, group] = word.toLowerCase().split(/\.(.*)/s, 2);
+    warn(`the server doesn't have a resource type '${resource}'${group ? ` in group '${group}'` : ''}`);
+  }
+  if (!everywhere) {
+    if (found && !found.namespaced) {
+      const { plural, group } = found;
+      warn(`resource '${plural}' is not namespace scoped${group === '' ? '' : ` in group '${group}'`}`);
+    }
+    if (!resourceVerbs.has(verb)) warn(`verb '${verb}' is not a known verb`);
+  }
+  return {
+    resourceAttributes: {
+      verb,
+      namespace: everywhere ? '' : session.namespace,
+      group: found?.group ?? '',
+      resource: found?.plural ?? word,
+      ...(flags.subresource && { subresource: flags.subresource }),
+      ...(name && { name }),
+    },
+  };
+}
+
+async function listAccess(session: Session, flags: CanIFlags, io: WriteIo): Promise<void> {
+  const { namespace } = session;
+  const { status } = await review(session, 'SelfSubjectRulesReview', 'authorization.k8s.io', { namespace });
+  if (status.incomplete) io.say(`Warning: the list may be incomplete: ${status.evaluationError ?? ''}`);
+  const { compactRules } = await import('../describe/config.ts');
+  const rules = [...(status.resourceRules ?? []), ...(status.nonResourceRules ?? [])];
+  const out = new TabWriter(tableTabs);
+  if (!flags['no-headers']) out.write('Resources\tNon-Resource URLs\tResource Names\tVerbs\n');
+  for (const { resource, urls, names, verbs } of compactRules(rules)) {
+    out.write(`${resource}\t${goValue(urls)}\t${goValue(names)}\t${goValue(verbs)}\n`);
+  }
+  io.write(out.flush());
 }

@@ -1,10 +1,11 @@
 /** `klab replace`, and with `--force` delete and create. Upstream: kubectl/pkg/cmd/replace/replace.go. */
-import { isNotFound } from '../../apimachinery/index.ts';
-import { wallClock } from '../../base/index.ts';
+import { parseDuration } from '../../apimachinery/index.ts';
 import { modifiedConfiguration } from '../apply/client-side.ts';
-import { targetOf, typeName } from '../apply/target.ts';
+import { targetOf } from '../apply/target.ts';
 import { ManyErrors } from '../errors.ts';
 import { UserError } from '../exit-codes.ts';
+import type { Manifest } from '../manifests/manifest.ts';
+import { readSources } from '../manifests/sources.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import { parseDryRun, parseValidation } from '../write/dry-run.ts';
 import type { FileFlags, WriteFlags } from '../write/flags.ts';
@@ -16,22 +17,29 @@ import { ResultPrinter } from '../write/result-printer.ts';
 export interface ReplaceFlags extends WriteFlags, FileFlags, SessionRequest {
   readonly force?: boolean;
   readonly 'grace-period'?: number;
+  readonly cascade?: string;
+  readonly timeout?: string;
+  /** Send the file as it is to this path. */
+  readonly raw?: string;
   readonly subresource?: string;
   readonly validate?: string;
   readonly 'save-config'?: boolean;
 }
 
-/** How often a deleted object is looked for. */
-const goneEveryMs = 200;
+/** How long deleted objects may take to go, unless `--timeout` says. */
+const goneWithinMs = 5 * 60_000;
 
 export async function replaceObjects(flags: ReplaceFlags, session: () => Promise<Session>, io: WriteIo): Promise<void> {
   const { 'grace-period': grace = -1, force = false, subresource = '' } = flags;
   if (grace >= 0 && !force) throw new UserError('--grace-period must have --force specified');
   const dryRun = parseDryRun(flags['dry-run']);
+  const timeoutMs = parseTimeout(flags.timeout);
+  if (timeoutMs !== 0 && !force) throw new UserError('--timeout must have --force specified');
   if (force && dryRun !== 'none') throw new UserError('--dry-run can not be used when --force is set');
   const printer = new ResultPrinter(flags, dryRun, io.write);
-  const manifests = await readFileFlags(flags, 'replaced', io.signal);
-  if (!manifests) throw new UserError('must specify one of -f and -k');
+  if (!flags.filename?.length && !flags.kustomize) throw new UserError('must specify one of -f and -k');
+  if (flags.raw) return replaceRaw(flags.raw, flags, session, io);
+  const manifests = (await readFileFlags(flags, 'replaced', io.signal)) ?? [];
   const opened = await session();
   const { signal } = opened;
   const write = {
@@ -40,33 +48,14 @@ export async function replaceObjects(flags: ReplaceFlags, session: () => Promise
     dryRun: dryRun === 'server',
     signal,
   };
+  if (force) await deleteFirst(opened, manifests, flags, timeoutMs, io);
   const errors: Error[] = [];
   for (const manifest of manifests) {
     try {
-      const target = await targetOf(opened, manifest);
-      const { resource, namespace, name } = target;
-      const object = flags['save-config'] ? modifiedConfiguration(target.object) : target.object;
+      const { resource, namespace, object: wanted } = await targetOf(opened, manifest);
+      const object = flags['save-config'] ? modifiedConfiguration(wanted) : wanted;
       const calls = opened.client.resource(resource).namespace(namespace);
       if (force) {
-        await calls
-          .delete(name, { ...(grace >= 0 && { gracePeriodSeconds: grace }), propagationPolicy: 'Background', signal })
-          .then(
-            () => {
-              const where = namespace === '' ? '' : ` from ${namespace} namespace`;
-              io.write(`${typeName(resource)} ${JSON.stringify(name)} deleted${where}\n`);
-            },
-            (error: unknown) => {
-              if (!isNotFound(error)) throw error;
-            },
-          );
-        for (;;) {
-          const live = await calls.get(name, { signal }).catch((error: unknown) => {
-            if (isNotFound(error)) return undefined;
-            throw error;
-          });
-          if (!live) break;
-          await wallClock.sleep(goneEveryMs, signal);
-        }
         printer.print(await calls.create(object, write), 'replaced');
         continue;
       }
@@ -77,9 +66,83 @@ export async function replaceObjects(flags: ReplaceFlags, session: () => Promise
       printer.print(result, 'replaced');
     } catch (error) {
       signal?.throwIfAborted();
-      errors.push(whileDoing('replacing', error as Error, manifest));
+      errors.push(force ? (error as Error) : whileDoing('replacing', error as Error, manifest));
     }
   }
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) throw new ManyErrors(errors);
+}
+
+/** Deletes what is there of all objects, and waits until it is gone. */
+async function deleteFirst(
+  session: Session,
+  manifests: readonly Manifest[],
+  flags: ReplaceFlags,
+  timeoutMs: number,
+  io: WriteIo,
+): Promise<void> {
+  const { deleteObjects } = await import('../delete.ts');
+  const request = {
+    words: [],
+    manifests,
+    all: false,
+    allNamespaces: false,
+    now: false,
+    force: false,
+    gracePeriodSeconds: flags['grace-period'] ?? -1,
+    cascade: flags.cascade ?? 'background',
+    wait: true,
+    timeoutMs: timeoutMs || goneWithinMs,
+    ignoreNotFound: true,
+    dryRun: 'none' as const,
+    output: flags.output,
+  };
+  await deleteObjects(session, request, {
+    print: (text) => {
+      // None of them need be there.
+      if (text !== 'No resources found') io.write(`${text}\n`);
+    },
+    say: io.say,
+  });
+}
+
+/** `--raw`: one file, as it is, to a path. */
+async function replaceRaw(
+  path: string,
+  flags: ReplaceFlags,
+  session: () => Promise<Session>,
+  io: WriteIo,
+): Promise<void> {
+  const [file = ''] = flags.filename ?? [];
+  if (flags.filename?.length !== 1) throw new UserError('--raw can only use a single local file or stdin');
+  if (/^https?:\/\//.test(file)) throw new UserError('--raw cannot read from a url');
+  if (flags.recursive) throw new UserError('--raw and --recursive are mutually exclusive');
+  if (flags.output) throw new UserError('--raw and --output are mutually exclusive');
+  if (!path.startsWith('/')) {
+    throw new UserError(`--raw must be a valid URL path: parse ${JSON.stringify(path)}: invalid URI for request`);
+  }
+  const [{ text } = { text: '' }] = await readSources([file]);
+  const { client, signal } = await session();
+  const [plain = '', query = ''] = path.split(/\?(.*)/s);
+  const answer = await client.transport.stream(
+    client.prepare({
+      method: 'PUT',
+      path: plain,
+      query: Object.fromEntries(new URLSearchParams(query)),
+      body: text,
+      signal,
+    }),
+  );
+  const decoder = new TextDecoder();
+  for await (const chunk of answer) io.write(decoder.decode(chunk, { stream: true }));
+}
+
+/** A duration; 0 for none. @throws UserError */
+function parseTimeout(text = '0s'): number {
+  if (text === '0') return 0;
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw new UserError(`invalid argument ${JSON.stringify(text)} for "--timeout" flag: ${(error as Error).message}`);
+  }
 }

@@ -83,7 +83,7 @@ export async function describeRole(w: DescribeWriter, role: Readonly<Role | Clus
   }
 }
 
-interface CompactRule {
+export interface CompactRule {
   readonly resource: string;
   readonly urls: readonly string[];
   readonly names: readonly string[];
@@ -91,7 +91,7 @@ interface CompactRule {
 }
 
 /** One row for each resource and name with all its verbs, and one for each URL and verb. */
-function compactRules(rules: readonly PolicyRule[]): CompactRule[] {
+export function compactRules(rules: readonly PolicyRule[]): CompactRule[] {
   const byResource = new Map<string, CompactRule & { readonly order: string }>();
   const rows: (CompactRule & { readonly order: string })[] = [];
   for (const { apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [], verbs } of rules) {
