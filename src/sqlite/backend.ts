@@ -29,6 +29,11 @@ type Columns = [
   value: Buffer | null,
 ];
 
+type LatestColumns = [key: Buffer, id: number, createRevision: number, version: number, lease: number];
+
+/** Rows of table latest read at once when a store starts. */
+const latestPage = 4096;
+
 const noBytes = Buffer.alloc(0);
 
 interface StoreState {
@@ -66,10 +71,15 @@ export class SqliteBackend implements Backend {
   }
 
   *#latest(): Generator<LatestRow> {
-    for (const [key, id, createRevision, version, lease] of this.#sql.latest.iterate() as Iterable<
-      [Buffer, number, number, number, number]
-    >) {
-      yield { key, main: mainOf(id), sub: subOf(id), createRevision, version, lease };
+    // Pages: a step of an iterator through the driver costs more than a row of a page.
+    // No key is empty: all are greater than that.
+    for (let after: Uint8Array = noBytes; ; ) {
+      const page = this.#sql.latest.all(after, latestPage) as LatestColumns[];
+      for (const [key, id, createRevision, version, lease] of page) {
+        yield { key, main: mainOf(id), sub: subOf(id), createRevision, version, lease };
+      }
+      if (page.length < latestPage) return;
+      after = page.at(-1)![0];
     }
   }
 
@@ -258,7 +268,9 @@ function prepareAll(db: Sqlite.Database) {
   return {
     state: db.prepare('SELECT revision, compact_rev, applied_idx, applied_term FROM store_state'),
     setState: db.prepare('UPDATE store_state SET revision = ?, compact_rev = ?, applied_idx = ?, applied_term = ?'),
-    latest: db.prepare('SELECT key, id, create_rev, version, lease FROM latest ORDER BY key').raw(),
+    latest: db
+      .prepare('SELECT key, id, create_rev, version, lease FROM latest WHERE key > ? ORDER BY key LIMIT ?')
+      .raw(),
     leases: db.prepare('SELECT id, ttl FROM lease ORDER BY id'),
     putLease: db.prepare('INSERT INTO lease (id, ttl) VALUES (?, ?)'),
     deleteLease: db.prepare('DELETE FROM lease WHERE id = ?'),

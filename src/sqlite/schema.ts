@@ -130,4 +130,17 @@ export const migrations: readonly string[] = [
     FROM raft_entry_1 ORDER BY idx, term;
   DROP TABLE raft_entry_1;
   `,
+  // A start reads keys in order from one tree, and a new key is written to one.
+  `
+  ALTER TABLE latest RENAME TO latest_2;
+  CREATE TABLE latest (
+    key BLOB PRIMARY KEY NOT NULL,
+    id INTEGER NOT NULL,
+    create_rev INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    lease INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  INSERT INTO latest SELECT key, id, create_rev, version, lease FROM latest_2 ORDER BY key;
+  DROP TABLE latest_2;
+  `,
 ];
