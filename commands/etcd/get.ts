@@ -7,6 +7,7 @@ export default class EtcdGet extends EtcdCommand {
     '<%= config.bin %> etcd get /registry/pods/default/web',
     '<%= config.bin %> etcd get /registry/deployments --prefix -o json',
     '<%= config.bin %> etcd get /registry/pods/default/web --rev 120',
+    '<%= config.bin %> etcd get /registry/pods/default/web --raw | hexdump -C',
     '<%= config.bin %> etcd get --prefix --keys-only --endpoints 10.0.0.1:2379 --cacert ca.crt --cert c.crt --key c.key',
   ];
   static override args = { key: Args.string({ description: 'the key, or with --prefix its beginning' }) };
@@ -17,6 +18,7 @@ export default class EtcdGet extends EtcdCommand {
     limit: Flags.integer({ summary: 'at most so many', min: 0 }),
     rev: Flags.integer({ summary: 'as of this revision', min: 0 }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
+    raw: Flags.boolean({ summary: 'the stored bytes as they are, with --prefix in base64' }),
     output: Flags.string({
       char: 'o',
       summary: 'output format',
@@ -35,6 +37,7 @@ export default class EtcdGet extends EtcdCommand {
       limit: flags.limit,
       revision: flags.rev,
       showSecrets: flags['show-secrets'],
+      raw: flags.raw,
       output: flags.output as EtcdOutput,
     };
     await this.withEtcd(flags, (kv) => etcdGet(kv, request, this.io));

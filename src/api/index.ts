@@ -84,6 +84,20 @@ export { metricsResources } from './metrics/v1beta1/resources.ts';
 export { OpenApiDocumentBuilder, type OpenApiInput } from './openapi/documents.ts';
 export { defaultPrinter, scalePrinter } from './printing.ts';
 export {
+  decodeProtobuf,
+  encodeMessage,
+  encodeProtobuf,
+  encodeWatchFrame,
+  hasProtobuf,
+  isProtobuf,
+  itemHead,
+  listEnvelope,
+  omitEmpty,
+  protobufMediaType,
+  type TypeMeta,
+} from './protobuf/codec/envelope.ts';
+export { ProtobufError } from './protobuf/codec/reader.ts';
+export {
   type ProtobufField,
   type ProtobufScalar,
   type ProtobufWellKnown,

@@ -249,6 +249,7 @@ export {
   type ThreeWayOptions,
 } from './strategic-merge-diff.ts';
 export { applyStrategicMergePatch } from './strategic-merge-patch.ts';
+export { toJson } from './to-json.ts';
 export type {
   GroupResource,
   GroupVersion,

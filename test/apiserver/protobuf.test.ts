@@ -1,8 +1,8 @@
 /** What client-go's typed clients do: they send protobuf, prefer it, and take JSON where there is none. */
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeProtobuf, encodeProtobuf } from '../../src/api/index.ts';
 import type { KubeObject } from '../../src/apimachinery/index.ts';
-import { decodeProtobuf, encodeProtobuf } from '../../src/apiserver/serializer/protobuf/envelope.ts';
 import { type Answer, type HttpsServer, startHttpsServer } from './https-server.ts';
 
 const protobuf = 'application/vnd.kubernetes.protobuf';

@@ -1,6 +1,11 @@
-import type { KubeObject, Status, WatchEvent, WatchEventType } from '../../apimachinery/index.ts';
-import { toJson } from '../serializer/json.ts';
-import { encodeWatchFrame } from '../serializer/protobuf/envelope.ts';
+import { encodeWatchFrame } from '../../api/index.ts';
+import {
+  type KubeObject,
+  type Status,
+  toJson,
+  type WatchEvent,
+  type WatchEventType,
+} from '../../apimachinery/index.ts';
 import type { Served, StoredEntry, View } from '../storage/entry.ts';
 import type { EncodedWatchEvent } from '../types.ts';
 

@@ -1,8 +1,7 @@
+import { decodeProtobuf, ProtobufError, type TypeMeta } from '../../api/index.ts';
 import { decodeJson, decodeYaml, FormatError, isObject, newBadRequest } from '../../apimachinery/index.ts';
 import { requestEncoding } from '../http/negotiate.ts';
 import { jsonType } from '../registry/decode.ts';
-import { decodeProtobuf, type TypeMeta } from '../serializer/protobuf/envelope.ts';
-import { ProtobufError } from '../serializer/protobuf/reader.ts';
 import type { ServerRequest } from '../types.ts';
 
 export interface Body {

@@ -1,5 +1,5 @@
 /** Tables and partial metadata. Upstream: apiserver/pkg/endpoints/handlers/response.go, registry/rest/table.go. */
-import { apiVersionOf, type Column, type ResourceDefinition } from '../../api/index.ts';
+import { apiVersionOf, type Column, encodeMessage, hasProtobuf, type ResourceDefinition } from '../../api/index.ts';
 import {
   FieldErrorList,
   FieldPath,
@@ -7,11 +7,10 @@ import {
   type ListMeta,
   newInvalid,
   type Status,
+  toJson,
 } from '../../apimachinery/index.ts';
 import { PlainEvent } from '../cache/event.ts';
 import { type Negotiated, negotiate } from '../http/negotiate.ts';
-import { toJson } from '../serializer/json.ts';
-import { encodeMessage, hasProtobuf } from '../serializer/protobuf/envelope.ts';
 import type { StoredEntry, View } from '../storage/entry.ts';
 import type { EncodedWatchEvent, RequestContext, ResponseBody } from '../types.ts';
 

@@ -1,5 +1,5 @@
+import { protobufMediaType } from '../../api/index.ts';
 import { newNotAcceptable, newUnsupportedMediaType } from '../../apimachinery/index.ts';
-import { protobufMediaType } from '../serializer/protobuf/envelope.ts';
 
 /** What klab reads and writes. PATCH has its own list, and what has no protobuf message is never written as protobuf. */
 export const mediaTypes = ['application/json', 'application/yaml', protobufMediaType] as const;

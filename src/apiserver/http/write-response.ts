@@ -1,6 +1,4 @@
 import type { ServerResponse as Http1Response } from 'node:http';
-import { encodeJson, encodeYaml, newInternalError, StatusError, stringifyJson } from '../../apimachinery/index.ts';
-import { type Clock, Slicer } from '../../base/index.ts';
 import {
   encodeProtobuf,
   encodeWatchFrame,
@@ -9,7 +7,9 @@ import {
   listEnvelope,
   protobufMediaType,
   type TypeMeta,
-} from '../serializer/protobuf/envelope.ts';
+} from '../../api/index.ts';
+import { encodeJson, encodeYaml, newInternalError, StatusError, stringifyJson } from '../../apimachinery/index.ts';
+import { type Clock, Slicer } from '../../base/index.ts';
 import type { EncodedWatchEvent, ResponseBody } from '../types.ts';
 import { gzipThresholdBytes, SlicedGzip } from './gzip.ts';
 import type { Encoding } from './negotiate.ts';

@@ -1,5 +1,5 @@
 /** From a body to an object of the expected kind. Upstream: endpoints/handlers/{create,update}.go, serializer/json. */
-import { apiVersionOf, type CustomForm, type ResourceDefinition } from '../../api/index.ts';
+import { apiVersionOf, type CustomForm, omitEmpty, type ResourceDefinition } from '../../api/index.ts';
 import {
   applySchemaDefaults,
   decodeTyped,
@@ -15,7 +15,6 @@ import {
   type SchemaSet,
   validateSchema,
 } from '../../apimachinery/index.ts';
-import { omitEmpty } from '../serializer/protobuf/envelope.ts';
 import { type FieldValidation, warn } from './request.ts';
 
 /** What decoding knows of the kind it expects. */

@@ -1,12 +1,5 @@
-import { decodeJson, deepFreeze, type KubeObject } from '../../apimachinery/index.ts';
-import { toJson } from '../serializer/json.ts';
-import {
-  decodeProtobuf,
-  encodeMessage,
-  encodeProtobuf,
-  hasProtobuf,
-  isProtobuf,
-} from '../serializer/protobuf/envelope.ts';
+import { decodeProtobuf, encodeMessage, encodeProtobuf, hasProtobuf, isProtobuf } from '../../api/index.ts';
+import { decodeJson, deepFreeze, type KubeObject, toJson } from '../../apimachinery/index.ts';
 
 /** Something that can be served as it is: a shared read-only object and its encodings, each made at most once. */
 export interface Served {

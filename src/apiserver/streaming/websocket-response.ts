@@ -2,14 +2,14 @@
  * Watches and logs over a WebSocket, as Java's and browsers' clients ask for them. Upstream:
  * endpoints/handlers/watch.go (HandleWS), httpstream/wsstream/stream.go (Reader), golang.org/x/net/websocket.
  */
+
+import { encodeWatchFrame } from '../../api/index.ts';
 import { encodeJson, newInternalError, StatusError } from '../../apimachinery/index.ts';
 import { StoppedError } from '../../base/index.ts';
 import { type ByteStream, isWebSocketRequest, WebSocketConnection, webSocketAnswer } from '../../wire/index.ts';
 import { spokenSubprotocols } from '../authn/websocket-protocol.ts';
 import { negotiate } from '../http/negotiate.ts';
 import { canBeProtobuf } from '../http/write-response.ts';
-
-import { encodeWatchFrame } from '../serializer/protobuf/envelope.ts';
 import type { EncodedWatchEvent, RequestContext, ResponseBody, ServerResponse, UpgradedDoor } from '../types.ts';
 
 /** A client that takes no bytes for so long while there are some is cut off, as over HTTP. */

@@ -17,7 +17,12 @@ export abstract class EtcdCommand extends BaseCommand {
   };
 
   protected get io(): EtcdIo {
-    return { print: (text) => this.print(text), say: (text) => this.say(text), signal: this.signal };
+    return {
+      print: (text) => this.print(text),
+      say: (text) => this.say(text),
+      write: (bytes) => process.stdout.write(bytes),
+      signal: this.signal,
+    };
   }
 
   protected withEtcd<T>(flags: EtcdFlags, work: Parameters<typeof withEtcd<T>>[2]): Promise<T> {

@@ -5,7 +5,7 @@ import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import { prefixEnd } from './connection.ts';
 import { parseLease } from './lease-id.ts';
-import { decodeStored, storedData, storedSummary, storedText } from './value.ts';
+import { type DecodeOptions, decodeStored, protobufFor, storedData, storedSummary, storedText } from './value.ts';
 
 export type EtcdOutput = 'simple' | 'json' | 'yaml';
 
@@ -21,6 +21,8 @@ export interface EtcdGetRequest extends KeyRange {
   readonly revision?: number;
   readonly output: EtcdOutput;
   readonly showSecrets: boolean;
+  /** The stored bytes, undecoded: of one key without anything around them, else in base64. Needs `showSecrets` for Secrets. */
+  readonly raw?: boolean;
 }
 
 const text = (bytes: Uint8Array): string =>
@@ -62,6 +64,8 @@ async function* pages(kv: RemoteKV, request: EtcdGetRequest, signal?: AbortSigna
 export interface EtcdIo {
   readonly print: (text: string) => void;
   readonly say: (text: string) => void;
+  /** Bytes as they are. */
+  readonly write?: (bytes: Uint8Array) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -83,21 +87,35 @@ export async function etcdGet(kv: RemoteKV, request: EtcdGetRequest, io: EtcdIo)
     revision ||= page.header.revision;
     count ||= page.count;
     seen += page.kvs.length;
+    const protobuf = request.keysOnly ? undefined : await protobufFor(page.kvs.map(({ value }) => value));
+    const decode = { ...request, protobuf };
     for (const pair of page.kvs) {
-      if (output !== 'simple') kvs.push(pairData(kv, pair, request));
+      if (request.raw && !request.keysOnly) {
+        refuseSecret(pair, decode);
+        if (output !== 'simple')
+          kvs.push({ ...pairData(kv, pair, { ...decode, keysOnly: true }), value: base64(pair.value) });
+        else if (request.prefix) io.print(`${text(pair.key)}\n${base64(pair.value)}`);
+        else io.write?.(pair.value);
+      } else if (output !== 'simple') kvs.push(pairData(kv, pair, decode));
       else if (request.keysOnly) io.print(text(pair.key));
-      else io.print(`${text(pair.key)}\n${storedText(decodeStored(pair.value, request))}`);
+      else io.print(`${text(pair.key)}\n${storedText(decodeStored(pair.value, decode))}`);
     }
   }
   if (output !== 'simple') io.print(printData({ revision, count, kvs }, output));
   else if (seen === 0 && !request.prefix) io.say(`there is no key "${request.key}"`);
 }
 
-function pairData(
-  kv: RemoteKV,
-  pair: KeyValue,
-  request: { readonly keysOnly?: boolean; readonly showSecrets: boolean },
-): object {
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+/** Bytes cannot be masked. An object that cannot be read might be a Secret too. */
+function refuseSecret(pair: KeyValue, options: DecodeOptions): void {
+  if (options.showSecrets) return;
+  const value = decodeStored(pair.value, options);
+  const kind = value.form === 'object' ? value.object['kind'] : value.form === 'protobuf' ? value.kind : undefined;
+  if (kind === 'Secret') throw new UserError(`${text(pair.key)} is a Secret; add --show-secrets to see its bytes`);
+}
+
+function pairData(kv: RemoteKV, pair: KeyValue, request: DecodeOptions & { readonly keysOnly?: boolean }): object {
   const { createRevision, modRevision, version, lease } = pair;
   return {
     key: text(pair.key),
@@ -149,7 +167,12 @@ export async function etcdWatch(kv: RemoteKV, request: EtcdWatchRequest, io: Etc
       for await (const response of watch) {
         established = true;
         if (response.canceled) throw canceled(response);
-        for (const event of response.events) io.print(eventText(kv, event, request));
+        const values = response.events.flatMap(({ kv: pair, prevKv }) => [
+          pair.value,
+          ...(prevKv ? [prevKv.value] : []),
+        ]);
+        const decode = { ...request, protobuf: await protobufFor(values) };
+        for (const event of response.events) io.print(eventText(kv, event, decode));
         next = response.revision + 1;
       }
       if (io.signal?.aborted) return;
@@ -172,7 +195,7 @@ function canceled(response: WatchResponse): UserError {
   return new UserError(`watch was canceled (${response.cancelReason || 'by the server'})${compacted}`);
 }
 
-function eventText(kv: RemoteKV, event: StoreEvent, request: EtcdWatchRequest): string {
+function eventText(kv: RemoteKV, event: StoreEvent, request: EtcdWatchRequest & DecodeOptions): string {
   const { kv: pair, prevKv } = event;
   if (request.output !== 'simple') {
     const data = {

@@ -4,22 +4,47 @@ import { decodeJson, encodeYaml, isObject } from '../../apimachinery/index.ts';
 export type StoredValue =
   | { readonly form: 'object'; readonly object: Readonly<Record<string, any>> }
   | { readonly form: 'text'; readonly text: string }
-  /** Kubernetes' protobuf envelope, as a real API server stores built-in types. */
+  /** Kubernetes' protobuf envelope around a kind that is not known here, or around damaged bytes. */
   | { readonly form: 'protobuf'; readonly apiVersion: string; readonly kind: string; readonly bytes: number }
   | { readonly form: 'bytes'; readonly base64: string };
 
 const masked = '(masked; add --show-secrets to see it)';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
-export function decodeStored(value: Uint8Array, options: { readonly showSecrets: boolean }): StoredValue {
-  const buffer = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (buffer.subarray(0, 4).toString('latin1') === 'k8s\0') {
-    return { form: 'protobuf', ...typeOfEnvelope(buffer.subarray(4)), bytes: buffer.length };
+export interface DecodeOptions {
+  readonly showSecrets: boolean;
+  /** Reads Kubernetes' protobuf; see `protobufFor`. */
+  readonly protobuf?: (value: Uint8Array) => object;
+}
+
+const magic = Buffer.from('k8s\0', 'latin1');
+const bufferOf = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+const isEnvelope = (value: Uint8Array): boolean => bufferOf(value).subarray(0, magic.length).equals(magic);
+
+/** What reads protobuf, loaded when one of the values is protobuf: it knows every message of Kubernetes. */
+export async function protobufFor(values: Iterable<Uint8Array>): Promise<DecodeOptions['protobuf']> {
+  for (const value of values) if (isEnvelope(value)) return (await import('../../api/index.ts')).decodeProtobuf;
+  return undefined;
+}
+
+export function decodeStored(value: Uint8Array, options: DecodeOptions): StoredValue {
+  const buffer = bufferOf(value);
+  const shown = (object: Readonly<Record<string, any>>): StoredValue => ({
+    form: 'object',
+    object: options.showSecrets ? object : maskSecret(object),
+  });
+  if (isEnvelope(buffer)) {
+    try {
+      if (options.protobuf) return shown(options.protobuf(buffer));
+    } catch {
+      // Of a kind that Kubernetes 1.36 does not have, or damaged: what its envelope says.
+    }
+    return { form: 'protobuf', ...typeOfEnvelope(buffer.subarray(magic.length)), bytes: buffer.length };
   }
   if (buffer[0] === 0x7b) {
     try {
       const object = decodeJson(buffer).value;
-      if (isObject(object)) return { form: 'object', object: options.showSecrets ? object : maskSecret(object) };
+      if (isObject(object)) return shown(object);
     } catch {
       // Text that only begins like JSON.
     }

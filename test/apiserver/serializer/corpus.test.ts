@@ -5,9 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { builtinResources } from '../../../src/api/index.ts';
+import { builtinResources, decodeProtobuf, encodeProtobuf } from '../../../src/api/index.ts';
 import { decodeYaml, type KubeObject } from '../../../src/apimachinery/index.ts';
-import { decodeProtobuf, encodeProtobuf } from '../../../src/apiserver/serializer/protobuf/envelope.ts';
 
 const folder = join(import.meta.dirname, '../../../../shared/corpus');
 const atHand = existsSync(folder);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { encodeProtobuf } from '../../../src/api/index.ts';
 import type { KubeObject } from '../../../src/apimachinery/index.ts';
-import { encodeProtobuf } from '../../../src/apiserver/serializer/protobuf/envelope.ts';
 import { runCompactor } from '../../../src/apiserver/storage/compactor.ts';
 import { decodeContinue, encodeContinue } from '../../../src/apiserver/storage/continue-token.ts';
 import { encodeForStorage, StoredEntry } from '../../../src/apiserver/storage/entry.ts';

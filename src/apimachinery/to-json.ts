@@ -1,4 +1,4 @@
-import { encodeJson } from '../../apimachinery/index.ts';
+import { encodeJson } from './json-encode.ts';
 
 /** JSON bytes; the rare objects with integers beyond 2^53 (bigints) go the slow way. */
 export function toJson(object: unknown): Uint8Array {

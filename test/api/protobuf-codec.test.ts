@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { builtinResources } from '../../../src/api/index.ts';
-import { deepCopy, type KubeObject } from '../../../src/apimachinery/index.ts';
 import {
+  builtinResources,
   decodeProtobuf,
   encodeMessage,
   encodeProtobuf,
@@ -9,10 +8,11 @@ import {
   hasProtobuf,
   itemHead,
   listEnvelope,
+  ProtobufError,
   type TypeMeta,
-} from '../../../src/apiserver/serializer/protobuf/envelope.ts';
-import { ProtobufError } from '../../../src/apiserver/serializer/protobuf/reader.ts';
-import { factsAtHand, readFact, whyFactsSkip } from '../../api/facts.ts';
+} from '../../src/api/index.ts';
+import { deepCopy, type KubeObject } from '../../src/apimachinery/index.ts';
+import { factsAtHand, readFact, whyFactsSkip } from './facts.ts';
 
 /** Bodies that kubectl 1.35 sends: `create …`, and what is in them. */
 const fromKubectl: Readonly<Record<string, readonly [body: string, object: object]>> = {

@@ -3,8 +3,9 @@
  * JSON shows) and protobuf, without a form in between. Presence is Go's: values are always written, pointers when they
  * are there, zeros come back only where JSON shows them.
  */
-import { type ProtobufField, protobufFields } from '../../../api/index.ts';
+
 import { setOwn } from '../../../apimachinery/index.ts';
+import { type ProtobufField, protobufFields } from '../messages.ts';
 import { ProtobufError, type ProtobufReader } from './reader.ts';
 import { scalarCodecs, type ValueCodec, wellKnownCodecs } from './value-codec.ts';
 import { type ReverseWriter, wire } from './writer.ts';

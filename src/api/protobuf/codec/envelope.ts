@@ -2,8 +2,9 @@
  * `application/vnd.kubernetes.protobuf`: four magic bytes and a runtime.Unknown, which names the kind of the message
  * inside. Upstream: apimachinery/pkg/runtime/serializer/protobuf/protobuf.go, pkg/util/framer.
  */
-import { protobufMessageOf } from '../../../api/index.ts';
+
 import type { KubeObject } from '../../../apimachinery/index.ts';
+import { protobufMessageOf } from '../messages.ts';
 import { messageCodec } from './message-codec.ts';
 import { ProtobufError, ProtobufReader } from './reader.ts';
 import { eachField } from './value-codec.ts';

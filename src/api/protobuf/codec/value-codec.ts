@@ -1,8 +1,8 @@
 /** Values inside messages: scalars, and the messages whose JSON is no object of their fields. */
-import { type ProtobufScalar, type ProtobufWellKnown, protobufMessageOf } from '../../../api/index.ts';
-import { decodeJson, isObject } from '../../../apimachinery/index.ts';
+
+import { decodeJson, isObject, toJson } from '../../../apimachinery/index.ts';
 import { parseTime, rfc3339 } from '../../../base/index.ts';
-import { toJson } from '../json.ts';
+import { type ProtobufScalar, type ProtobufWellKnown, protobufMessageOf } from '../messages.ts';
 import { ProtobufError, type ProtobufReader } from './reader.ts';
 import { type ReverseWriter, wire } from './writer.ts';
 
