@@ -87,7 +87,7 @@ export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
-export { type EtcdOutput, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
+export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
 export { type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
@@ -102,6 +102,8 @@ export {
 } from './etcd/raft-control.ts';
 export { raftRun } from './etcd/raft-lab/index.ts';
 export { etcdCheck, etcdSnapshotRestore, etcdSnapshotSave, etcdSnapshotStatus } from './etcd/snapshot.ts';
+export { etcdTree } from './etcd/tree.ts';
+export { etcdTxn } from './etcd/txn.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';

@@ -18,6 +18,8 @@ export const etcdFlags = {
   cacert: string({ summary: 'CA certificate of that etcd', helpGroup: 'ETCD', helpValue: 'FILE' }),
   cert: string({ summary: 'client certificate for it', helpGroup: 'ETCD', helpValue: 'FILE' }),
   key: string({ summary: 'key of the client certificate', helpGroup: 'ETCD', helpValue: 'FILE' }),
+  user: string({ summary: 'account of that etcd', helpGroup: 'ETCD', helpValue: 'NAME[:PASSWORD]' }),
+  password: string({ summary: 'its password, when it is not in --user', helpGroup: 'ETCD', env: 'ETCDCTL_PASSWORD' }),
 };
 
 export interface EtcdFlags {
@@ -27,6 +29,8 @@ export interface EtcdFlags {
   readonly cacert?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly user?: string;
+  readonly password?: string;
 }
 
 export interface EtcdAddress {
@@ -34,6 +38,7 @@ export interface EtcdAddress {
   readonly cacert?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly user?: { readonly name: string; readonly password: string };
 }
 
 export interface EtcdDeps {
@@ -47,14 +52,25 @@ export async function etcdAddress(
   deps: EtcdDeps,
 ): Promise<{ address: EtcdAddress; server?: ServerInfo }> {
   const { endpoints, cacert, cert, key } = flags;
-  if (endpoints?.length) return { address: { endpoints, cacert, cert, key } };
+  const user = account(flags);
+  if (endpoints?.length) return { address: { endpoints, cacert, cert, key, ...(user && { user }) } };
   if (cacert || cert || key) throw new UserError('--cacert, --cert and --key belong to --endpoints', 2);
   const server = await ensureServer(flags.name, { boot: flags.boot ?? true, ...deps });
-  return { address: server.etcd, server };
+  return { address: { ...server.etcd, ...(user && { user }) }, server };
+}
+
+/** Upstream: etcdctl's --user and --password. */
+function account({ user, password }: EtcdFlags): EtcdAddress['user'] {
+  if (user === undefined) return undefined;
+  const colon = user.indexOf(':');
+  if (password !== undefined) return { name: user, password };
+  if (colon < 0)
+    throw new UserError('--user needs a password: --user NAME:PASSWORD, --password, or ETCDCTL_PASSWORD', 2);
+  return { name: user.slice(0, colon), password: user.slice(colon + 1) };
 }
 
 /** A client; close it when done. */
-export async function connectEtcd({ endpoints, cacert, cert, key }: EtcdAddress): Promise<RemoteKV> {
+export async function connectEtcd({ endpoints, cacert, cert, key, user }: EtcdAddress): Promise<RemoteKV> {
   const { RemoteKV } = await import('../../etcd/index.ts');
   const read = (file: string | undefined) => {
     if (file === undefined) return undefined;
@@ -67,7 +83,12 @@ export async function connectEtcd({ endpoints, cacert, cert, key }: EtcdAddress)
   const secure =
     cacert !== undefined || cert !== undefined || endpoints.some((endpoint) => endpoint.startsWith('https://'));
   const tls = secure ? { ca: read(cacert), cert: read(cert), key: read(key) } : undefined;
-  return new RemoteKV({ endpoints: [...endpoints], ...(tls && { tls: tls as never }), userAgent: 'klab' });
+  return new RemoteKV({
+    endpoints: [...endpoints],
+    ...(tls && { tls: tls as never }),
+    ...(user && { user }),
+    userAgent: 'klab',
+  });
 }
 
 /** Opens, works, closes. */

@@ -61,6 +61,28 @@ async function* pages(kv: RemoteKV, request: EtcdGetRequest, signal?: AbortSigna
   }
 }
 
+/** Every key with a prefix, in order. */
+export async function* keysOf(
+  kv: RemoteKV,
+  { prefix: key, revision }: { readonly prefix: string; readonly revision?: number },
+  signal?: AbortSignal,
+): AsyncGenerator<string, void, void> {
+  const request = { key, prefix: true, keysOnly: true, countOnly: false, revision } as const;
+  for await (const page of pages(kv, { ...request, output: 'simple', showSecrets: false }, signal)) {
+    for (const pair of page.kvs) yield text(pair.key);
+  }
+}
+
+/** Prints `compacted revision 12`, as etcdctl. */
+export async function etcdCompact(
+  kv: RemoteKV,
+  request: { readonly revision: number; readonly physical: boolean },
+  io: EtcdIo,
+): Promise<void> {
+  await kv.compact(request.revision, { physical: request.physical, signal: io.signal });
+  io.print(`compacted revision ${request.revision}`);
+}
+
 export interface EtcdIo {
   readonly print: (text: string) => void;
   readonly say: (text: string) => void;
