@@ -4,6 +4,7 @@ import {
   componentStates,
   componentSummary,
   Flags,
+  historyText,
   humanBytes,
   printData,
 } from '../src/cli/index.ts';
@@ -43,6 +44,9 @@ export default class Status extends BaseCommand {
         'store',
         `${status.etcd?.external ? 'that etcd; who wrote what, and decisions, are here' : (status.store ?? 'sqlite')}, ${humanBytes(status.sizes.databaseBytes + status.sizes.walBytes)}`,
       ],
+      ...(status.history && !status.etcd?.external
+        ? ([['history', historyText(status.history)]] as [string, string][])
+        : []),
       ['clock', status.clock ?? 'real'],
       ['state', `${status.dir}, ${humanBytes(status.sizes.totalBytes)}`],
       ['log', status.log],

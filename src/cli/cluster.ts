@@ -6,8 +6,10 @@ import {
   type ClusterPaths,
   clusterPaths,
   componentFlags,
+  type DatabaseUse,
   type IngressPorts,
   listClusters,
+  measureEtcdDatabase,
   parseComponentFlags,
   readIngressPorts,
   readServer,
@@ -112,6 +114,12 @@ export interface ClusterStatus {
   readonly clock?: string;
   readonly dir: string;
   readonly log: string;
+  /** What the database holds; absent for clusters in memory. */
+  readonly history?: DatabaseUse & {
+    /** Its bounds, as `klab up` was told them. */
+    readonly maxSize: string;
+    readonly maxAge: string;
+  };
   readonly sizes: {
     readonly databaseBytes: number;
     readonly walBytes: number;
@@ -145,7 +153,7 @@ function sizes(paths: ClusterPaths): ClusterStatus['sizes'] {
 
 /** @throws UserError when there is no such cluster. */
 export function clusterStatus(name: string): Promise<ClusterStatus> {
-  return translated(() => {
+  return translated(async () => {
     const paths = clusterPaths(name);
     const info = readServer(paths);
     if (!info && !existsSync(paths.dir)) {
@@ -171,9 +179,20 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
       clock: info?.clock ?? settings?.clock,
       dir: paths.dir,
       log: paths.log,
+      ...(await historyUse(name, settings?.flags)),
       sizes: sizes(paths),
     };
   });
+}
+
+async function historyUse(
+  name: string,
+  flags: Readonly<Record<string, string>> = {},
+): Promise<Pick<ClusterStatus, 'history'>> {
+  // A status without this line is better than none: the file may be damaged, or of another version.
+  const use = await measureEtcdDatabase(name).catch(() => undefined);
+  if (!use) return {};
+  return { history: { ...use, maxSize: flags['history-size'] || '1Gi', maxAge: flags['history-age'] || '0s' } };
 }
 
 function ingressUrls(ports: IngressPorts | undefined): Pick<ClusterStatus, 'ingress'> {
@@ -211,4 +230,15 @@ export function humanBytes(bytes: number): string {
     unit++;
   }
   return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}
+
+/** `2310 past revisions, 8.1 MB of 12.0 MB; kept up to a database of 1Gi`. */
+export function historyText({ history, live, maxSize, maxAge }: NonNullable<ClusterStatus['history']>): string {
+  const bound = [
+    ...(maxSize === '0' ? [] : [`a database of ${maxSize}`]),
+    ...(Number.parseFloat(maxAge) === 0 ? [] : [`an age of ${maxAge}`]),
+  ];
+  const kept = bound.length > 0 ? `kept up to ${bound.join(' or ')}` : 'kept for ever';
+  const count = `${history.rows} past revision${history.rows === 1 ? '' : 's'}`;
+  return `${count}, ${humanBytes(history.bytes)} beside ${humanBytes(live.bytes)} of what is; ${kept}`;
 }

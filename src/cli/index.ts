@@ -25,6 +25,7 @@ export {
   clusterStatus,
   componentFlags,
   ensureServer,
+  historyText,
   humanBytes,
   nameFlag,
   readComponentFlags,
@@ -90,6 +91,7 @@ export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
+export { etcdPurge } from './etcd/purge.ts';
 export { type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
 export {
   type RaftAction,

@@ -95,6 +95,8 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
   ],
   klab: [
     ['decision-history-age', 'how long scheduling decisions are kept (default 0s: no bound)'],
+    ['history-age', "how long etcd's past revisions are kept, e.g. 72h (default 0s: no bound)"],
+    ['history-size', "size of the database from which on etcd's oldest history goes (default 1Gi; 0: no bound)"],
     ['decision-history-size', 'bytes of scheduling decisions kept, oldest out first (default 256Mi; 0: no bound)'],
   ],
   'all components': [['feature-gates', 'features to turn on or off: AllAlpha=true, StorageVersionMigrator=true, …']],

@@ -26,6 +26,7 @@ import {
   type UserInfo,
 } from '../apiserver/index.ts';
 import type { ControllerSettings } from '../controllers/index.ts';
+import type { HistoryBounds } from '../etcd/index.ts';
 import { type EvictionConfig, EvictionFlagError, parseEvictionFlags } from '../kubelet/index.ts';
 import {
   checkSchedulerConfig,
@@ -77,6 +78,7 @@ export interface ComponentSettings {
   readonly etcd: EtcdTlsSettings;
   /** Of every kubelet. */
   readonly eviction: EvictionConfig;
+  readonly history: HistoryBounds;
   /** Absent: upstream's defaults. */
   readonly scheduler?: SchedulerConfig;
 }
@@ -91,10 +93,14 @@ export function componentSettings(flags: FlagValues = {}): ComponentSettings {
     maxAgeMs: read.duration('decision-history-age'),
     maxBytes: read.text('decision-history-size', parseSize),
   });
+  const history: HistoryBounds = defined({
+    historyAge: unbounded(read.duration('history-age')),
+    historySize: unbounded(read.text('history-size', parseSize)),
+  });
   const scheduler = read.check(() => schedulerSettings(read.file('config') ?? read.file('scheduler-config')));
   const etcd = etcdSettings(read);
   read.finish();
-  return { apiServer, controllers, decisions, etcd, eviction, ...(scheduler && { scheduler }) };
+  return { apiServer, controllers, decisions, etcd, eviction, history, ...(scheduler && { scheduler }) };
 }
 
 function etcdSettings(read: FlagReader): EtcdTlsSettings {
@@ -126,6 +132,9 @@ function evictionSettings(read: FlagReader): EvictionConfig {
   });
   return read.check(() => parseEvictionFlags(flags)) ?? parseEvictionFlags({});
 }
+
+/** 0 means no bound. */
+const unbounded = (value: number | undefined) => (value === 0 ? Number.POSITIVE_INFINITY : value);
 
 /** A quantity of bytes: 64Mi, 1G. */
 function parseSize(text: string): number {

@@ -244,6 +244,7 @@ class RunningCluster implements Cluster {
       prng: this.#prng.fork('etcd'),
       log: this.#logOf('etcd'),
       ...(members !== undefined && { members }),
+      ...this.#settings.history,
       onFailure: (error) => this.#fail(error),
     });
     if (this.etcd.size > 1) await this.#untilTrue(() => this.etcd.leaderIndex() !== undefined, 'etcd elects no leader');

@@ -1,11 +1,11 @@
 /** What is done to a cluster's database without a server: restore a snapshot into it, verify it. */
 import { existsSync, rmSync } from 'node:fs';
 import type { RestoreReport } from '../etcd/index.ts';
-import type { CheckReport } from '../sqlite/index.ts';
+import type { CheckReport, DatabaseUse } from '../sqlite/index.ts';
 import { ClusterError } from './errors.ts';
 import { clusterPaths, ensureStateFolder } from './state.ts';
 
-export type { CheckReport, RestoreReport };
+export type { CheckReport, DatabaseUse, RestoreReport };
 
 /** Makes a new cluster's database of an etcd snapshot; `klab up` then starts on it. @throws ClusterError when there is one */
 export async function restoreEtcdSnapshot(
@@ -48,4 +48,12 @@ export async function restoreEtcdSnapshot(
 export async function checkEtcdDatabase(name: string, file?: string): Promise<CheckReport> {
   const { checkDatabase } = await import('../sqlite/index.ts');
   return checkDatabase(file ?? clusterPaths(name).database);
+}
+
+/** What a cluster's database holds, and how much of it is history; undefined when there is none. @throws StorageError */
+export async function measureEtcdDatabase(name: string): Promise<DatabaseUse | undefined> {
+  const { database } = clusterPaths(name);
+  if (!existsSync(database)) return undefined;
+  const { measureDatabase } = await import('../sqlite/index.ts');
+  return measureDatabase(database);
 }

@@ -5,7 +5,14 @@
 export { type ComponentFlag, componentFlags, parseComponentFlags, repeatableFlags } from './component-flags.ts';
 export { type ComponentInfo, componentNames } from './components.ts';
 export { ClusterError, type ClusterErrorCode } from './errors.ts';
-export { type CheckReport, checkEtcdDatabase, type RestoreReport, restoreEtcdSnapshot } from './etcd-files.ts';
+export {
+  type CheckReport,
+  checkEtcdDatabase,
+  type DatabaseUse,
+  measureEtcdDatabase,
+  type RestoreReport,
+  restoreEtcdSnapshot,
+} from './etcd-files.ts';
 export { type IngressPorts, readIngressPorts } from './ingress-ports.ts';
 export {
   type ServerMessage,

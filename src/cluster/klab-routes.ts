@@ -3,7 +3,7 @@
  * needs `get` on the object's resource besides, and Secret values are masked unless asked for.
  */
 import { apiVersionOf, type ResourceDefinition } from '../api/index.ts';
-import { newBadRequest, newForbidden, parseDuration } from '../apimachinery/index.ts';
+import { newBadRequest, newConflict, newForbidden, parseDuration } from '../apimachinery/index.ts';
 import {
   type Authorizer,
   decodeStoredObject,
@@ -12,7 +12,7 @@ import {
   type ServerResponse,
 } from '../apiserver/index.ts';
 import { assert, rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
-import type { EtcdCluster, EtcdServerApi, HistoryEntry, KV } from '../etcd/index.ts';
+import { type EtcdCluster, EtcdError, type EtcdServerApi, type HistoryEntry, type KV } from '../etcd/index.ts';
 import { type DecisionStore, extensionPoints, type Scheduler } from '../scheduler/index.ts';
 import type { ReadableHistory } from './external-etcd.ts';
 import { imageRoutes } from './image-routes.ts';
@@ -214,11 +214,11 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
 }
 
 function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
-  const authorize = (context: RequestContext, key: string) => {
+  const authorize = (context: RequestContext, key: string, verb: 'get' | 'delete' = 'get') => {
     const place = objectOfKey(definitions, key);
     const attributes = {
       user: context.user,
-      verb: 'get',
+      verb,
       namespace: place?.namespace ?? '',
       apiGroup: place?.definition.group ?? '',
       apiVersion: place?.definition.version ?? '',
@@ -272,6 +272,24 @@ function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRou
         });
         const show = context.request.query.get('showSecrets') === 'true';
         return ok({ kind: 'ChangeList', items: entries.map((entry) => historyItem(entry, show)) });
+      },
+    },
+    {
+      path: '/klab/v1/etcd/purge',
+      verb: 'post',
+      description: "erase the past of a key from the disk; needs delete on the object's resource",
+      handler: async (context) => {
+        const { key } = bodyOf(context);
+        if (typeof key !== 'string' || key === '') throw newBadRequest('key is required');
+        authorize(context, key, 'delete');
+        if (!etcd) throw newBadRequest(notHere('the past on the disks of its members'));
+        try {
+          return ok({ kind: 'KeyPurge', key, ...(await etcd.purge(Buffer.from(key))) });
+        } catch (error) {
+          if (error instanceof EtcdError && error.code === 'FailedPrecondition')
+            throw newConflict({ group: '', resource: 'keys' }, key, error.message);
+          throw error;
+        }
       },
     },
     ...(etcd ? raftRoutes({ etcd, memberOf, integer, bodyOf }) : raftRoutesElsewhere(notHere)),

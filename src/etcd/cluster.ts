@@ -407,6 +407,37 @@ export class EtcdCluster implements RosterHost {
     this.#checkSize();
   }
 
+  /**
+   * Erases the past of a key from the disk, e.g. of a Secret that should never have been written; what the key holds now
+   * stays. All of etcd is compacted for it, since the past is whole or not there, and the Raft logs are cut. Throws
+   * EtcdError FailedPrecondition while somebody still needs the past.
+   */
+  async purge(key: Uint8Array): Promise<{ readonly revisions: number; readonly compactRevision: number }> {
+    const { header } = await this.anyMember().range({ key, countOnly: true });
+    const revision = header.revision;
+    if (this.members.some(({ cursor }) => cursor.compactRevision < revision)) {
+      await this.anyMember().compact(revision, { physical: true });
+    }
+    const behind = this.members.find(
+      (m) => m.cursor.index < m.machine.store.appliedIndex || m.cursor.revision < revision,
+    );
+    if (behind) {
+      throw new EtcdError(
+        'FailedPrecondition',
+        `member ${behind.name} lags and still reads the past: let it catch up first`,
+      );
+    }
+    if (this.#pins.size > 0)
+      throw new EtcdError('FailedPrecondition', 'a snapshot is being taken: try again when it is done');
+    let revisions = 0;
+    for (const machine of this.#machines) revisions = Math.max(revisions, machine.store.backend.purge(key));
+    for (const { log, cursor } of this.members) log.compact(cursor.index);
+    if (!this.#commit()) throw new EtcdError('Unavailable', 'etcdserver: the database could not be written');
+    this.#storage.scrub();
+    this.#checkSize();
+    return { revisions, compactRevision: revision };
+  }
+
   moveLeader(member: Member, target: Member): Promise<void> {
     const leads = this.#leaderWaits.until(target);
     member.node!.transferLeader(target.index);

@@ -3,7 +3,7 @@ import type { PrunePolicy, Store } from '../mvcc/index.ts';
 import type { ClusterStorage } from './storage.ts';
 
 export interface HistoryBounds {
-  /** Bytes of the database from which the oldest history goes. Default 1 GiB. */
+  /** Bytes of the database from which the oldest history goes. Default 1 GiB; Infinity: never. */
   readonly historySize?: number;
   /** Ms after which history goes. Default unlimited. */
   readonly historyAge?: number;
@@ -37,7 +37,8 @@ export async function pruneHistory(
   };
   const prefixes = short.prefixes.map((p) => Buffer.from(p));
   await run({ name: 'short', prefixes, olderThan: now - short.ageMs }, () => true);
-  if (bounds.historyAge !== undefined) await run({ name: 'all', olderThan: now - bounds.historyAge }, () => true);
+  if (bounds.historyAge !== undefined && bounds.historyAge !== Number.POSITIVE_INFINITY)
+    await run({ name: 'all', olderThan: now - bounds.historyAge }, () => true);
   const limit = bounds.historySize ?? defaultHistorySize;
   await run({ name: 'all', olderThan: Number.MAX_SAFE_INTEGER }, () => storage.size().inUse > limit);
 }

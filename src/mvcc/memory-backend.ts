@@ -149,6 +149,17 @@ export class MemoryBackend implements Backend {
     return done === limit;
   }
 
+  purge(key: Uint8Array): number {
+    const name = keyString(key);
+    const rows = this.#byKey.get(name) ?? [];
+    const last = rows.at(-1);
+    const gone = new Set(last && !last.tombstone ? rows.splice(0, rows.length - 1) : rows.splice(0));
+    if (rows.length === 0) this.#byKey.delete(name);
+    for (const old of gone) this.#bytes -= old.key.length + old.value.length;
+    if (gone.size > 0) this.#log = this.#log.filter((row) => !gone.has(row));
+    return gone.size;
+  }
+
   export(): BackendDump {
     return {
       revision: this.#revision,

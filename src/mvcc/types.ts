@@ -117,6 +117,8 @@ export interface Backend {
    * superseded, and tombstones themselves. Handles at most `limit` revisions; returns whether more remain.
    */
   prune(policy: PrunePolicy, limit: number): boolean;
+  /** Drops every revision of `key` but the one that is its state now; returns how many went. */
+  purge(key: Uint8Array): number;
   /** Everything, for members that cannot catch up from the log. Cheap where rows are shared. */
   export(): BackendDump;
   import(dump: BackendDump): void;

@@ -216,6 +216,11 @@ export class SqliteBackend implements Backend {
     return done === limit;
   }
 
+  purge(key: Uint8Array): number {
+    this.#database.write();
+    return this.#sql.purge.run(key, key).changes;
+  }
+
   export(): BackendDump {
     const state = this.load();
     return { ...state, rows: this.changes({ from: 0, to: state.revision }) };
@@ -295,6 +300,7 @@ function prepareAll(db: Sqlite.Database) {
       'INSERT INTO prune_floor (policy, id) VALUES (?, ?) ON CONFLICT (policy) DO UPDATE SET id = excluded.id',
     ),
     pruneScan: db.prepare('SELECT id, key, tombstone, time FROM kv WHERE id >= ? AND id < ? ORDER BY id LIMIT ?').raw(),
+    purge: db.prepare('DELETE FROM kv WHERE key = ? AND id <> ifnull((SELECT id FROM latest WHERE key = ?), -1)'),
     dropBelow: db.prepare('DELETE FROM kv WHERE key = ? AND id < ?'),
   };
 }

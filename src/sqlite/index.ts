@@ -5,5 +5,6 @@
 export { type CheckFinding, type CheckReport, checkDatabase } from './check.ts';
 export { StorageError, type StorageErrorCode } from './errors.ts';
 export { acquireLock, type FolderLock } from './lock.ts';
+export { type DatabaseUse, measureDatabase } from './measure.ts';
 export { type SideEntry, SideTable } from './side-table.ts';
 export { openStorage, SqliteStorage, type StorageOptions } from './storage.ts';

@@ -157,7 +157,7 @@ test('an account reads with its token, a wrong password is refused, and without 
   try {
     const known = await connectEtcd({ endpoints: [door.url], user });
     const { kvs } = await known.range({ key: Buffer.from('k') });
-    expect(String(kvs[0]!.value)).toBe('v');
+    expect(Buffer.from(kvs[0]!.value).toString()).toBe('v');
     known.close();
     await expect(kv.range({ key: Buffer.from('k') })).rejects.toThrow('user name is empty');
     const wrong = await connectEtcd({ endpoints: [door.url], user: { name: 'root', password: 'no' } });
