@@ -32,8 +32,8 @@ it(`clusters keep their promises through faults and come to what was asked of th
     scalings += world.checks.scalings;
   }
   expect(failures.join('\n\n')).toBe('');
-  if (only !== undefined) return;
-  // A world in which little happens proves little.
+  if (seeds.length < 20) return;
+  // A world in which little happens proves little; a handful of seeds promises nothing.
   expect(injected.size).toBe(10);
   for (const [kind, times] of injected) expect(times, kind).toBeGreaterThan(seeds.length / 10);
   expect(evictions).toBeGreaterThan(seeds.length / 2);
