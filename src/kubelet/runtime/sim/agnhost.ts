@@ -85,7 +85,7 @@ async function serve(process: Process, port: number, answer: Answer, tcp?: () =>
   }
 }
 
-/** Paths: /, /clientip, /echo, /exit, /header, /healthz, /hostname, /shell. */
+/** Paths: /, /clientip, /echo, /exit, /header, /healthz, /hostname, /readyz, /unhealthy; /dial, /shell, /upload are left out. */
 async function netexec(process: Process, flags: Flags): Promise<number> {
   const { world } = process;
   let healthy = true;
