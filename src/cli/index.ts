@@ -35,6 +35,7 @@ export {
   type StartRequest,
   takeDown,
 } from './cluster.ts';
+export { dumpCluster } from './cluster-dump.ts';
 export { clusterInfo } from './cluster-info.ts';
 export {
   configDelete,
@@ -114,6 +115,7 @@ export type { GetRequest, Output } from './get/plan.ts';
 export { addImage, listImages, removeImage, showImage, showImages } from './images.ts';
 export { type ImportRequest, type ImportSummary, importCluster } from './import.ts';
 export { contextName, forgetContext, mergeContext } from './kubeconfig.ts';
+export { printKustomization } from './kustomize/print.ts';
 export {
   checkAllLabs,
   checkLab,

@@ -1,4 +1,4 @@
-import { ApiCommand, clusterInfo } from '../src/cli/index.ts';
+import { ApiCommand, clusterInfo } from '../../src/cli/index.ts';
 
 export default class ClusterInfo extends ApiCommand {
   static override summary = 'Show where the control plane and the cluster services answer.';
