@@ -39,7 +39,8 @@ export {
   type Profile,
 } from './profile.ts';
 export { type QueueLengths, SchedulingQueue } from './queue.ts';
-export { Scheduler, type SchedulerDeps, type SchedulerOptions } from './scheduler.ts';
+export { Scheduler } from './scheduler.ts';
+export type { SchedulerDeps, SchedulerOptions } from './scheduler-options.ts';
 export { type Expanded, expandWorkloads } from './simulate/expand.ts';
 export { nodesOfShapes, parseShape, priceAnnotation, type Shape } from './simulate/shape.ts';
 export { type SimulateOptions, type Simulation, simulate } from './simulate/simulate.ts';

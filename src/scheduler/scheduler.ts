@@ -4,29 +4,14 @@
  */
 import type { Node, Pod } from '../api/index.ts';
 import { isNotFound } from '../apimachinery/index.ts';
-import {
-  type Clock,
-  isAbort,
-  type Logger,
-  type Prng,
-  type Runnable,
-  TaskGroup,
-  yieldToEventLoop,
-} from '../base/index.ts';
-import {
-  type EventRecorder,
-  type KubeClient,
-  type SharedInformer,
-  type SharedInformerFactory,
-  withCause,
-} from '../client/index.ts';
+import { isAbort, type Runnable, TaskGroup, yieldToEventLoop } from '../base/index.ts';
+import { type SharedInformer, withCause } from '../client/index.ts';
 import { Attempt, eventText, preemptionOf, schedulerNameOf } from './attempt.ts';
 import { SchedulerCache } from './cache.ts';
 import { schedulerConfig } from './config/load.ts';
 import type { ProfileConfig, SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
-import type { DecisionStore } from './decision/store.ts';
-import { askPreemption, Extender, type ExtenderPost } from './extender/extender.ts';
+import { askPreemption, Extender } from './extender/extender.ts';
 import { postToExtender } from './extender/http.ts';
 import { type PodInfo, podInfoOf } from './framework/node-info.ts';
 import { Nominator } from './framework/nominator.ts';
@@ -35,32 +20,11 @@ import { defaultPreemption } from './plugins/default-preemption.ts';
 import { VolumeBinder } from './plugins/volume-binder.ts';
 import { setPodCondition } from './pod-condition.ts';
 import { PreemptionExecutor } from './preemption/executor.ts';
-import { buildProfile, type PluginFactories, type Profile } from './profile.ts';
+import { buildProfile, type Profile } from './profile.ts';
 import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
-import { type Sources, sourcesOf } from './sources.ts';
+import type { SchedulerDeps, SchedulerOptions } from './scheduler-options.ts';
+import { nodeChangedForScheduling, type Sources, sourcesOf } from './sources.ts';
 import { WaitingPods } from './waiting-pods.ts';
-
-export interface SchedulerDeps {
-  /** As `system:kube-scheduler`. */
-  readonly client: KubeClient;
-  readonly informers: SharedInformerFactory;
-  readonly events: EventRecorder;
-  readonly clock: Clock;
-  readonly prng: Prng;
-  readonly log: Logger;
-  readonly decisions: DecisionStore;
-}
-
-export interface SchedulerOptions {
-  /** Bindings under way at once. Default 64. */
-  readonly bindingsMax?: number;
-  /** Default: upstream's defaults. */
-  readonly config?: SchedulerConfig;
-  /** Plugins of one's own, to be enabled by the configuration. */
-  readonly plugins?: PluginFactories;
-  /** How extenders are reached. Default: HTTP. */
-  readonly post?: ExtenderPost;
-}
 
 /** Cycles run back to back before other work gets a turn. */
 const cyclesPerTurn = 8;
@@ -520,11 +484,4 @@ export class Scheduler implements Runnable {
     attempt.record('Scheduled', message);
     this.#deps.events.event(info.pod, 'Normal', 'Scheduled', message);
   }
-}
-
-/** Heartbeats of a node's status are no news. */
-function nodeChangedForScheduling(old: Readonly<Node>, node: Readonly<Node>): boolean {
-  const relevant = ({ metadata, spec, status }: Readonly<Node>) =>
-    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable]);
-  return relevant(old) !== relevant(node);
 }

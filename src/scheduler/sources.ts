@@ -2,6 +2,7 @@
 import type {
   CSIDriver,
   CSIStorageCapacity,
+  Node,
   PersistentVolume,
   PersistentVolumeClaim,
   PodDisruptionBudget,
@@ -151,4 +152,11 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       },
     },
   };
+}
+
+/** Heartbeats of a node's status are no news. */
+export function nodeChangedForScheduling(old: Readonly<Node>, node: Readonly<Node>): boolean {
+  const relevant = ({ metadata, spec, status }: Readonly<Node>) =>
+    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable]);
+  return relevant(old) !== relevant(node);
 }

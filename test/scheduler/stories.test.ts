@@ -1,0 +1,201 @@
+/** The scheduler's loop where things are unusual: several profiles, pods that wait for leave, restarts, bad input. */
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../src/api/index.ts';
+import { Prng, silentLogger } from '../../src/base/index.ts';
+import { EventBroadcaster, SharedInformerFactory } from '../../src/client/index.ts';
+import {
+  DecisionStore,
+  loadSchedulerConfig,
+  type Plugin,
+  Scheduler,
+  type SchedulerOptions,
+} from '../../src/scheduler/index.ts';
+import { Lab } from '../helpers/controllers.ts';
+import { cycleOver, makeNode, makePod } from './objects.ts';
+
+function schedulerOver(lab: Lab, options: SchedulerOptions = {}) {
+  const deps = { clock: lab.clock, prng: new Prng('stories'), log: silentLogger };
+  const client = lab.api.client('system:kube-scheduler');
+  const informers = new SharedInformerFactory({ ...deps, client });
+  const broadcaster = new EventBroadcaster({ ...deps, client });
+  const decisions = new DecisionStore();
+  const events = broadcaster.recorder({ component: 'default-scheduler' });
+  const scheduler = new Scheduler({ ...deps, client, informers, events, decisions }, options);
+  return { scheduler, decisions, parts: [informers, broadcaster, scheduler] as const };
+}
+
+const withPlugins = (plugins: Record<string, Plugin>): SchedulerOptions => ({
+  plugins: Object.fromEntries(Object.entries(plugins).map(([name, plugin]) => [name, () => plugin])),
+  config: loadSchedulerConfig(
+    [
+      'apiVersion: kubescheduler.config.k8s.io/v1',
+      'kind: KubeSchedulerConfiguration',
+      'profiles:',
+      '- plugins:',
+      '    multiPoint:',
+      '      enabled:',
+      ...Object.keys(plugins).map((name) => `      - name: ${name}`),
+    ].join('\n'),
+  ),
+});
+
+async function addNode(lab: Lab, name: string, spec: Parameters<typeof makeNode>[1] = {}) {
+  await lab.create('nodes', makeNode(name, spec));
+  const { status } = makeNode(name, spec);
+  await lab.client.resource('nodes').patch(name, 'merge', { status }, { subresource: 'status' });
+}
+
+const nodeOf = async (lab: Lab, name: string) => (await lab.get<Pod>('pods', 'default', name))?.spec?.nodeName;
+const bound = (lab: Lab, name: string) => async () => (await nodeOf(lab, name)) !== undefined;
+const conditionOf = async (lab: Lab, name: string) =>
+  (await lab.get<Pod>('pods', 'default', name))?.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+const cpu = (amount: string) => ({ requests: { cpu: amount } });
+
+describe('a pod that must wait for leave', () => {
+  const hold: Plugin = {
+    name: 'Hold',
+    permit: (_state, { pod }) => (pod.metadata.name === 'p' ? { waitMs: 10_000 } : undefined),
+  };
+
+  it('keeps its place meanwhile and is bound when it is let go', async () => {
+    await using lab = new Lab();
+    const { scheduler, parts } = schedulerOver(lab, withPlugins({ Hold: hold }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('it waits', () => [...scheduler.waiting.values()].length === 1);
+    await lab.create('pods', makePod('q', cpu('800m')));
+    await lab.until('q finds no room', async () => (await conditionOf(lab, 'q'))?.reason === 'Unschedulable');
+    expect(await nodeOf(lab, 'p')).toBeUndefined();
+    for (const waiting of scheduler.waiting.values()) {
+      expect(waiting.pending).toEqual(['Hold']);
+      waiting.allow('Hold');
+    }
+    await lab.until('bound', bound(lab, 'p'));
+    expect(await nodeOf(lab, 'q')).toBeUndefined();
+  });
+
+  it('loses its place when nobody lets it go in time', async () => {
+    await using lab = new Lab();
+    const { parts, decisions } = schedulerOver(lab, withPlugins({ Hold: hold }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('refused', () => decisions.of('default', 'p').length > 0);
+    expect(decisions.of('default', 'p')[0]!.message).toBe('rejected due to timeout after waiting 10s at plugin Hold');
+    await lab.create('pods', makePod('q', cpu('800m')));
+    await lab.until('q has the room', bound(lab, 'q'));
+  });
+});
+
+it('pods go by the profile they name; nobody touches those of another scheduler', async () => {
+  await using lab = new Lab();
+  const config = loadSchedulerConfig(`
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: default-scheduler
+- schedulerName: packer
+  pluginConfig:
+  - name: NodeResourcesFit
+    args: {scoringStrategy: {type: MostAllocated}}
+  plugins:
+    score:
+      disabled: [{name: NodeResourcesBalancedAllocation}]
+`);
+  lab.start(...schedulerOver(lab, { config }).parts);
+  await addNode(lab, 'full');
+  await addNode(lab, 'empty');
+  await lab.create('pods', makePod('there', { nodeName: 'full', requests: { cpu: '2', memory: '4Gi' } }));
+  const wants = { requests: { cpu: '500m', memory: '1Gi' } };
+  await lab.create('pods', makePod('foreign', { ...wants, schedulerName: 'nobody' }));
+  await lab.create('pods', makePod('packed', { ...wants, schedulerName: 'packer' }));
+  await lab.until('packed', bound(lab, 'packed'));
+  await lab.create('pods', makePod('spread', wants));
+  await lab.until('spread', bound(lab, 'spread'));
+  expect([await nodeOf(lab, 'packed'), await nodeOf(lab, 'spread')]).toEqual(['full', 'empty']);
+  await lab.clock.advance(600_000);
+  expect(await nodeOf(lab, 'foreign')).toBeUndefined();
+  expect(await conditionOf(lab, 'foreign')).toBeUndefined();
+});
+
+it('a scheduler that ends in the middle of binding leaves nothing behind, and the next one binds once', async () => {
+  await using lab = new Lab();
+  let reached = 0;
+  const stuck: Plugin = {
+    name: 'Stuck',
+    async preBind(_state, _pod, _node, signal) {
+      reached++;
+      await lab.clock.sleep(3_600_000, signal);
+    },
+  };
+  const first = schedulerOver(lab, withPlugins({ Stuck: stuck }));
+  const end = new AbortController();
+  const runs = first.parts.map((part) => part.run(end.signal).catch(() => {}));
+  await addNode(lab, 'a', { cpu: '1' });
+  await lab.create('pods', makePod('p', cpu('800m')));
+  await lab.until('it is being bound', () => reached === 1);
+  expect(first.scheduler.cache.nodeOf((await lab.get<Pod>('pods', 'default', 'p'))!.metadata.uid!)).toBe('a');
+  end.abort();
+  await Promise.all(runs);
+  expect(await nodeOf(lab, 'p')).toBeUndefined();
+  const second = schedulerOver(lab);
+  lab.start(...second.parts);
+  await lab.until('bound', bound(lab, 'p'));
+  expect(second.decisions.of('default', 'p').map(({ result }) => result)).toEqual(['Scheduled']);
+  expect(second.scheduler.cache.get('a')!.requested.milliCPU).toBe(800);
+});
+
+it('a plugin that fails while a pod is bound gives its place back, and the pod is tried again', async () => {
+  await using lab = new Lab();
+  let failures = 2;
+  const shaky: Plugin = {
+    name: 'Shaky',
+    preBind: async () => {
+      if (failures-- > 0) throw new Error('not today');
+    },
+  };
+  const { parts, decisions, scheduler } = schedulerOver(lab, withPlugins({ Shaky: shaky }));
+  lab.start(...parts);
+  await addNode(lab, 'a', { cpu: '1' });
+  await lab.create('pods', makePod('p', cpu('800m')));
+  await lab.until('bound', bound(lab, 'p'));
+  await lab.until('recorded', () => decisions.of('default', 'p').length === 3);
+  expect(decisions.of('default', 'p').map(({ result, bindError }) => bindError ?? result)).toEqual([
+    'not today',
+    'not today',
+    'Scheduled',
+  ]);
+  expect(scheduler.cache.get('a')!.requested.milliCPU).toBe(800);
+});
+
+describe('bad input', () => {
+  it('requests beyond all measure are a shortage like any other', () => {
+    const { message } = cycleOver([makeNode('a')]).run(makePod('p', { requests: { cpu: '1e18', memory: '9E' } }));
+    expect(message).toBe('0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.');
+  });
+
+  it('a hundred topology keys are a hundred constraints', () => {
+    const keys = Array.from({ length: 100 }, (_, i) => `key-${i}`);
+    const labels = Object.fromEntries(keys.map((key) => [key, 'x']));
+    const topologySpreadConstraints = keys.map((topologyKey) => ({
+      topologyKey,
+      maxSkew: 1,
+      whenUnsatisfiable: 'DoNotSchedule',
+      labelSelector: { matchLabels: { app: 'web' } },
+    }));
+    const pod = (name: string) => makePod(name, { topologySpreadConstraints }, { labels: { app: 'web' } });
+    const { 'key-50': _, ...most } = labels;
+    const nodes = [
+      makeNode('most', { labels: most }),
+      makeNode('all', { labels }),
+      makeNode('other', { labels: { ...labels, 'key-99': 'y' } }),
+    ];
+    const run = (at: string) => cycleOver(nodes, [[pod('there'), at]]).run(pod('p'));
+    expect(run('all').node).toBe('other');
+    expect(run('other').node).toBe('all');
+    expect(cycleOver(nodes.slice(0, 1)).run(pod('p')).message).toBe(
+      "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).",
+    );
+  });
+});
