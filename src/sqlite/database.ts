@@ -22,6 +22,7 @@ export class Database {
   /** Throws StorageError NewerSchema, NotADatabase, Corrupt, IO, Busy. `path` may be `:memory:`. */
   constructor(path: string, options: DatabaseOptions = {}) {
     this.path = path;
+    refuseEmptied(path);
     try {
       this.db = new Sqlite(path, { timeout: 2000 });
     } catch (error) {
@@ -117,4 +118,15 @@ export class Database {
   close(): void {
     this.db.close();
   }
+}
+
+/** SQLite takes an empty file for a new database: who lost all would be told nothing. */
+function refuseEmptied(path: string): void {
+  const size = (file: string) => statSync(file, { throwIfNoEntry: false })?.size;
+  if (size(path) !== 0 || size(`${path}-wal`)) return;
+  throw new StorageError(
+    'Corrupt',
+    `the database is empty: ${path}: something cut it off, for klab fills it as it makes it; restore a copy, or start over ` +
+      'with `klab down --purge`',
+  );
 }

@@ -41,7 +41,11 @@ export function storageError(error: unknown, path: string): unknown {
   const known = codes.find(([prefix]) => error.code.startsWith(prefix));
   if (!known) return error;
   const [, code, what] = known;
-  const remedy =
-    code === 'Corrupt' || code === 'NotADatabase' ? '; restore a copy, or start over with `klab down --purge`' : '';
+  const damaged = code === 'Corrupt' || code === 'NotADatabase';
+  const remedy = damaged
+    ? '; restore a copy, or start over with `klab down --purge`'
+    : error.code.startsWith('SQLITE_READONLY')
+      ? '; make the file and its folder writable for the user who runs klab'
+      : '';
   return new StorageError(code, `${what}: ${path}: ${error.message}${remedy}`, { cause: error });
 }
