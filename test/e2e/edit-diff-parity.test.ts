@@ -156,6 +156,7 @@ describe('edit', () => {
     ['edit cm/cm', 'sed -i /^kind:/d $f', ''],
     ['edit cm/cm', 'sed -i -e /^kind:/d -e /^apiVersion:/d $f', ''],
     ['edit cm/cm', 'exit 1'],
+    ['apply edit-last-applied cm/cm'],
     ['edit cm/nope'],
     ['edit'],
     ['edit cm/cm --validate=nope'],
