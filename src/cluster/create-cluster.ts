@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtinResources, type PersistentVolume, type Service } from '../api/index.ts';
-import type { ApiServer, BuiltParts, HttpsDoor, KlabRoute } from '../apiserver/index.ts';
+import type { ApiServer, BuiltParts, HttpsDoor, InProcessIdentity, KlabRoute } from '../apiserver/index.ts';
 import {
   assert,
   isAbort,
@@ -18,29 +18,25 @@ import {
   VirtualClock,
   wallClock,
 } from '../base/index.ts';
-import { EventBroadcaster, KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
-import { enabledControllers, startControllers, UnknownControllerError } from '../controllers/index.ts';
-import { EtcdCluster, type EtcdServerApi, type KV, memoryStorage } from '../etcd/index.ts';
+import { KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
+import { enabledControllers, UnknownControllerError } from '../controllers/index.ts';
+import type { EtcdCluster, KV } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
-import { TokenSigner } from '../pki/index.ts';
-import { DecisionStore, Scheduler } from '../scheduler/index.ts';
-import { openStorage, type SqliteStorage } from '../sqlite/index.ts';
+import { DecisionStore, type Scheduler } from '../scheduler/index.ts';
 import { ApiComponent, addressIn } from './api-component.ts';
+import { ClusterStore } from './cluster-store.ts';
 import { ComponentLogs } from './component-logs.ts';
 import { type ComponentSettings, componentSettings } from './component-settings.ts';
-import { type ComponentName, Components, LoopPart, type Part, type Task } from './components.ts';
+import { type ComponentName, Components, type LoopPart, type Part } from './components.ts';
 import { controlDispatch } from './control.ts';
+import { ControlLoops } from './control-loops.ts';
 import { decisionSink } from './decision-sink.ts';
 import { ClusterError } from './errors.ts';
-import { EtcdDoors } from './etcd-doors.ts';
-import { etcdDoorTls } from './etcd-tls.ts';
-import { ExternalEtcd, type ReadableHistory } from './external-etcd.ts';
-import { controllerIdentity, identities, transportAs } from './identities.ts';
+import { identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
 import { IngressDoor } from './ingress-door.ts';
 import { readIngressPorts, rememberIngressPorts } from './ingress-ports.ts';
 import { klabRoutes } from './klab-routes.ts';
-import { leaderLeaseTasks, processIdentity, whileLeading } from './leader-lease.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
@@ -108,9 +104,7 @@ class RunningCluster implements Cluster {
   components!: Components;
   client!: KubeClient;
   transport!: Transport;
-  scheduler: Scheduler | undefined;
   controlEndpoint: string | undefined;
-  etcdAccess: ServerInfo['etcd'] | undefined;
 
   readonly #options: ClusterOptions;
   readonly #settings: ComponentSettings;
@@ -123,15 +117,13 @@ class RunningCluster implements Cluster {
   readonly #ownsDir: boolean;
   readonly #tasks = new TaskGroup();
   #fail!: (error: unknown) => void;
-  #storage: SqliteStorage | undefined;
-  #embedded: EtcdCluster | undefined;
-  #external: ExternalEtcd | undefined;
+  readonly #store: ClusterStore;
+  #loops: ControlLoops | undefined;
   #api!: ApiComponent;
   #controlDoor: HttpsDoor | undefined;
   #ingress: IngressDoor | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
-  #etcdDoors: EtcdDoors | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ClusterOptions) {
@@ -152,23 +144,38 @@ class RunningCluster implements Cluster {
       this.#fail = reject;
     });
     this.failed.catch(() => {});
-    if ((options.store ?? (options.dir ? 'sqlite' : 'memory')) === 'sqlite') {
-      this.#storage = openStorage({ path: join(this.#dir, 'cluster.db') });
-    }
+    this.#store = new ClusterStore({
+      options,
+      settings: this.#settings,
+      dir: this.#dir,
+      clock: this.clock,
+      prng: this.#prng,
+      log: this.#logOf('etcd'),
+      doorLog: this.#log.child('etcd-door'),
+      onFailure: (error) => this.#fail(error),
+    });
+    const { sqlite } = this.#store;
     this.decisions = new DecisionStore(
-      this.#storage
-        ? { sink: decisionSink(this.#storage.side, this.#settings.decisions) }
+      sqlite
+        ? { sink: decisionSink(sqlite.side, this.#settings.decisions) }
         : { maxBytes: this.#settings.decisions.maxBytes },
     );
   }
 
   get etcd(): EtcdCluster {
-    if (this.#embedded) return this.#embedded;
-    throw new ClusterError('NotHere', this.#external?.notHere('the store') ?? 'the cluster has no store yet');
+    return this.#store.etcd;
   }
 
   get store(): KV {
-    return this.#external?.kv ?? this.etcd.anyMember();
+    return this.#store.kv;
+  }
+
+  get scheduler(): Scheduler | undefined {
+    return this.#loops?.scheduler;
+  }
+
+  get etcdAccess(): ServerInfo['etcd'] | undefined {
+    return this.#store.access;
   }
 
   get server(): ApiServer {
@@ -207,12 +214,15 @@ class RunningCluster implements Cluster {
 
   async boot(): Promise<void> {
     const { signal } = this.#options;
-    await this.#startStore();
+    const store = await this.#store.open((done, failure) => this.#untilTrue(done, failure));
+    this.#phaseOf('etcd', `etcd: ${store}`);
     signal?.throwIfAborted();
     await this.#startApiServer();
     signal?.throwIfAborted();
     // The gRPC door loads a library of its own; the rest of the boot does not wait for it.
-    const etcdDoors = this.#openEtcdDoors();
+    const etcdDoors = this.#store.openDoors(this.#api.pki).then((at) => {
+      if (at.length > 0) this.#phase(`etcd: listening at ${at.join(', ')}`);
+    });
     etcdDoors.catch(() => {});
     this.#startComponents();
     await this.#openControlDoor();
@@ -220,39 +230,6 @@ class RunningCluster implements Cluster {
     await etcdDoors;
     if (this.#options.systemPods) this.#showSystemPods();
     this.#phase('the cluster is ready', false);
-  }
-
-  async #startStore(): Promise<void> {
-    const { etcdServers } = this.#settings.apiServer;
-    if (etcdServers) {
-      this.#external = await ExternalEtcd.open(etcdServers, {
-        ...(this.#storage && { storage: this.#storage }),
-        now: () => this.clock.now(),
-        log: this.#logOf('etcd'),
-        onFailure: (error) => this.#fail(error),
-      });
-      const { access, history, version } = this.#external;
-      this.etcdAccess = access;
-      const at = `etcd ${version} at ${access.endpoints.join(', ')}`;
-      this.#phaseOf('etcd', `etcd: ${at}, revision ${await history.revision()}`);
-      return;
-    }
-    const members = this.#options.etcdMembers;
-    this.#embedded = await EtcdCluster.open({
-      storage: this.#storage ?? memoryStorage(),
-      clock: this.clock,
-      prng: this.#prng.fork('etcd'),
-      log: this.#logOf('etcd'),
-      ...(members !== undefined && { members }),
-      ...this.#settings.history,
-      onFailure: (error) => this.#fail(error),
-    });
-    if (this.etcd.size > 1) await this.#untilTrue(() => this.etcd.leaderIndex() !== undefined, 'etcd elects no leader');
-    const where = this.#storage ? `SQLite at ${this.#storage.path}` : 'memory';
-    this.#phaseOf(
-      'etcd',
-      `etcd: ${this.etcd.size} member(s) on ${where}, revision ${this.etcd.member().header().revision}`,
-    );
   }
 
   async #startApiServer(): Promise<void> {
@@ -263,7 +240,7 @@ class RunningCluster implements Cluster {
       options: this.#options,
       settings,
       store: this.store,
-      revision: () => this.#history().revision(),
+      revision: () => this.#store.history.revision(),
       clock: this.clock,
       prng: this.#prng,
       log: this.#logs.tee(this.#log, 'apiserver'),
@@ -283,10 +260,10 @@ class RunningCluster implements Cluster {
   #routes(parts: () => BuiltParts | undefined): readonly KlabRoute[] {
     return klabRoutes({
       clock: this.clock,
-      etcd: this.#embedded,
-      notHere: (what) => this.#external?.notHere(what) ?? '',
+      etcd: this.#store.embedded,
+      notHere: (what) => this.#store.notHere(what),
       store: this.store,
-      history: this.#history(),
+      history: this.#store.history,
       decisions: this.decisions,
       scheduler: () => this.scheduler,
       definitions: this.#settings.apiServer.definitions,
@@ -298,11 +275,6 @@ class RunningCluster implements Cluster {
     });
   }
 
-  #etcdMembers(): EtcdServerApi[] {
-    if (!this.#embedded) return [];
-    return Array.from({ length: this.etcd.size }, (_, i) => this.etcd.member(i));
-  }
-
   async #openControlDoor(): Promise<void> {
     if (!this.#options.control) return;
     const { door, port } = await this.#api.openSideDoor(
@@ -310,41 +282,6 @@ class RunningCluster implements Cluster {
     );
     this.#controlDoor = door;
     this.controlEndpoint = `https://127.0.0.1:${port}`;
-  }
-
-  async #openEtcdDoors(): Promise<void> {
-    const wish = this.#options.etcd;
-    if (wish === false || !this.#embedded) return;
-    const { etcdServer, etcdCa, etcdHealthcheckClient, dir } = this.#api.pki;
-    const { tls, cacert } = etcdDoorTls(this.#settings.etcd, { server: etcdServer, ca: etcdCa, dir });
-    const doors = new EtcdDoors(this.etcd, { wish, tls, log: this.#log.child('etcd-door') });
-    this.#etcdDoors = doors;
-    await doors.update();
-    const { certPath: cert, keyPath: key } = etcdHealthcheckClient;
-    const show = () => {
-      this.etcdAccess = { endpoints: doors.endpoints, cacert, cert, key };
-    };
-    show();
-    this.#phase(`etcd: listening at ${doors.endpoints.join(', ')}`);
-    this.etcd.onMembers = () => {
-      doors.update().then(
-        () => {
-          show();
-          this.#options.onEtcdAccess?.();
-        },
-        (error: unknown) => this.#log.error('an etcd member has no client door', { error: String(error) }),
-      );
-    };
-  }
-
-  #history(): ReadableHistory {
-    if (this.#external) return this.#external.history;
-    const store = this.etcd.anyMember();
-    return {
-      revision: () => store.header().revision,
-      history: (key, options) => store.history(key, options),
-      changes: (range) => store.changes(range),
-    };
   }
 
   /** As kind's: pods have the families that services have, unless `--cluster-cidr` says which. */
@@ -355,11 +292,7 @@ class RunningCluster implements Cluster {
     return this.#api.serviceCidrs.map((cidr) => defaultPodCidrs[familyOfCidr(cidr) ?? 'IPv4']);
   }
 
-  #informers(
-    identity: (typeof identities)[keyof typeof identities],
-    name: string,
-    prng: Prng = this.#prng,
-  ): SharedInformerFactory {
+  #informers(identity: InProcessIdentity, name: string, prng: Prng = this.#prng): SharedInformerFactory {
     const client = new KubeClient(transportAs(this.#api.gate, identity), {
       definitions: builtinResources,
       userAgent: identity.agent,
@@ -387,14 +320,32 @@ class RunningCluster implements Cluster {
   }
 
   #startComponents(): void {
-    const { scheduler = true } = this.#options;
-    const loops = { signal: this.#tasks.signal, log: this.#log, onFailure: this.#fail };
+    const { scheduler = true, controllers = ['*'] } = this.#options;
+    const loops = new ControlLoops({
+      cluster: this.name,
+      dir: this.#dir,
+      clock: this.clock,
+      prng: this.#prng,
+      settings: this.#settings,
+      decisions: this.decisions,
+      pki: this.#api.pki,
+      clusterCidrs: this.#clusterCidrs(),
+      controllers,
+      gate: this.#api.gate,
+      informers: (identity, name, prng) => this.#informers(identity, name, prng),
+      logOf: (component) => this.#logOf(component),
+      phase: (component, text) => this.#phaseOf(component, text),
+      showsLeases: this.#options.systemPods === true,
+      isShared: this.#store.isShared,
+      part: { signal: this.#tasks.signal, log: this.#log, onFailure: this.#fail },
+    });
+    this.#loops = loops;
     if (this.#controllers.size > 0) {
-      this.#controllerManager = this.#loopPart(loops, 'kube-controller-manager', (life) => this.#controllerTasks(life));
+      this.#controllerManager = loops.controllerManager();
       this.#controllerManager.begin();
     }
     if (scheduler) {
-      this.#schedulerPart = this.#loopPart(loops, 'kube-scheduler', (life) => this.#schedulerTasks(life));
+      this.#schedulerPart = loops.schedulerPart();
       this.#schedulerPart.begin();
     }
 
@@ -426,7 +377,7 @@ class RunningCluster implements Cluster {
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
-        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs, () => this.#etcdMembers()) }),
+        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs, () => this.#store.members()) }),
       },
       this.#tasks.signal,
     );
@@ -477,126 +428,12 @@ class RunningCluster implements Cluster {
       log: this.#log,
       facts: { podCidr, serviceCidr: serviceCidr!, clusterDns: addressIn(serviceCidr!, 10n), controllers },
       flags,
-      etcd: this.#embedded !== undefined,
+      etcd: !this.#store.isShared,
     });
     if (this.nodes.names.length === 0) return;
     this.components.onChange = () => pods.refresh();
     pods.refresh();
     this.#run('system addons', (signal) => pods.ensureAddons(signal));
-  }
-
-  /** A process that starts again draws from another stream than the one before it. */
-  #prngOf(life: number, name: string): Prng {
-    return life === 1 ? this.#prng : this.#prng.fork(`${name}/${life}`);
-  }
-
-  #controllerTasks(life: number): Task[] {
-    const { controllers = ['*'] } = this.#options;
-    const prng = this.#prngOf(life, 'controller-manager');
-    const clientAs = (identity: Parameters<typeof transportAs>[1]) =>
-      new KubeClient(transportAs(this.#api.gate, identity), {
-        definitions: builtinResources,
-        userAgent: identity.agent,
-      });
-    const clientFor = (serviceAccount: string) => clientAs(controllerIdentity(serviceAccount));
-    const { pki } = this.#api;
-    const tokenSigner = new TokenSigner(pki.serviceAccount.key);
-    const informers = this.#informers(identities.controllerManager, 'controllers', prng);
-    const running = startControllers(
-      {
-        clock: this.clock,
-        prng: prng.fork('controllers'),
-        log: this.#logOf('controller-manager'),
-        informers,
-        clientFor,
-        rootClient: clientAs(identities.controllerManager),
-        settings: {
-          rootCA: pki.ca.cert,
-          clusterCidrs: this.#clusterCidrs(),
-          tokenGenerator: (claims) => tokenSigner.sign(claims),
-          ...this.#settings.controllers,
-          clusterSigning: {
-            authority: pki.authority(),
-            wallNow: () => wallClock.now(),
-          },
-        },
-      },
-      { controllers },
-    );
-    const names = running.names.map((name) => name.replace(/-controller$/, ''));
-    this.#phaseOf('controller-manager', `controllers: ${names.join(', ')}`);
-    return [
-      { name: 'controller informers', run: (signal) => informers.run(signal) },
-      { name: 'controllers', run: (signal) => running.run(signal) },
-      ...this.#lease(clientAs(identities.controllerManager), 'kube-controller-manager', prng),
-    ];
-  }
-
-  /** Where kube-system shows the control plane, it shows its leases too. */
-  #lease(client: KubeClient, component: string, prng: Prng): Task[] {
-    // On another's etcd whoever leads does the work: see #loopPart.
-    if (!this.#options.systemPods || this.#external) return [];
-    const log = this.#logOf(component.replace(/^kube-/, ''));
-    return leaderLeaseTasks({ client, clock: this.clock, prng: prng.fork(component), log }, this.name, component);
-  }
-
-  /** A component made of loops. On a real etcd others may run it too: then the one that holds its lease. */
-  #loopPart(
-    deps: ConstructorParameters<typeof LoopPart>[0],
-    component: 'kube-controller-manager' | 'kube-scheduler',
-    make: (life: number) => Task[],
-  ): LoopPart {
-    if (!this.#external) return new LoopPart(deps, make);
-    const as = component === 'kube-scheduler' ? identities.scheduler : identities.controllerManager;
-    const log = this.#logOf(component.replace(/^kube-/, ''));
-    let lives = 0;
-    return new LoopPart(deps, () => {
-      const client = new KubeClient(transportAs(this.#api.gate, as), {
-        definitions: builtinResources,
-        userAgent: as.agent,
-      });
-      const prng = this.#prng.fork(`leader-election/${component}/${lives}`);
-      return whileLeading(
-        { client, clock: this.clock, prng, log },
-        processIdentity(this.#dir, component),
-        component,
-        () => make(++lives),
-      );
-    });
-  }
-
-  #schedulerTasks(life: number): Task[] {
-    const own = this.#prngOf(life, 'kube-scheduler');
-    const informers = this.#informers(identities.scheduler, 'scheduler', own);
-    const client = new KubeClient(transportAs(this.#api.gate, identities.scheduler), {
-      definitions: builtinResources,
-      userAgent: identities.scheduler.agent,
-    });
-    const prng = own.fork('scheduler');
-    const log = this.#logOf('scheduler');
-    const broadcaster = new EventBroadcaster({ client, clock: this.clock, prng: prng.fork('events'), log });
-    const config = this.#settings.scheduler;
-    const scheduler = new Scheduler(
-      {
-        client,
-        informers,
-        events: broadcaster.recorder({ component: 'default-scheduler' }),
-        clock: this.clock,
-        prng,
-        log,
-        decisions: this.decisions,
-      },
-      config ? { config } : {},
-    );
-    for (const note of config?.notes ?? []) log.info(note);
-    this.scheduler = scheduler;
-    this.#phaseOf('scheduler', `scheduler: ${scheduler.profile.plugins.length} plugins`);
-    return [
-      { name: 'scheduler informers', run: (signal) => informers.run(signal) },
-      { name: 'scheduler events', run: (signal) => broadcaster.run(signal) },
-      { name: 'scheduler', run: (signal) => scheduler.run(signal) },
-      ...this.#lease(client, 'kube-scheduler', own),
-    ];
   }
 
   /** Ready: all nodes are, and namespace default can take pods. */
@@ -640,7 +477,7 @@ class RunningCluster implements Cluster {
   }
 
   get etcdPorts(): readonly number[] {
-    return this.#etcdDoors?.ports ?? [];
+    return this.#store.ports;
   }
 
   stop(): Promise<void> {
@@ -655,16 +492,14 @@ class RunningCluster implements Cluster {
     await this.#controlDoor?.close();
     await this.#ingress?.close();
     await this.#api?.closeDoor();
-    await this.#etcdDoors?.close();
+    await this.#store.closeDoors();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));
     await this.nodes?.close().catch(() => {});
     await this.#tasks
       .wait()
       .catch((error: unknown) => this.#log.error('stopped with a failure', { error: String(error) }));
     await this.#api?.close();
-    if (this.#embedded) await this.#embedded.close();
-    else if (this.#external) await this.#external.close();
-    else await this.#storage?.close();
+    await this.#store.close();
     this.clock.pause();
     if (this.#ownsDir) rmSync(this.#dir, { recursive: true, force: true });
     assert(this.#stopped !== undefined, 'stop is entered once');
