@@ -199,8 +199,8 @@ export interface ResourceDefinition {
   readonly default?: false;
   /** Served only while this gate is on. */
   readonly featureGate?: string;
-  /** klab runs something that acts on this kind; false → creation carries a Warning header that says so. Default true. */
-  readonly acted?: boolean;
+  /** Why nothing acts on this kind yet: creation carries a Warning header that says so. Absent: something does. */
+  readonly idle?: string;
 }
 
 /** `pods` → `pods`, `deployments.apps` for groups. */

@@ -82,6 +82,7 @@ const rows: readonly ResourceDefinition[] = [
     },
     {
       kind: 'APIService',
+      idle: 'requests are not passed on to servers beside this one yet',
       plural: 'apiservices',
       strategy: apiServiceStrategy,
       cluster: true,
@@ -115,7 +116,6 @@ const rows: readonly ResourceDefinition[] = [
         'status',
       ],
       printer: certificateSigningRequestPrinter,
-      acted: true,
       selectableFields: (object) => ({ 'spec.signerName': object['spec']?.signerName ?? '' }),
     },
   ),
@@ -130,7 +130,6 @@ const rows: readonly ResourceDefinition[] = [
       subresources: ['status'],
       newStatus: () => ({ currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 }),
       printer: podDisruptionBudgetPrinter,
-      acted: true,
     },
   ),
   ...rbacV1Resources,
@@ -151,7 +150,6 @@ const rows: readonly ResourceDefinition[] = [
       categories: 'api-extensions',
       etcdPrefix: 'apiextensions.k8s.io/customresourcedefinitions',
       subresources: ['status'],
-      acted: true,
     },
   ),
   row(
@@ -163,12 +161,11 @@ const rows: readonly ResourceDefinition[] = [
       cluster: true,
       shortNames: 'pc',
       printer: priorityClassPrinter,
-      acted: true,
     },
   ),
   row(
     { group: 'coordination.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.coordination.v1' },
-    { kind: 'Lease', plural: 'leases', strategy: leaseStrategy, printer: leasePrinter, acted: true },
+    { kind: 'Lease', plural: 'leases', strategy: leaseStrategy, printer: leasePrinter },
   ),
   row(
     { group: 'node.k8s.io', version: 'v1', schemaPrefix: 'io.k8s.api.node.v1' },
@@ -178,7 +175,6 @@ const rows: readonly ResourceDefinition[] = [
       strategy: runtimeClassStrategy,
       cluster: true,
       printer: runtimeClassPrinter,
-      acted: true,
     },
   ),
   row(
@@ -188,7 +184,6 @@ const rows: readonly ResourceDefinition[] = [
       plural: 'endpointslices',
       strategy: endpointSliceStrategy,
       printer: endpointSlicePrinter,
-      acted: true,
     },
   ),
   ...resourceV1Resources,
@@ -200,7 +195,6 @@ const rows: readonly ResourceDefinition[] = [
     resetFields: { status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: flowSchemaPrinter,
-    acted: true,
   }),
   row(flowcontrol, {
     kind: 'PriorityLevelConfiguration',
@@ -210,7 +204,6 @@ const rows: readonly ResourceDefinition[] = [
     resetFields: { status: [['spec'], ['metadata']] },
     subresources: ['status'],
     printer: priorityLevelPrinter,
-    acted: true,
   }),
 ];
 

@@ -59,7 +59,7 @@ export interface RowInput
   readonly printer?: ResourceDefinition['printer'];
   readonly selectableFields?: ResourceDefinition['selectableFields'];
   readonly virtual?: boolean;
-  readonly acted?: boolean;
+  readonly idle?: string;
 }
 
 /** Spec of a group version's rows. `schemaPrefix` is `io.k8s.api.apps.v1`. */
@@ -161,7 +161,7 @@ export function row(place: GroupVersionRows, input: RowInput): ResourceDefinitio
     ...(input.virtual === true ? { virtual: true } : {}),
     ...(input.default === false ? { default: false } : {}),
     ...(input.featureGate === undefined ? {} : { featureGate: input.featureGate }),
-    acted: input.virtual === true || (input.acted ?? false),
+    ...(input.idle === undefined ? {} : { idle: input.idle }),
   };
   return hasScale ? { ...definition, scale: input.scale ?? defaultScale } : definition;
 }

@@ -1,6 +1,6 @@
 /**
  * Every kind that can be served, and what becomes of its objects. A kind that nothing acts on is warned of when it is
- * created and says so in `klab describe`; both read `acted`, which the page beside keeps true.
+ * created and says so in `klab describe`; both read `idle`, which the page beside keeps true.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,8 +19,8 @@ describe('every kind that can be served', () => {
 
   it.each(kinds)('%s', (kind) => {
     const rows = allResources.filter((row) => `${row.kind}.${row.group}` === kind);
-    expect(rows.map(({ version, acted }) => [version, acted])).toEqual(
-      rows.map(({ version }) => [version, !(kind in stored)]),
+    expect(rows.map(({ version, idle }) => [version, idle])).toEqual(
+      rows.map(({ version }) => [version, stored[kind]]),
     );
   });
 

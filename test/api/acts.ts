@@ -12,13 +12,7 @@ export const stored: Readonly<Record<string, string>> = {
   'ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io': 'admission does not evaluate policies yet',
   'ValidatingWebhookConfiguration.admissionregistration.k8s.io': 'admission calls no webhooks yet',
   'APIService.apiregistration.k8s.io': 'requests are not passed on to servers beside this one yet',
-  'DeviceClass.resource.k8s.io': 'the scheduler allocates no devices',
-  'ResourceClaim.resource.k8s.io': 'the scheduler allocates no devices',
-  'ResourceClaimTemplate.resource.k8s.io': 'claims are made from it, and the scheduler allocates them no devices',
-  'ResourceSlice.resource.k8s.io': 'the scheduler allocates no devices',
   'CSIDriver.storage.k8s.io': 'simulated nodes run no CSI drivers',
-  'CSIStorageCapacity.storage.k8s.io': 'the simulated driver has room for everything',
-  'VolumeAttachment.storage.k8s.io': 'the simulated driver attaches nothing',
   'VolumeAttributesClass.storage.k8s.io': 'the simulated driver has nothing to modify',
 
   // Served when `--runtime-config` and `--feature-gates` ask for them.
@@ -88,4 +82,10 @@ export const acts: Readonly<Record<string, string>> = {
   'CSINode.storage.k8s.io': 'the scheduler: volumes a node takes',
   'StorageClass.storage.k8s.io': 'admission, sim-path-provisioner',
   'CustomResourceDefinition.apiextensions.k8s.io': 'the server serves what it defines',
+  'DeviceClass.resource.k8s.io': 'the scheduler',
+  'ResourceClaim.resource.k8s.io': 'resourceclaim, the scheduler',
+  'ResourceClaimTemplate.resource.k8s.io': 'resourceclaim',
+  'ResourceSlice.resource.k8s.io': 'the scheduler',
+  'CSIStorageCapacity.storage.k8s.io': 'the scheduler: room for volumes',
+  'VolumeAttachment.storage.k8s.io': 'the scheduler: volumes a node takes',
 };

@@ -58,7 +58,7 @@ it('who makes an object that nothing acts on is told so, and who makes another i
     );
   const driver = { apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'disk.example' }, spec: {} };
   expect(await create('/apis/storage.k8s.io/v1/csidrivers', driver)).toEqual([
-    'klab: nothing acts on CSIDriver yet: the object is stored but no controller runs for it',
+    'klab: nothing acts on CSIDriver yet, it is only stored: simulated nodes run no CSI drivers',
   ]);
   const policy = {
     apiVersion: 'networking.k8s.io/v1',

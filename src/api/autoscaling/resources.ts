@@ -14,7 +14,6 @@ const names = {
   shortNames: 'hpa',
   categories: 'all',
   subresources: ['status'],
-  acted: true,
 } as const;
 
 /** The columns are those of v2. */

@@ -159,7 +159,6 @@ function rowOf(crd: CustomResourceDefinitionObject, version: CrdVersion, deps: R
     ...(version.deprecated ? { deprecation: version.deprecationWarning ?? deprecationOf(crd, version, kind) } : {}),
     ...(version.served ? {} : { unserved: true as const }),
     ...(deps.terminating ? { terminating: true as const } : {}),
-    acted: true,
   };
 }
 

@@ -55,11 +55,8 @@ export async function createObject(
   definition.strategy.applyDefaults?.(object);
   dedupOwnerReferences(object, request.warnings, 'as sent');
   ensureNamespace(object, registry, request);
-  if (request.subresource === '' && definition.acted === false) {
-    warn(
-      request.warnings,
-      `klab: nothing acts on ${definition.kind} yet: the object is stored but no controller runs for it`,
-    );
+  if (request.subresource === '' && definition.idle !== undefined) {
+    warn(request.warnings, `klab: nothing acts on ${definition.kind} yet, it is only stored: ${definition.idle}`);
   }
   const { name, generateName } = object.metadata;
   if (name || !generateName) return createNamed(registry, object, request, options);

@@ -188,9 +188,8 @@ export async function describeObject(
     const uid = pod.metadata.annotations?.['kubernetes.io/config.mirror'] ?? pod.metadata.uid;
     added.push(statusExplainedText(pod, w.now, await context.events(pod, uid)));
   }
-  if (await nothingActsOn(resource, context)) {
-    added.push(`Note:  nothing acts on ${resource.kind} yet: klab stores the object but runs no controller for it\n`);
-  }
+  const idle = await whyIdle(resource, context);
+  if (idle !== undefined) added.push(`Note:  nothing acts on ${resource.kind} yet, klab only stores it: ${idle}\n`);
   if (added.length === 0) return text;
   const end = text.startsWith('Events:') ? 0 : text.lastIndexOf('\nEvents:') + 1;
   const at = end > 0 ? end : text.length;
@@ -198,12 +197,12 @@ export async function describeObject(
 }
 
 /** Asked of klab's own servers only: of others we cannot know what they run. */
-async function nothingActsOn(resource: ResourceDescription, context: DescribeContext): Promise<boolean> {
-  if (!context.session.server) return false;
+async function whyIdle(resource: ResourceDescription, context: DescribeContext): Promise<string | undefined> {
+  if (!context.session.server) return undefined;
   const { allResources } = await import('../../api/index.ts');
   const row = allResources.find(
     ({ group, version, plural }) =>
       group === resource.group && version === resource.version && plural === resource.plural,
   );
-  return row?.acted === false;
+  return row?.idle;
 }

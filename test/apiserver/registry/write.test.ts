@@ -118,15 +118,15 @@ describe('create', () => {
   });
 
   it('warns that nothing acts on a kind', async () => {
-    const acted = (builtinResources as ResourceDefinition[]).find(({ plural }) => plural === 'csidrivers')!;
-    expect(acted.acted).toBe(false);
+    const driver = (builtinResources as ResourceDefinition[]).find(({ plural }) => plural === 'csidrivers')!;
+    expect(driver.idle).toBe('simulated nodes run no CSI drivers');
     const { warnings } = await h.client.request({
       method: 'POST',
       path: '/apis/storage.k8s.io/v1/csidrivers',
       body: { metadata: { name: 'example.com' }, spec: {} },
     });
     expect(warnings).toContain(
-      'klab: nothing acts on CSIDriver yet: the object is stored but no controller runs for it',
+      'klab: nothing acts on CSIDriver yet, it is only stored: simulated nodes run no CSI drivers',
     );
   });
 

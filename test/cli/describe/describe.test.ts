@@ -114,7 +114,7 @@ Events:  <none>
       return io.stdout;
     };
     const own = new Session(client, { server });
-    const note = 'Note:  nothing acts on CSIDriver yet: klab stores the object but runs no controller for it\n';
+    const note = 'Note:  nothing acts on CSIDriver yet, klab only stores it: simulated nodes run no CSI drivers\n';
     const text = await printed(['csidriver', 'disk.example'], own);
     expect(text).toContain(`    Persistent\n${note}Events:`);
     expect(await printed(['csidriver', 'disk.example'], foreign)).toBe(text.replace(note, ''));

@@ -30,6 +30,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'MutatingAdmissionPolicy',
+    idle: 'admission does not evaluate policies yet',
     plural: 'mutatingadmissionpolicies',
     strategy: mutatingPolicyStrategy,
     storedAs: beta,
@@ -38,6 +39,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'MutatingAdmissionPolicyBinding',
+    idle: 'admission does not evaluate policies yet',
     plural: 'mutatingadmissionpolicybindings',
     strategy: mutatingBindingStrategy,
     storedAs: beta,
@@ -46,6 +48,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'MutatingWebhookConfiguration',
+    idle: 'admission calls no webhooks yet',
     plural: 'mutatingwebhookconfigurations',
     strategy: mutatingWebhookStrategy,
     printer: webhookConfigurationPrinter,
@@ -53,6 +56,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicy',
+    idle: 'admission does not evaluate policies yet',
     plural: 'validatingadmissionpolicies',
     strategy: validatingPolicyStrategy,
     resetFields: { status: [['spec'], ['metadata']] },
@@ -62,6 +66,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'ValidatingAdmissionPolicyBinding',
+    idle: 'admission does not evaluate policies yet',
     plural: 'validatingadmissionpolicybindings',
     strategy: validatingBindingStrategy,
     printer: admissionPolicyBindingPrinter,
@@ -69,6 +74,7 @@ const inputs: readonly RowInput[] = [
   {
     ...clusterWide,
     kind: 'ValidatingWebhookConfiguration',
+    idle: 'admission calls no webhooks yet',
     plural: 'validatingwebhookconfigurations',
     strategy: validatingWebhookStrategy,
     printer: webhookConfigurationPrinter,

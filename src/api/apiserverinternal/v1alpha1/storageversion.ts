@@ -94,6 +94,7 @@ export const storageVersionResource: ResourceDefinition = row(
   },
   {
     kind: 'StorageVersion',
+    idle: 'the server writes no objects of this kind',
     plural: 'storageversions',
     cluster: true,
     default: false,

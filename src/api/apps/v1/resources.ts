@@ -22,7 +22,6 @@ const inputs: readonly RowInput[] = [
     plural: 'controllerrevisions',
     strategy: controllerRevisionStrategy,
     printer: controllerRevisionPrinter,
-    acted: true,
   },
   {
     kind: 'DaemonSet',
@@ -38,7 +37,6 @@ const inputs: readonly RowInput[] = [
       numberReady: 0,
     }),
     printer: daemonSetPrinter,
-    acted: true,
   },
   {
     kind: 'Deployment',
@@ -49,7 +47,6 @@ const inputs: readonly RowInput[] = [
     resetFields: { status: [['spec'], ['metadata', 'labels']] },
     subresources: ['scale', 'status'],
     printer: deploymentPrinter,
-    acted: true,
   },
   {
     kind: 'ReplicaSet',
@@ -60,7 +57,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['scale', 'status'],
     newStatus: () => ({ replicas: 0 }),
     printer: replicaSetPrinter,
-    acted: true,
     selectableFields: (object) => ({
       'status.replicas': String((object as Readonly<ReplicaSet>).status?.replicas ?? 0),
     }),
@@ -74,7 +70,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['scale', 'status'],
     newStatus: () => ({ availableReplicas: 0, replicas: 0 }),
     printer: statefulSetPrinter,
-    acted: true,
   },
 ];
 

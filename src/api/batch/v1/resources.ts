@@ -16,7 +16,6 @@ const inputs: readonly RowInput[] = [
     categories: 'all',
     subresources: ['status'],
     printer: cronJobPrinter,
-    acted: true,
   },
   {
     kind: 'Job',
@@ -29,7 +28,6 @@ const inputs: readonly RowInput[] = [
     selectableFields: (object) => ({
       'status.successful': String((object as Readonly<Job>).status?.succeeded ?? 0),
     }),
-    acted: true,
   },
 ];
 

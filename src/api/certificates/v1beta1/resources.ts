@@ -125,6 +125,7 @@ const podCertificateRequestStrategy: Strategy = {
 const inputs: readonly RowInput[] = [
   {
     kind: 'ClusterTrustBundle',
+    idle: 'no volume projects bundles',
     plural: 'clustertrustbundles',
     cluster: true,
     default: false,
@@ -135,6 +136,7 @@ const inputs: readonly RowInput[] = [
   },
   {
     kind: 'PodCertificateRequest',
+    idle: 'no kubelet makes them and no signer answers them',
     plural: 'podcertificaterequests',
     default: false,
     featureGate: 'PodCertificateRequest',

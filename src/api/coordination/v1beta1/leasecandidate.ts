@@ -48,6 +48,7 @@ export const leaseCandidateResource: ResourceDefinition = row(
   { group: 'coordination.k8s.io', version: 'v1beta1', schemaPrefix: 'io.k8s.api.coordination.v1beta1' },
   {
     kind: 'LeaseCandidate',
+    idle: 'no election is coordinated: there is one of each component',
     plural: 'leasecandidates',
     default: false,
     strategy: {

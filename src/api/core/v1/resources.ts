@@ -74,7 +74,6 @@ const inputs: readonly RowInput[] = [
     strategy: configMapStrategy,
     shortNames: 'cm',
     printer: configMapPrinter,
-    acted: true,
   },
   {
     kind: 'Endpoints',
@@ -84,7 +83,6 @@ const inputs: readonly RowInput[] = [
     shortNames: 'ep',
     etcdPrefix: 'services/endpoints',
     printer: endpointsPrinter,
-    acted: true,
   },
   {
     kind: 'Event',
@@ -92,7 +90,6 @@ const inputs: readonly RowInput[] = [
     strategy: eventStrategy,
     shortNames: 'ev',
     printer: eventPrinter,
-    acted: true,
     selectableFields(object) {
       const event = object as Readonly<Event>;
       return {
@@ -110,7 +107,7 @@ const inputs: readonly RowInput[] = [
       };
     },
   },
-  { kind: 'LimitRange', plural: 'limitranges', strategy: limitRangeStrategy, shortNames: 'limits', acted: true },
+  { kind: 'LimitRange', plural: 'limitranges', strategy: limitRangeStrategy, shortNames: 'limits' },
   {
     kind: 'Namespace',
     plural: 'namespaces',
@@ -121,7 +118,6 @@ const inputs: readonly RowInput[] = [
     subresources: [{ name: 'finalize', kind: 'Namespace', verbs: 'update', handler: 'finalize' }, 'status'],
     newStatus: () => ({ phase: 'Active' }),
     printer: namespacePrinter,
-    acted: true,
     selectableFields: (object) => ({ 'status.phase': text((object as Readonly<Namespace>).status?.phase) }),
   },
   {
@@ -134,7 +130,6 @@ const inputs: readonly RowInput[] = [
     etcdPrefix: 'minions',
     subresources: [{ name: 'proxy', kind: 'NodeProxyOptions', verbs: proxyVerbs, handler: 'proxy' }, 'status'],
     printer: nodePrinter,
-    acted: true,
     selectableFields: (object) => ({
       'spec.unschedulable': text((object as Readonly<Node>).spec?.unschedulable ?? false),
     }),
@@ -148,7 +143,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: () => ({ phase: 'Pending' }),
     printer: persistentVolumeClaimPrinter,
-    acted: true,
   },
   {
     kind: 'PersistentVolume',
@@ -160,7 +154,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: (_object, { now }) => ({ phase: 'Pending', lastPhaseTransitionTime: rfc3339(now) }),
     printer: persistentVolumePrinter,
-    acted: true,
   },
   {
     kind: 'Pod',
@@ -185,7 +178,6 @@ const inputs: readonly RowInput[] = [
     },
     strategy: podStrategy,
     printer: podPrinter,
-    acted: true,
     selectableFields(object) {
       const { spec, status } = object as Readonly<Pod>;
       return {
@@ -209,7 +201,6 @@ const inputs: readonly RowInput[] = [
     returnsDeletedObject: true,
     strategy: podTemplateStrategy,
     printer: podTemplatePrinter,
-    acted: true,
   },
   {
     kind: 'ReplicationController',
@@ -221,7 +212,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['scale', 'status'],
     newStatus: () => ({ replicas: 0 }),
     printer: replicationControllerPrinter,
-    acted: true,
     selectableFields: (object) => ({
       'status.replicas': text((object as Readonly<ReplicationController>).status?.replicas ?? 0),
     }),
@@ -234,14 +224,12 @@ const inputs: readonly RowInput[] = [
     shortNames: 'quota',
     subresources: ['status'],
     printer: resourceQuotaPrinter,
-    acted: true,
   },
   {
     kind: 'Secret',
     plural: 'secrets',
     strategy: secretStrategy,
     printer: secretPrinter,
-    acted: true,
     selectableFields: (object) => ({ type: text((object as Readonly<Secret>).type) }),
   },
   {
@@ -261,7 +249,6 @@ const inputs: readonly RowInput[] = [
       },
     ],
     printer: serviceAccountPrinter,
-    acted: true,
   },
   {
     kind: 'Service',
@@ -274,7 +261,6 @@ const inputs: readonly RowInput[] = [
     subresources: [{ name: 'proxy', kind: 'ServiceProxyOptions', verbs: proxyVerbs, handler: 'proxy' }, 'status'],
     newStatus: () => ({ loadBalancer: {} }),
     printer: servicePrinter,
-    acted: true,
     selectableFields: (object) => {
       const { spec } = object as Readonly<Service>;
       return { 'spec.clusterIP': text(spec?.clusterIP), 'spec.type': text(spec?.type) };

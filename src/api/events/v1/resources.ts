@@ -57,7 +57,6 @@ export const eventsV1Resources: readonly ResourceDefinition[] = [
       strategy: eventsV1Strategy,
       conversion: { toStorage: eventToCore, fromStorage: eventFromCore },
       printer,
-      acted: true,
       selectableFields(object) {
         const event = object as Readonly<EventsV1Event>;
         return {

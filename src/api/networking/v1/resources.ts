@@ -23,7 +23,6 @@ const inputs: readonly RowInput[] = [
     strategy: ingressClassStrategy,
     cluster: true,
     printer: ingressClassPrinter,
-    acted: true,
   },
   {
     kind: 'Ingress',
@@ -34,7 +33,6 @@ const inputs: readonly RowInput[] = [
     subresources: ['status'],
     newStatus: () => ({ loadBalancer: {} }),
     printer: ingressPrinter,
-    acted: true,
   },
   {
     kind: 'IPAddress',
@@ -43,7 +41,6 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     shortNames: 'ip',
     printer: ipAddressPrinter,
-    acted: true,
     selectableFields(object) {
       const parent = object['spec']?.parentRef;
       return {
@@ -60,7 +57,6 @@ const inputs: readonly RowInput[] = [
     strategy: networkPolicyStrategy,
     shortNames: 'netpol',
     printer: networkPolicyPrinter,
-    acted: true,
   },
   {
     kind: 'ServiceCIDR',
@@ -70,7 +66,6 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     subresources: ['status'],
     printer: serviceCidrPrinter,
-    acted: true,
   },
 ];
 

@@ -16,17 +16,15 @@ const inputs: readonly RowInput[] = [
     strategy: bindingStrategies.cluster,
     cluster: true,
     printer: bindingPrinter,
-    acted: true,
   },
-  { kind: 'ClusterRole', plural: 'clusterroles', strategy: roleStrategies.cluster, cluster: true, acted: true },
+  { kind: 'ClusterRole', plural: 'clusterroles', strategy: roleStrategies.cluster, cluster: true },
   {
     kind: 'RoleBinding',
     plural: 'rolebindings',
     strategy: bindingStrategies.namespaced,
     printer: bindingPrinter,
-    acted: true,
   },
-  { kind: 'Role', plural: 'roles', strategy: roleStrategies.namespaced, acted: true },
+  { kind: 'Role', plural: 'roles', strategy: roleStrategies.namespaced },
 ];
 
 export const rbacV1Resources: readonly ResourceDefinition[] = inputs.map((input) => row(place, input));

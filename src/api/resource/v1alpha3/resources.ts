@@ -91,6 +91,7 @@ const inputs: readonly RowInput[] = [
   {
     ...optional,
     kind: 'DeviceTaintRule',
+    idle: 'device-taint-eviction goes by the taints of slices, not by rules',
     plural: 'devicetaintrules',
     featureGate: 'DRADeviceTaintRules',
     strategy: deviceTaintRuleStrategy,
@@ -99,6 +100,7 @@ const inputs: readonly RowInput[] = [
   {
     ...optional,
     kind: 'ResourcePoolStatusRequest',
+    idle: 'no controller answers it',
     plural: 'resourcepoolstatusrequests',
     featureGate: 'DRAResourcePoolStatus',
     strategy: poolRequestStrategy,

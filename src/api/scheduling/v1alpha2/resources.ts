@@ -80,6 +80,7 @@ const inputs: readonly RowInput[] = [
   {
     ...optional,
     kind: 'PodGroup',
+    idle: 'the scheduler places pods one by one',
     plural: 'podgroups',
     subresources: ['status'],
     resetFields: { '': [['status']], status: [['spec'], ['metadata']] },
@@ -105,6 +106,7 @@ const inputs: readonly RowInput[] = [
   {
     ...optional,
     kind: 'Workload',
+    idle: 'the scheduler places pods one by one',
     plural: 'workloads',
     strategy: {
       generation: 'spec',

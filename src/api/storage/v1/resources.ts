@@ -21,6 +21,7 @@ const place: GroupVersionRows = { group: 'storage.k8s.io', version: 'v1', schema
 const inputs: readonly RowInput[] = [
   {
     kind: 'CSIDriver',
+    idle: 'simulated nodes run no CSI drivers',
     plural: 'csidrivers',
     returnsDeletedObject: true,
     strategy: csiDriverStrategy,
@@ -34,7 +35,6 @@ const inputs: readonly RowInput[] = [
     strategy: csiNodeStrategy,
     cluster: true,
     printer: csiNodePrinter,
-    acted: true,
   },
   // Upstream serves it with the default columns although it has a printer of its own.
   { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: csiStorageCapacityStrategy },
@@ -46,7 +46,6 @@ const inputs: readonly RowInput[] = [
     cluster: true,
     shortNames: 'sc',
     printer: storageClassPrinter,
-    acted: true,
   },
   {
     kind: 'VolumeAttachment',
@@ -61,6 +60,7 @@ const inputs: readonly RowInput[] = [
   },
   {
     kind: 'VolumeAttributesClass',
+    idle: 'the simulated driver has nothing to modify',
     plural: 'volumeattributesclasses',
     strategy: volumeAttributesClassStrategy,
     returnsDeletedObject: true,

@@ -42,6 +42,7 @@ export const storageVersionMigrationResource: ResourceDefinition = row(
   { group: 'storagemigration.k8s.io', version: 'v1beta1', schemaPrefix: 'io.k8s.api.storagemigration.v1beta1' },
   {
     kind: 'StorageVersionMigration',
+    idle: 'no controller migrates',
     plural: 'storageversionmigrations',
     cluster: true,
     default: false,
