@@ -1,6 +1,6 @@
-/** `klab scheduler watch`: the decisions as they fall, and how full the queues are. */
+/** `klab scheduler watch`: the decisions as they fall, how full the queues are and, for the live screen, the nodes. */
 import { rfc3339, wallClock } from '../base/index.ts';
-import type { DecisionSummary } from '../scheduler/index.ts';
+import type { DecisionSummary, NodeUse } from '../scheduler/index.ts';
 import type { Output } from './get/plan.ts';
 import type { Session } from './session.ts';
 
@@ -8,26 +8,53 @@ export interface SchedulerNews {
   readonly decisions: readonly DecisionSummary[];
   readonly lengths: Readonly<Record<string, number>>;
   readonly running: boolean;
+  /** Absent when they were not asked for. */
+  readonly nodes?: readonly NodeUse[];
+}
+
+export interface SchedulerNewsOptions {
+  /** Ask for the nodes as well. */
+  readonly nodes?: boolean;
 }
 
 const pollMs = 300;
+/** Nodes are asked for at most so often. */
+const nodesEveryMs = 1000;
+/** Of the time, at most this share goes into asking for nodes: thousands of them are not asked for each second. */
+const nodesShare = 0.05;
 
 /** What is new, each time something is, and the queues' lengths. Begins with what fell lately. Ends with the signal. */
-export async function* schedulerNews(session: Session, signal: AbortSignal): AsyncGenerator<SchedulerNews, void, void> {
+export async function* schedulerNews(
+  session: Session,
+  signal: AbortSignal,
+  options: SchedulerNewsOptions = {},
+): AsyncGenerator<SchedulerNews, void, void> {
   let after = 0;
   let last = '';
+  let nodesDue = 0;
+  const get = (path: string, query: Record<string, string> = {}) =>
+    session.client.raw(`/klab/v1/scheduler/${path}`, { query, signal });
+  const askNodes = async (): Promise<readonly NodeUse[] | undefined> => {
+    const start = wallClock.monotonic();
+    if (!options.nodes || start < nodesDue) return undefined;
+    const { items } = await get('nodes');
+    const took = wallClock.monotonic() - start;
+    nodesDue = start + Math.max(nodesEveryMs, took / nodesShare);
+    return items as NodeUse[];
+  };
   const ask = async (): Promise<SchedulerNews | undefined> => {
-    const [recent, queue] = await Promise.all([
-      session.client.raw('/klab/v1/scheduler/recent', { query: { after: String(after) }, signal }),
-      session.client.raw('/klab/v1/scheduler/queue', { signal }),
+    const [recent, queue, nodes] = await Promise.all([
+      get('recent', { after: String(after) }),
+      get('queue', { lengths: 'true' }),
+      askNodes(),
     ]);
     const decisions = recent.items as DecisionSummary[];
     after = decisions.at(-1)?.serial ?? after;
     const lengths = queue.lengths ?? {};
     const state = JSON.stringify([queue.running, lengths]);
-    if (decisions.length === 0 && state === last) return undefined;
+    if (decisions.length === 0 && state === last && !nodes) return undefined;
     last = state;
-    return { decisions, lengths, running: queue.running };
+    return { decisions, lengths, running: queue.running, ...(nodes && { nodes }) };
   };
   const first = await ask();
   if (first) yield first;
@@ -46,7 +73,7 @@ export function decisionLine({ pod, result, node, attempt, feasible, message, fi
   return `${time} ${name} ✗ ${message} (attempt ${attempt})`;
 }
 
-export function queueLine({ lengths, running }: SchedulerNews): string {
+export function queueLine({ lengths, running }: Pick<SchedulerNews, 'lengths' | 'running'>): string {
   if (!running) return 'the scheduler does not run';
   return `queues: ${Object.entries(lengths)
     .map(([queue, length]) => `${queue} ${length}`)

@@ -13,7 +13,7 @@ import {
 } from '../apiserver/index.ts';
 import { assert, rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
 import { type EtcdCluster, EtcdError, type EtcdServerApi, type HistoryEntry, type KV } from '../etcd/index.ts';
-import { type DecisionStore, extensionPoints, type Scheduler } from '../scheduler/index.ts';
+import { type DecisionStore, extensionPoints, nodeUse, type Scheduler } from '../scheduler/index.ts';
 import type { ReadableHistory } from './external-etcd.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
@@ -357,10 +357,13 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
     {
       path: '/klab/v1/scheduler/queue',
       verb: 'get',
-      description: 'list the pods that wait to be scheduled, and why',
-      handler: async () => {
+      description: 'list the pods that wait to be scheduled, and why; with lengths=true only how many',
+      handler: async (context) => {
         const queue = scheduler()?.queue;
         if (!queue) return ok({ kind: 'SchedulingQueue', running: false });
+        if (context.request.query.get('lengths') === 'true') {
+          return ok({ kind: 'SchedulingQueue', running: true, lengths: queue.lengths });
+        }
         const items = [...queue.entries()].map(({ pod, queue: where }) => ({
           pod: pod.info.key,
           queue: pod.gatedBy ? 'gated' : where,
@@ -370,6 +373,19 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
           refusedBy: [...pod.unschedulablePlugins].sort(),
         }));
         return ok({ kind: 'SchedulingQueue', running: true, lengths: queue.lengths, items });
+      },
+    },
+    {
+      path: '/klab/v1/scheduler/nodes',
+      verb: 'get',
+      description: 'list how full the nodes are, as the scheduler counts',
+      handler: async () => {
+        const running = scheduler();
+        return ok({
+          kind: 'NodeUseList',
+          running: running !== undefined,
+          items: running ? nodeUse(running.cache) : [],
+        });
       },
     },
   ];

@@ -30,6 +30,7 @@ export { type ExplainOptions, type ExplainTable, type Explanation, explainDecisi
 export type { ExtenderConfig, ExtenderPost } from './extender/extender.ts';
 export { type PodInfo, podInfoOf } from './framework/node-info.ts';
 export { extensionPoints, type Plugin, type QueuedPod, type Snapshot } from './framework/types.ts';
+export { type NodeUse, nodeUse } from './node-use.ts';
 export {
   buildProfile,
   checkSchedulerConfig,
