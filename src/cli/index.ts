@@ -2,10 +2,13 @@
  * cli: what the commands share: base command, flags, printers, errors, exit codes, clusters' life. Commands parse flags,
  * make one call, print.
  */
+
 export { default as chalk } from 'chalk';
 export { humanDuration, parseDuration } from '../apimachinery/index.ts';
 export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
+export { filterDefaults as apiProxyDefaults } from './api-proxy/filter.ts';
+export { planApiProxy, serveApiProxy } from './api-proxy/serve.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { canI, whoAmI } from './auth/auth.ts';
 export { reconcileRbac } from './auth/reconcile.ts';

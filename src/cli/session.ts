@@ -9,6 +9,7 @@ import { parseDuration } from '../apimachinery/index.ts';
 import {
   type ApiRequest,
   type ClientConfig,
+  type ForwardRequest,
   HttpsTransport,
   KubeClient,
   NoMatchError,
@@ -235,6 +236,7 @@ function withWarnings(transport: Transport, say: (text: string) => void): Transp
     watch: (request) => transport.watch(request),
     stream: (request) => transport.stream(request),
     ...(transport.upgrade && { upgrade: (request: UpgradeRequest) => transport.upgrade!(request) }),
+    ...(transport.forward && { forward: (request: ForwardRequest) => transport.forward!(request) }),
     close: () => transport.close(),
   };
 }

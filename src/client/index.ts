@@ -101,6 +101,8 @@ export {
   type ApiRequest,
   type ApiResponse,
   ConnectionError,
+  type Forwarded,
+  type ForwardRequest,
   type RequestCause,
   type Transport,
   type Upgraded,

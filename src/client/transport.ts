@@ -2,7 +2,8 @@
  * The seam between clients and API servers. `client` has an HTTPS transport; `cluster` supplies an in-process one that
  * hands objects straight to the API server's handler chain, with authentication done and no bytes made.
  */
-import type { Duplex } from 'node:stream';
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import type { KubeObject, Status, WatchEvent } from '../apimachinery/index.ts';
 
 /** What triggered the writes of a reconcile; read once per client call from the async context. */
@@ -57,6 +58,28 @@ export interface Upgraded {
   readonly head: Uint8Array;
 }
 
+/** Somebody else's request, handed on as it is but for the credentials that it lacks. */
+export interface ForwardRequest {
+  readonly method: string;
+  /** Path and query as they go over the wire: after the host, not after the path of the server's URL. */
+  readonly target: string;
+  /** Names in lower case; what is undefined is not sent. */
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: Readable;
+  readonly signal?: AbortSignal;
+}
+
+/** The answer to it, whatever its code. */
+export interface Forwarded {
+  readonly code: number;
+  readonly reason: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Readable;
+  /** The connection, when it stopped being HTTP (101); `body` is empty then. */
+  readonly upgraded?: { readonly socket: Duplex; readonly head: Uint8Array };
+}
+
 export interface Transport {
   request(request: ApiRequest): Promise<ApiResponse>;
   /** A watch, already established when the promise resolves. Ends normally when the server ends it or `signal` aborts. */
@@ -68,6 +91,11 @@ export interface Transport {
    * Absent where there is no connection. A refusal is thrown as by `request`.
    */
   upgrade?(request: UpgradeRequest): Promise<Upgraded>;
+  /**
+   * Sends a request for a proxy: nothing is decoded, retried or thrown for its code. Absent where there is no connection.
+   * @throws ConnectionError
+   */
+  forward?(request: ForwardRequest): Promise<Forwarded>;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,8 @@ import {
   type ApiRequest,
   type ApiResponse,
   ConnectionError,
+  type Forwarded,
+  type ForwardRequest,
   type Transport,
   type Upgraded,
   type UpgradeRequest,
@@ -111,6 +113,40 @@ export class HttpsTransport implements Transport {
     throw responseError(response.statusCode!, text, response.headers['content-type'] ?? '', undefined);
   }
 
+  async forward({ method, target, headers, body, signal }: ForwardRequest): Promise<Forwarded> {
+    const credentials = await this.#credentials();
+    signal?.throwIfAborted();
+    const module = this.#base.protocol === 'http:' ? http : https;
+    // A connection that stops being HTTP leaves with the caller.
+    const upgrade = headers['upgrade'] !== undefined;
+    const sent = module.request(this.#base, {
+      path: target,
+      method,
+      headers: this.#forwardHeaders(headers, credentials),
+      agent: upgrade ? this.#newAgent(credentials, false) : this.#agentFor(credentials),
+      ...(signal && { signal }),
+    });
+    const answer = await new Promise<Forwarded>((resolve, reject) => {
+      const answered = (response: IncomingMessage, upgraded?: Forwarded['upgraded']) =>
+        resolve({
+          code: response.statusCode!,
+          reason: response.statusMessage ?? '',
+          rawHeaders: response.rawHeaders,
+          body: response,
+          ...(upgraded && { upgraded }),
+        });
+      sent.once('upgrade', (response, socket, head) => answered(response, { socket, head }));
+      sent.once('response', (response) => answered(response));
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        reject(signal?.aborted ? signal.reason : this.#connectionError(error));
+      });
+      if (!body) sent.end();
+      else body.on('error', (error) => sent.destroy(error)).pipe(sent);
+    });
+    if (answer.code === 401) this.#exec?.refuse(credentials);
+    return answer;
+  }
+
   async close(): Promise<void> {
     this.#agent?.destroy();
     this.#agent = undefined;
@@ -204,7 +240,6 @@ export class HttpsTransport implements Transport {
     credentials: Credentials,
     body: Uint8Array | undefined,
   ): OutgoingHttpHeaders {
-    const { username, password, impersonate } = this.#config;
     const headers: OutgoingHttpHeaders = {
       accept: request.accept ?? 'application/json',
       'user-agent': this.#options.userAgent ?? 'klab',
@@ -214,6 +249,21 @@ export class HttpsTransport implements Transport {
       headers['content-type'] = request.contentType ?? 'application/json';
       headers['content-length'] = body.length;
     }
+    return Object.assign(headers, this.#identity(credentials));
+  }
+
+  /** Who asks is said by the one who is asked for, where he says it himself. Upstream: client-go/transport/round_trippers.go. */
+  #forwardHeaders(headers: OutgoingHttpHeaders, credentials: Credentials): OutgoingHttpHeaders {
+    const identity = this.#identity(credentials);
+    if (headers['authorization'] !== undefined) delete identity['authorization'];
+    const impersonates = headers['impersonate-user'] !== undefined;
+    const own = Object.entries(identity).filter(([name]) => !(impersonates && name.startsWith('impersonate-')));
+    return { 'user-agent': this.#options.userAgent ?? 'klab', ...headers, ...Object.fromEntries(own) };
+  }
+
+  #identity(credentials: Credentials): OutgoingHttpHeaders {
+    const { username, password, impersonate } = this.#config;
+    const headers: OutgoingHttpHeaders = {};
     const token = credentials.token ?? this.#token();
     if (token) headers['authorization'] = `Bearer ${token}`;
     else if (username !== undefined) {
