@@ -16,6 +16,17 @@ export {
   numberToIp,
   parseCidr,
 } from './addresses.ts';
+export { DumpError, type DumpKind, dumpKind } from './dump/dump-error.ts';
+export { parseIptablesSave, type SavedRule, type SavedTable } from './dump/iptables-save.ts';
+export {
+  type ListedChain,
+  type ListedElement,
+  type ListedRule,
+  type ListedSet,
+  type ListedTable,
+  type NftFamily,
+  parseNftRuleset,
+} from './dump/nft-ruleset.ts';
 export {
   type IngressAnswer,
   type IngressCertificate,

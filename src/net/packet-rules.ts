@@ -11,7 +11,7 @@ export interface Rule {
 }
 
 export interface RuleTable {
-  readonly name: 'filter' | 'nat' | 'mangle';
+  readonly name: 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
   /** In order of declaration. */
   readonly chains: readonly string[];
   readonly rules: readonly Rule[];
