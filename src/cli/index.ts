@@ -96,7 +96,7 @@ export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch }
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
 export { etcdPurge } from './etcd/purge.ts';
-export { type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
+export { type RaftMember, type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
 export {
   type RaftAction,
   type RaftMessage,
@@ -107,6 +107,13 @@ export {
   says,
 } from './etcd/raft-control.ts';
 export { raftRun } from './etcd/raft-lab/index.ts';
+export {
+  printRaftNews,
+  type RaftNews,
+  type RaftView,
+  type RaftViewWish,
+  raftViews,
+} from './etcd/raft-watch.ts';
 export { etcdCheck, etcdSnapshotRestore, etcdSnapshotSave, etcdSnapshotStatus } from './etcd/snapshot.ts';
 export { etcdTree } from './etcd/tree.ts';
 export { etcdTxn } from './etcd/txn.ts';

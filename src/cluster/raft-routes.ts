@@ -2,12 +2,9 @@
 import { newBadRequest, newConflict, newNotFound } from '../apimachinery/index.ts';
 import type { KlabRoute, RequestContext, ServerResponse } from '../apiserver/index.ts';
 import type { EtcdCluster, EtcdServerApi, LinkRule, TracedMessage } from '../etcd/index.ts';
+import { maxViewEntries, raftMessages, raftState, raftView, wire } from './raft-view.ts';
 
 const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
-
-/** BigInt IDs as hex. */
-const wire = (value: unknown) =>
-  JSON.parse(JSON.stringify(value, (_key, item) => (typeof item === 'bigint' ? item.toString(16) : item)));
 
 export interface RaftRequest {
   readonly action?: unknown;
@@ -145,7 +142,7 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
     default:
       throw newBadRequest(`action must be one of ${raftActions.join(', ')}, not "${String(action)}"`);
   }
-  return { ...raftState(etcd), ...(stepped && { stepped: messagesOf(etcd, stepped) }) };
+  return { ...raftState(etcd), ...(stepped && { stepped: raftMessages(etcd, stepped) }) };
 }
 
 /** @throws StatusError BadRequest */
@@ -158,32 +155,6 @@ function linkRule(value: unknown): LinkRule {
     }
   }
   return rule as LinkRule;
-}
-
-export function raftState(etcd: EtcdCluster): object {
-  const nameOf = (index: number) => etcd.memberAt(index)?.name ?? String(index);
-  const { transport } = etcd;
-  const indices = etcd.members.map(({ index }) => index);
-  const cuts = indices.flatMap((from) =>
-    indices.filter((to) => to !== from && !transport.connected(from, to)).map((to) => [nameOf(from), nameOf(to)]),
-  );
-  return {
-    kind: 'RaftStatus',
-    members: etcd.status().map((status, i) => ({ ...wire(status), paused: etcd.members[i]!.paused })),
-    serving: etcd.live.current.name,
-    network: { cuts, holding: transport.holding.map(nameOf) },
-  };
-}
-
-function messagesOf(etcd: EtcdCluster, traced: readonly TracedMessage[]): object[] {
-  const nameOf = (index: number) => etcd.memberAt(index)?.name ?? String(index);
-  return traced.map(({ seq, fate, message: { from, to, ...rest } }) => ({
-    seq,
-    fate,
-    from: nameOf(from),
-    to: nameOf(to),
-    ...rest,
-  }));
 }
 
 export function raftRoutes(deps: {
@@ -216,7 +187,21 @@ export function raftRoutes(deps: {
         const held = context.request.query.get('held') === 'true';
         const all = etcd.transport.trace({ heartbeats });
         const some = held ? all.filter(({ fate }) => fate === 'held' || fate === 'underway') : all;
-        return ok({ kind: 'RaftMessages', items: messagesOf(etcd, limit === 0 ? [] : some.slice(-limit)) });
+        return ok({ kind: 'RaftMessages', items: raftMessages(etcd, limit === 0 ? [] : some.slice(-limit)) });
+      },
+    },
+    {
+      path: '/klab/v1/etcd/raft/view',
+      verb: 'get',
+      description: 'read members, the ends of their logs and the newest messages, all of one moment',
+      handler: async (context) => {
+        const request = {
+          entries: integer(context, 'entries') ?? maxViewEntries,
+          to: integer(context, 'to'),
+          after: integer(context, 'after') ?? 0,
+          heartbeats: context.request.query.get('heartbeats') === 'true',
+        };
+        return ok(raftView(etcd, request));
       },
     },
     {
