@@ -52,6 +52,25 @@ test('held messages wait for a step and say what they mean', async () => {
   expect(await lab.klab('etcd', 'raft', 'messages', '--held')).toContain('no messages are waiting');
 });
 
+async function writeUntil(over: () => boolean): Promise<void> {
+  for (let i = 0; !over(); i++) await lab.kubectl('create', 'configmap', `while-watched-${i}`, '--from-literal=a=b');
+}
+
+test('raft watch tells in a pipe what the members do', async () => {
+  const watching = lab.try(['etcd', 'raft', 'watch'], { timeoutMs: 8000 });
+  const pictures = lab.try(['etcd', 'raft', 'watch', '-o', 'json'], { timeoutMs: 8000 });
+  let over = false;
+  const { stdout } = await Promise.all([watching.finally(() => (over = true)), writeUntil(() => over)]).then(
+    ([a]) => a,
+  );
+  expect(stdout.match(/ m\d is (leader|follower) in term \d+, commit \d+/g)).toHaveLength(3);
+  expect(stdout).toMatch(/ entry \d+ of term \d+ is with m1, m2, m3: .*configmaps\/default\/while-watched-\d/);
+  expect(stdout).toMatch(/ #\d+ m\d → m\d MsgApp term \d+ delivered: 1 entry after/);
+  const first = JSON.parse((await pictures).stdout.split('\n')[0]!);
+  expect(first).toMatchObject({ kind: 'RaftView', network: { cuts: [], holding: [] }, inFlight: [] });
+  expect(first.logs).toHaveLength(3);
+});
+
 test('what cannot be done is refused in words', async () => {
   const refused = async (...args: string[]) => {
     const { code, stderr } = await lab.try(['etcd', 'raft', ...args]);
