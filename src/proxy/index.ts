@@ -12,6 +12,11 @@ export { nodeView, type ProxyInput, type ProxyMode, proxyModes, proxyScript } fr
 export { type NftRules, nftablesRules } from './nftables/rules.ts';
 export { nftCommands } from './nftables/script.ts';
 export { type Endpoint, type NodeView, type ServicePort, servicePorts } from './service-ports.ts';
+export { IptablesSync, readSave } from './sync/iptables-sync.ts';
+export { IpvsSync } from './sync/ipvs-sync.ts';
+export { NftablesSync } from './sync/nftables-sync.ts';
+export { type ServiceChanges, ServiceTracker } from './sync/service-tracker.ts';
+export { bytesWritten, type LoadProgram, type LoadStep, type RuleTransaction } from './sync/transaction.ts';
 export { categorizeEndpoints, type TopologyMode, trafficChoice } from './topology.ts';
 export { type Diagnosis, diagnoseService } from './trace/diagnose.ts';
 export type { EndpointFate, TrafficKind } from './trace/fates.ts';

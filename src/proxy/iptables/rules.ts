@@ -334,6 +334,40 @@ class IptablesSync {
   }
 }
 
+/** Rules that one port adds, or that stand before or after those of all ports: what a partial sync is made of. */
+export interface IptablesPiece {
+  readonly filterChains: readonly string[];
+  readonly filterRules: readonly Rule[];
+  readonly natChains: readonly string[];
+  readonly natRules: readonly Rule[];
+}
+
+/**
+ * The pieces of `iptablesRules`: `before`, each port's, `after`, in this order within every chain. A port's piece names
+ * the chains that are its own.
+ */
+export function iptablesPieces(
+  config: ResolvedProxyConfig,
+  large: boolean,
+): { before: IptablesPiece; after: IptablesPiece; port(port: ServicePort): IptablesPiece } {
+  const piece = (fill: (sync: IptablesSync) => void, fixed: boolean): IptablesPiece => {
+    const sync = new IptablesSync(config, large);
+    const [filters, nats] = fixed ? [0, 0] : [sync.filterChains.length, sync.natChains.length];
+    fill(sync);
+    return {
+      filterChains: sync.filterChains.slice(filters),
+      filterRules: sync.filterRules,
+      natChains: sync.natChains.slice(nats),
+      natRules: sync.natRules,
+    };
+  };
+  return {
+    before: piece((sync) => sync.postrouting(), true),
+    after: piece((sync) => sync.finish(), false),
+    port: (port) => piece((sync) => sync.service(port), false),
+  };
+}
+
 export function iptablesRules(ports: readonly ServicePort[], config: ResolvedProxyConfig): IptablesRules {
   const total = ports.reduce((sum, port) => sum + port.endpoints.length, 0);
   const sync = new IptablesSync(config, total > largeClusterEndpointsThreshold);

@@ -137,9 +137,19 @@ const setRules: readonly [
   ['KUBE-LOAD-BALANCER-SOURCE-IP', 'filter', 'KUBE-SOURCE-RANGES-FIREWALL', 'RETURN', 'dst,dst,src', ''],
 ];
 
+/** What one port adds. */
+export interface IpvsPiece {
+  readonly virtualServers: readonly VirtualServer[];
+  /** By name of the set, IPv4's. */
+  readonly entries: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly addresses: ReadonlySet<string>;
+  readonly noNodeAccess: readonly { readonly ip: string; readonly port: number; readonly protocol: string }[];
+}
+
 class IpvsSync {
   readonly #config: ResolvedProxyConfig;
   readonly #entries = new Map<SetName, Set<string>>(setTable.map(([name]) => [name, new Set()]));
+  readonly #served = new Set<string>();
   readonly virtualServers: VirtualServer[] = [];
   readonly addresses = new Set<string>();
   readonly nat: Rule[] = [];
@@ -167,7 +177,12 @@ class IpvsSync {
     this.#entries.get(name)!.add(entry);
   }
 
+  /** An address that two Services claim serves the first. */
   #server(port: ServicePort, address: string, at: number, endpoints: readonly Endpoint[], bind: boolean): void {
+    if (bind) this.addresses.add(address);
+    const key = `${port.protocol} ${address} ${at}`;
+    if (this.#served.has(key)) return;
+    this.#served.add(key);
     this.virtualServers.push({
       address,
       port: at,
@@ -176,7 +191,6 @@ class IpvsSync {
       persistentSeconds: port.sessionAffinitySeconds,
       realServers: endpoints.map(({ ip, port: realPort }) => ({ ip, port: realPort })),
     });
-    if (bind) this.addresses.add(address);
   }
 
   service(port: ServicePort): void {
@@ -238,6 +252,27 @@ class IpvsSync {
       if (port.externalLocal) this.#add(`KUBE-NODE-PORT-LOCAL-${port.protocol}`, String(port.nodePort));
     }
     for (const ip of ips) this.#server(port, ip, port.nodePort, endpoints, false);
+  }
+
+  /** What the ports added so far give to the rest: one of the pieces that a partial sync puts together. */
+  get piece(): IpvsPiece {
+    return {
+      virtualServers: this.virtualServers,
+      entries: this.#entries,
+      addresses: this.addresses,
+      noNodeAccess: this.#noNodeAccess,
+    };
+  }
+
+  /** Takes over what other ports gave; the entries are read, not kept. */
+  adopt(piece: IpvsPiece): void {
+    for (const [name, entries] of piece.entries) {
+      const own = this.#entries.get(name as SetName)!;
+      for (const entry of entries) own.add(entry);
+    }
+    this.virtualServers.push(...piece.virtualServers);
+    for (const address of piece.addresses) this.addresses.add(address);
+    this.#noNodeAccess.push(...piece.noNodeAccess);
   }
 
   finish(): void {
@@ -329,6 +364,10 @@ class IpvsSync {
 export function ipvsRules(ports: readonly ServicePort[], config: ResolvedProxyConfig): IpvsRules {
   const sync = new IpvsSync(config);
   for (const port of ports) sync.service(port);
+  return finished(sync);
+}
+
+function finished(sync: IpvsSync): IpvsRules {
   sync.finish();
   return {
     virtualServers: sync.virtualServers,
@@ -338,6 +377,19 @@ export function ipvsRules(ports: readonly ServicePort[], config: ResolvedProxyCo
     filter: { name: 'filter', chains: chains.filter, rules: sync.filter },
     jumps: jumpTable.map(([table, from, to, text]) => ({ table, from, to, comment: text, match: [] })),
   };
+}
+
+export function ipvsPiece(port: ServicePort, config: ResolvedProxyConfig): IpvsPiece {
+  const sync = new IpvsSync(config);
+  sync.service(port);
+  return sync.piece;
+}
+
+/** The iptables rules and set definitions that go with a piece: they depend only on which sets have entries. */
+export function ipvsFrame(piece: IpvsPiece, config: ResolvedProxyConfig): IpvsRules {
+  const sync = new IpvsSync(config);
+  sync.adopt(piece);
+  return finished(sync);
 }
 
 /** `10.96.0.10:53`, as ipvsadm reads it. */

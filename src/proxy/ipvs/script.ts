@@ -2,19 +2,28 @@
 import { tableText } from '../../net/index.ts';
 import type { ResolvedProxyConfig } from '../config.ts';
 import { jumpCommands } from '../jump-commands.ts';
-import { type IpvsRules, serverAddress } from './rules.ts';
+import { type IpSet, type IpvsRules, serverAddress, type VirtualServer } from './rules.ts';
 
 const protocolFlag = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' } as const;
+
+/** `-t 10.96.0.10:53`: how ipvsadm names a virtual server. */
+export const virtualServer = (server: VirtualServer): string =>
+  `${protocolFlag[server.protocol]} ${serverAddress(server.address, server.port)}`;
+
+export const realServer = (real: { readonly ip: string; readonly port: number }): string =>
+  serverAddress(real.ip, real.port);
+
+export function createSet(set: IpSet, config: ResolvedProxyConfig): string {
+  const family = config.family === 'IPv4' ? 'inet' : 'inet6';
+  const options = set.type === 'bitmap:port' ? 'range 0-65535' : `family ${family} hashsize 1024 maxelem 65536`;
+  return `create ${set.name} ${set.type} ${options} -exist`;
+}
 
 /** Input of `ipset restore`. */
 export function ipsetRestoreInput(rules: IpvsRules, config: ResolvedProxyConfig): string {
   const lines: string[] = [];
   for (const set of rules.sets) {
-    const options =
-      set.type === 'bitmap:port'
-        ? 'range 0-65535'
-        : `family ${config.family === 'IPv4' ? 'inet' : 'inet6'} hashsize 1024 maxelem 65536`;
-    lines.push(`create ${set.name} ${set.type} ${options} -exist`, `flush ${set.name}`);
+    lines.push(createSet(set, config), `flush ${set.name}`);
     for (const entry of set.entries) lines.push(`add ${set.name} ${entry} -exist`);
   }
   return `${lines.join('\n')}\n`;
@@ -24,10 +33,10 @@ export function ipsetRestoreInput(rules: IpvsRules, config: ResolvedProxyConfig)
 export function ipvsadmRestoreInput(rules: IpvsRules): string {
   const lines: string[] = [];
   for (const server of rules.virtualServers) {
-    const where = `${protocolFlag[server.protocol]} ${serverAddress(server.address, server.port)}`;
+    const where = virtualServer(server);
     const persistent = server.persistentSeconds === undefined ? '' : ` -p ${server.persistentSeconds}`;
     lines.push(`-A ${where} -s ${server.scheduler}${persistent}`);
-    for (const real of server.realServers) lines.push(`-a ${where} -r ${serverAddress(real.ip, real.port)} -m -w 1`);
+    for (const real of server.realServers) lines.push(`-a ${where} -r ${realServer(real)} -m -w 1`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -309,6 +309,14 @@ function verdict(refusal: Refusal): string {
   return refusal === 'reject' ? 'goto reject-chain' : 'drop';
 }
 
+/** The rules of one port, or (undefined) those that stand without any: the pieces of `nftablesRules`, for a partial sync. */
+export function nftablesPiece(port: ServicePort | undefined, config: ResolvedProxyConfig): Omit<NftRules, 'family'> {
+  const sync = new NftSync(config);
+  if (port) sync.service(port);
+  else sync.base();
+  return { chains: [...sync.chains.values()], sets: sync.sets, rules: sync.rules, elements: sync.elements };
+}
+
 export function nftablesRules(ports: readonly ServicePort[], config: ResolvedProxyConfig): NftRules {
   const sync = new NftSync(config);
   sync.base();
