@@ -3,7 +3,8 @@ import { ApiCommand, Flags, schedulerSimulate } from '../../src/cli/index.ts';
 export default class SchedulerSimulate extends ApiCommand {
   static override summary = 'Place a workload on a copy of a cluster, or on a made-up one, and compare configurations.';
   static override description =
-    'Nothing is created. With --nodes or --shape no cluster is needed. A shape is KEY=VALUE pairs: cpu, memory, pods and ' +
+    'Nothing is created. The important go first and, where nothing is free, evict lesser pods, whose controllers make them ' +
+    'anew. Extenders of a configuration are asked, but bind nothing. With --nodes or --shape no cluster is needed. A shape is KEY=VALUE pairs: cpu, memory, pods and ' +
     'other resources, zone=a|b|c (in turn), price (of an hour), count, taint=KEY=VALUE:EFFECT; all else are labels.';
   static override examples = [
     '<%= config.bin %> scheduler simulate -f web.yaml',
@@ -22,8 +23,7 @@ export default class SchedulerSimulate extends ApiCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(SchedulerSimulate);
     const { filename: files, nodes, shape: shapes, config: configs, seed, output, namespace } = flags;
-    this.print(
-      await schedulerSimulate({ files, nodes, shapes, configs, seed, output, namespace }, () => this.session(flags)),
-    );
+    const request = { files, nodes, shapes, configs, seed, output, namespace, signal: this.signal };
+    this.print(await schedulerSimulate(request, () => this.session(flags)));
   }
 }

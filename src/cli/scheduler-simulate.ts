@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { KubeObject } from '../apimachinery/index.ts';
-import type { Simulation, WorldObjects } from '../scheduler/index.ts';
+import type { Expanded, Simulation, WorldObjects } from '../scheduler/index.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { readObjects } from './read-objects.ts';
@@ -19,11 +19,12 @@ export interface SimulateRequest {
   readonly namespace?: string;
   readonly seed?: string;
   readonly output?: string;
+  readonly signal: AbortSignal;
 }
 
 /** `session` is asked for only when the nodes are those of a cluster. @throws UserError */
 export async function schedulerSimulate(request: SimulateRequest, session: () => Promise<Session>): Promise<string> {
-  const { files, nodes, shapes, output } = request;
+  const { files, nodes, shapes, output, signal } = request;
   const workload = await readObjects(files, { recursive: true, verb: 'simulated' });
   const scheduler = await import('../scheduler/index.ts');
   const { expandWorkloads, loadSchedulerConfig, nodesOfShapes, parseShape, SchedulerConfigError } = scheduler;
@@ -47,11 +48,22 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
     }
   } else objects = await readWorld(await session());
   const { namespace, seed } = request;
-  const expanded = expandWorkloads(workload as KubeObject[], { ...(namespace !== undefined && { namespace }) });
+  let expanded: Expanded;
+  try {
+    const priorityClasses = objects.priorityclasses ?? [];
+    expanded = expandWorkloads(workload as KubeObject[], {
+      priorityClasses,
+      ...(namespace !== undefined && { namespace }),
+    });
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(error.message);
+    throw error;
+  }
   if (expanded.pods.length + expanded.daemons.length === 0) {
     throw new UserError('there is no workload in these files: pods, deployments, stateful sets, daemon sets, jobs');
   }
-  const results = scheduler.simulate({
+  const results = await scheduler.simulate({
+    signal,
     objects,
     workload: expanded,
     ...(configs && configs.length > 0 && { configs }),
@@ -76,10 +88,11 @@ function bounded(columns: string[], rows: string[][], what: string): string {
 export function simulationText(results: readonly Simulation[]): string {
   const parts: string[] = [];
   const summary = results.map(
-    ({ config, placements, unscheduled, nodesInUse, nodes, utilisation, fragmentation, cost }) => [
+    ({ config, placements, unscheduled, evicted, nodesInUse, nodes, utilisation, fragmentation, cost }) => [
       config,
       String(placements.length),
       String(unscheduled.length),
+      String(evicted.length),
       `${nodesInUse}/${nodes.length}`,
       percent(utilisation.cpu),
       percent(utilisation.memory),
@@ -89,7 +102,7 @@ export function simulationText(results: readonly Simulation[]): string {
   );
   parts.push(
     renderTable(
-      ['CONFIG', 'PLACED', 'UNSCHEDULED', 'NODES IN USE', 'CPU', 'MEMORY', 'FRAGMENTATION', 'COST PER HOUR'],
+      ['CONFIG', 'PLACED', 'UNSCHEDULED', 'EVICTED', 'NODES IN USE', 'CPU', 'MEMORY', 'FRAGMENTATION', 'COST PER HOUR'],
       summary,
     ),
   );
@@ -116,6 +129,12 @@ export function simulationText(results: readonly Simulation[]): string {
       return `  ${names}: ${why}`;
     });
     parts.push([`Unscheduled${results.length > 1 ? ` with ${config}` : ''}:`, ...lines].join('\n'));
+  }
+  for (const { config, evicted } of results) {
+    if (evicted.length === 0) continue;
+    const rows = evicted.map(({ pod, node, by, again }) => [pod, node, by, again ?? '<none>']);
+    const title = `Evicted to make room${results.length > 1 ? ` with ${config}` : ''}:`;
+    parts.push(`${title}\n${bounded(['POD', 'FROM', 'BY', 'THEN ON'], rows, 'evictions')}`);
   }
   return parts.join('\n\n');
 }

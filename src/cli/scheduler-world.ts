@@ -22,6 +22,8 @@ const words: Readonly<Record<WorldResource, string>> = {
   replicasets: 'replicasets.apps',
   replicationcontrollers: 'replicationcontrollers',
   statefulsets: 'statefulsets.apps',
+  poddisruptionbudgets: 'poddisruptionbudgets.policy',
+  priorityclasses: 'priorityclasses.scheduling.k8s.io',
 };
 
 /** Without these there is nothing to decide about. */

@@ -43,8 +43,9 @@ export { type QueueLengths, SchedulingQueue } from './queue.ts';
 export { Scheduler } from './scheduler.ts';
 export type { SchedulerDeps, SchedulerOptions } from './scheduler-options.ts';
 export { type Expanded, expandWorkloads } from './simulate/expand.ts';
+export type { Simulation, SimulationEviction } from './simulate/result.ts';
 export { nodesOfShapes, parseShape, priceAnnotation, type Shape } from './simulate/shape.ts';
-export { type SimulateOptions, type Simulation, simulate } from './simulate/simulate.ts';
+export { type SimulateOptions, simulate } from './simulate/simulate.ts';
 export {
   type Trial,
   World,

@@ -9,10 +9,11 @@ import { type SharedInformer, withCause } from '../client/index.ts';
 import { Attempt, eventText, preemptionOf, schedulerNameOf } from './attempt.ts';
 import { SchedulerCache } from './cache.ts';
 import { schedulerConfig } from './config/load.ts';
-import type { ProfileConfig, SchedulerConfig } from './config/types.ts';
+import type { SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
 import { askPreemption, Extender } from './extender/extender.ts';
 import { postToExtender } from './extender/http.ts';
+import { withManagedResources } from './extender/managed.ts';
 import { type PodInfo, podInfoOf } from './framework/node-info.ts';
 import { Nominator } from './framework/nominator.ts';
 import type { Plugin, PostFilterResult, QueuedPod, Refusal } from './framework/types.ts';
@@ -70,7 +71,7 @@ export class Scheduler implements Runnable {
     const shares = deps.prng.fork('device shares');
     const start = { index: 0 };
     for (const given of this.config.profiles) {
-      const config = this.#withManagedResources(given);
+      const config = withManagedResources(given, this.config);
       const profile = buildProfile(
         config,
         {
@@ -132,17 +133,6 @@ export class Scheduler implements Runnable {
 
   #allPlugins(): Plugin[] {
     return [...this.profiles.values()].flatMap(({ plugins }) => plugins.map(({ plugin }) => plugin));
-  }
-
-  /** What extenders look after themselves, NodeResourcesFit need not. */
-  #withManagedResources(profile: ProfileConfig): ProfileConfig {
-    const ignored = this.config.extenders.flatMap(({ managedResources = [] }) =>
-      managedResources.filter(({ ignoredByScheduler }) => ignoredByScheduler).map(({ name }) => name),
-    );
-    if (ignored.length === 0) return profile;
-    const fit = profile.args.get('NodeResourcesFit') ?? {};
-    const ignoredResources = [...((fit['ignoredResources'] as string[] | undefined) ?? []), ...ignored];
-    return { ...profile, args: new Map(profile.args).set('NodeResourcesFit', { ...fit, ignoredResources }) };
   }
 
   #executor(): PreemptionExecutor {

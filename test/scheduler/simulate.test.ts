@@ -35,9 +35,9 @@ profiles:
 const spreading = loadSchedulerConfig('apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n');
 
 describe('simulate', () => {
-  it('places what fits, says why the rest does not, and counts the cost', () => {
+  it('places what fits, says why the rest does not, and counts the cost', async () => {
     const objects = nodes('count=3,cpu=4,memory=16Gi,zone=a|b|c,price=0.2');
-    const [result] = simulate({
+    const [result] = await simulate({
       objects,
       workload: expandWorkloads([workload('Deployment', 'web', { replicas: 4, template: template('3') })]),
     });
@@ -45,8 +45,9 @@ describe('simulate', () => {
     expect(result!.unscheduled).toEqual([
       {
         pod: 'default/web-3',
-        why: '0 of 3 nodes fit: 3 lack cpu (nearest node-1 is short by 2).',
-        message: '0/3 nodes are available: 3 Insufficient cpu.',
+        why: expect.stringMatching(/^0 of 3 nodes fit: 3 lack cpu \(nearest node-1 is short by 2\)\./),
+        message:
+          '0/3 nodes are available: 3 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.',
       },
     ]);
     expect(result).toMatchObject({ nodesInUse: 3, utilisation: { cpu: 0.75 }, cost: { all: 0.6, inUse: 0.6 } });
@@ -54,8 +55,8 @@ describe('simulate', () => {
     expect(result!.fragmentation).toEqual({ fits: 0, ideal: 1, lost: 1 });
   });
 
-  it('compares configurations: packing uses fewer nodes and so costs less', () => {
-    const [spread, pack] = simulate({
+  it('compares configurations: packing uses fewer nodes and so costs less', async () => {
+    const [spread, pack] = await simulate({
       objects: nodes('count=4,cpu=8,memory=64Gi,price=1'),
       workload: expandWorkloads([workload('Deployment', 'web', { replicas: 4, template: template('1') })]),
       configs: [
@@ -67,7 +68,7 @@ describe('simulate', () => {
     expect([pack!.config, pack!.nodesInUse, pack!.cost]).toEqual(['pack', 1, { all: 4, inUse: 1 }]);
   });
 
-  it('expands daemon sets, stateful sets with claims, and jobs', () => {
+  it('expands daemon sets, stateful sets with claims, and jobs', async () => {
     const claims = [
       {
         metadata: { name: 'data' },
@@ -80,7 +81,7 @@ describe('simulate', () => {
       metadata: { name: 'once' },
       spec: { parallelism: 3, completions: 2, template: template('100m') },
     };
-    const [result] = simulate({
+    const [result] = await simulate({
       objects: nodes('count=2,cpu=4', 'cpu=4,taint=gpu=yes:NoSchedule'),
       workload: expandWorkloads([
         workload('DaemonSet', 'agent', { template: template('100m') }),
@@ -97,14 +98,14 @@ describe('simulate', () => {
     ).toBe(true);
   });
 
-  it('lets the important go first', () => {
+  it('lets the important go first', async () => {
     const classes = {
       apiVersion: 'scheduling.k8s.io/v1',
       kind: 'PriorityClass',
       metadata: { name: 'high' },
       value: 100,
     } as unknown as KubeObject;
-    const [result] = simulate({
+    const [result] = await simulate({
       objects: nodes('cpu=1'),
       workload: expandWorkloads([
         classes,

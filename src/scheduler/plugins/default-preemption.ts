@@ -32,7 +32,8 @@ export interface DefaultPreemptionDeps {
   readonly snapshot: () => Snapshot;
   readonly budgets: () => readonly Readonly<PodDisruptionBudget>[];
   readonly runner: () => FilterRunner;
-  readonly executor: PreemptionExecutor;
+  /** Makes the room, or keeps in mind that it would be made. */
+  readonly executor: Pick<PreemptionExecutor, 'start' | 'isPreempting'>;
   readonly prng: Prng;
   readonly schedulerName: string;
   /** Extenders may take candidates away. Throws what ends the attempt. */

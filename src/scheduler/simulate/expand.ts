@@ -1,6 +1,7 @@
 /** Workloads as the pods that their controllers would make, with the claims of their templates. */
 import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
+import { Priorities } from './priorities.ts';
 
 export interface Expanded {
   readonly pods: readonly Readonly<Pod>[];
@@ -10,6 +11,7 @@ export interface Expanded {
   readonly objects: Readonly<Record<'replicasets' | 'statefulsets' | 'persistentvolumeclaims', readonly KubeObject[]>>;
   /** Kinds that are no workloads and were left out. */
   readonly ignored: readonly string[];
+  readonly priorities: Priorities;
 }
 
 interface PodFacts {
@@ -19,9 +21,8 @@ interface PodFacts {
 }
 
 /** A pod as the API would default it, as far as scheduling looks at it. */
-function podOf(template: any, { namespace, name, owner }: PodFacts, priorities: ReadonlyMap<string, number>): Pod {
+function podOf(template: any, { namespace, name, owner }: PodFacts, priorities: Priorities): Pod {
   const { metadata = {}, spec } = template ?? {};
-  const priority = spec?.priority ?? priorities.get(spec?.priorityClassName ?? '') ?? 0;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -32,7 +33,7 @@ function podOf(template: any, { namespace, name, owner }: PodFacts, priorities: 
       uid: `simulated-${namespace}-${name}`,
       ...(owner && { ownerReferences: [{ ...owner, uid: `simulated-${owner.name}`, controller: true }] }),
     },
-    spec: { schedulerName: 'default-scheduler', ...structuredClone(spec ?? {}), priority },
+    spec: { schedulerName: 'default-scheduler', ...structuredClone(spec ?? {}), ...priorities.of(spec) },
   } as Pod;
 }
 
@@ -56,18 +57,16 @@ function withClaims(pod: Pod, templates: readonly any[]): KubeObject[] {
   });
 }
 
-/** `priorities`: values of the cluster's priority classes by name; those among the objects count as well. */
+/**
+ * `priorityClasses`: those of the cluster; those among the objects count as well.
+ * @throws RangeError when a pod names a priority class that there is not.
+ */
 export function expandWorkloads(
   objects: readonly Readonly<KubeObject>[],
-  options: { readonly namespace?: string; readonly priorities?: ReadonlyMap<string, number> } = {},
+  options: { readonly namespace?: string; readonly priorityClasses?: readonly Readonly<KubeObject>[] } = {},
 ): Expanded {
-  const priorities = new Map([
-    ['system-node-critical', 2_000_001_000],
-    ['system-cluster-critical', 2_000_000_000],
-    ...(options.priorities ?? []),
-  ]);
-  for (const object of objects)
-    if (object.kind === 'PriorityClass') priorities.set(object.metadata.name!, Number(object['value']));
+  const own = objects.filter(({ kind }) => kind === 'PriorityClass');
+  const priorities = new Priorities([...(options.priorityClasses ?? []), ...own]);
   const pods: Pod[] = [];
   const daemons: KubeObject[] = [];
   const ignored: string[] = [];
@@ -131,11 +130,13 @@ export function expandWorkloads(
       case 'PersistentVolumeClaim':
         made.persistentvolumeclaims.push({ ...object, metadata: { ...metadata, namespace } });
         break;
+      case 'PriorityClass':
+        break;
       default:
         if (!ignored.includes(kind ?? '')) ignored.push(kind ?? '');
     }
   }
-  return { pods, daemons, objects: made, ignored };
+  return { pods, daemons, objects: made, ignored, priorities };
 }
 
 /** What the DaemonSet controller adds, so that nodes in trouble keep their daemons. */
@@ -149,11 +150,7 @@ const daemonTolerations = [
 ];
 
 /** A DaemonSet's pod for a node; that it does not belong there shows when it is tried. */
-export function daemonPod(
-  set: Readonly<KubeObject>,
-  node: string,
-  priorities: ReadonlyMap<string, number> = new Map(),
-): Pod {
+export function daemonPod(set: Readonly<KubeObject>, node: string, priorities: Priorities): Pod {
   const { name, namespace } = set.metadata;
   const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: name! };
   const pod = podOf(set['spec'].template, { namespace: namespace!, name: `${name}-${node}`, owner }, priorities);

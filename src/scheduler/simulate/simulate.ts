@@ -6,53 +6,14 @@ import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { schedulerConfig } from '../config/load.ts';
 import type { SchedulerConfig } from '../config/types.ts';
+import type { ExtenderPost } from '../extender/extender.ts';
 import { type NodeInfo, podInfoOf } from '../framework/node-info.ts';
 import type { Resources } from '../framework/resources.ts';
-import { buildProfile } from '../profile.ts';
-import { whyDecision } from '../why.ts';
 import { daemonPod, type Expanded } from './expand.ts';
+import type { Simulation } from './result.ts';
+import { isDaemon, Run } from './run.ts';
 import { priceAnnotation } from './shape.ts';
 import { World, type WorldObjects } from './world.ts';
-
-export interface SimulationPlacement {
-  readonly pod: string;
-  readonly node: string;
-}
-
-export interface SimulationFailure {
-  readonly pod: string;
-  readonly why: string;
-  readonly message: string;
-}
-
-export interface SimulatedNode {
-  readonly name: string;
-  readonly pods: number;
-  /** Pods of the workload. */
-  readonly placed: number;
-  /** Shares of what can be given out, 0…1. */
-  readonly cpu: number;
-  readonly memory: number;
-  readonly price?: number;
-}
-
-export interface Simulation {
-  /** Which configuration. */
-  readonly config: string;
-  readonly placements: readonly SimulationPlacement[];
-  readonly unscheduled: readonly SimulationFailure[];
-  readonly nodes: readonly SimulatedNode[];
-  /** Nodes with at least one pod that is not a daemon's. */
-  readonly nodesInUse: number;
-  readonly utilisation: { readonly cpu: number; readonly memory: number };
-  /**
-   * Of the largest pod of the workload: how many more fit node by node, how many would if all that is free were one node,
-   * and the share that is lost.
-   */
-  readonly fragmentation: { readonly fits: number; readonly ideal: number; readonly lost: number };
-  /** Per hour, where nodes have prices. */
-  readonly cost?: { readonly all: number; readonly inUse: number };
-}
 
 export interface SimulateOptions {
   readonly objects: WorldObjects;
@@ -60,6 +21,9 @@ export interface SimulateOptions {
   /** Default: upstream's defaults, under the name `default`. */
   readonly configs?: readonly { readonly name: string; readonly config: SchedulerConfig }[];
   readonly seed?: string;
+  /** How extenders are reached. Default: HTTP. Their bind is not called: nothing is bound. */
+  readonly post?: ExtenderPost;
+  readonly signal?: AbortSignal;
 }
 
 /** Takes any claim anywhere, once its pod has a node. */
@@ -94,8 +58,6 @@ function together(objects: WorldObjects, { objects: own }: Expanded): WorldObjec
     storageclasses: fallback === 'simulated' ? [...classes, anyVolume] : classes,
   };
 }
-
-const keyOf = (pod: Readonly<Pod>): string => `${pod.metadata.namespace}/${pod.metadata.name}`;
 
 const share = (used: number, all: number): number => (all === 0 ? 0 : Math.round((used / all) * 10_000) / 10_000);
 
@@ -150,45 +112,28 @@ function priceOf({ node }: NodeInfo): number | undefined {
   return text !== undefined && price >= 0 ? price : undefined;
 }
 
-const isDaemon = (pod: Readonly<Pod>): boolean =>
-  pod.metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet' || kind === 'Node') ?? false;
-
 /** One configuration: daemons first, then pods by priority, in the order given. */
-function simulateOne(name: string, config: SchedulerConfig, { workload, objects, seed }: SimulateOptions): Simulation {
+async function simulateOne(name: string, config: SchedulerConfig, options: SimulateOptions): Promise<Simulation> {
+  const { workload, objects, seed, post, signal = new AbortController().signal } = options;
   const world = new World(together(objects, workload), {
+    config,
+    preemption: true,
     ...(seed !== undefined && { seed }),
-    profile: (deps) => {
-      const first = config.profiles[0]!;
-      const percentageOfNodesToScore = first.percentageOfNodesToScore ?? config.percentageOfNodesToScore;
-      return { ...buildProfile(first, deps), percentageOfNodesToScore };
-    },
+    ...(post && { post }),
   });
-  const placements: SimulationPlacement[] = [];
-  const unscheduled: SimulationFailure[] = [];
-  const attempt = (pod: Readonly<Pod>) => {
-    const decision = world.place(pod);
-    if (decision.node !== undefined) placements.push({ pod: keyOf(pod), node: decision.node });
-    else unscheduled.push({ pod: keyOf(pod), why: whyDecision(decision).sentence, message: decision.message });
-  };
+  const run = new Run(world, signal);
   for (const set of workload.daemons) {
     for (const { name: node } of world.cache.nodes) {
-      const pod = daemonPod(set, node);
+      const pod = daemonPod(set, node, workload.priorities);
       const trial = world.try(pod).decision;
       // A node that its selector, affinity or taints keep out has no such daemon.
       const kept = trial.nodes.find((entry) => entry.name === node)?.filter?.plugin;
       if (kept === 'NodeAffinity' || kept === 'TaintToleration' || kept === 'NodeName') continue;
-      attempt(pod);
+      await run.attempt(pod);
     }
   }
-  const byPriority = [...workload.pods].sort((a, b) => (b.spec?.priority ?? 0) - (a.spec?.priority ?? 0));
-  for (const pod of byPriority) {
-    if ((pod.spec?.schedulingGates ?? []).length > 0) {
-      const gates = pod.spec!.schedulingGates!.map((gate) => gate.name).join(', ');
-      unscheduled.push({ pod: keyOf(pod), why: `it waits behind its scheduling gates (${gates})`, message: '' });
-      continue;
-    }
-    attempt(pod);
-  }
+  await run.all(workload.pods);
+  const { placements, unscheduled, evicted } = run.result();
   const placedOn = new Map<string, number>();
   for (const { node } of placements) placedOn.set(node, (placedOn.get(node) ?? 0) + 1);
   const infos = world.cache.nodes;
@@ -201,6 +146,7 @@ function simulateOne(name: string, config: SchedulerConfig, { workload, objects,
     config: name,
     placements,
     unscheduled,
+    evicted,
     nodes: infos.map((info) => {
       const price = priceOf(info);
       return {
@@ -228,7 +174,10 @@ function simulateOne(name: string, config: SchedulerConfig, { workload, objects,
   };
 }
 
-export function simulate(options: SimulateOptions): Simulation[] {
+/** @throws AbortError when the signal fires. */
+export async function simulate(options: SimulateOptions): Promise<Simulation[]> {
   const configs = options.configs ?? [{ name: 'default', config: schedulerConfig() }];
-  return configs.map(({ name, config }) => simulateOne(name, config, options));
+  const out: Simulation[] = [];
+  for (const { name, config } of configs) out.push(await simulateOne(name, config, options));
+  return out;
 }

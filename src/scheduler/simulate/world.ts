@@ -2,17 +2,27 @@
  * A copy of a cluster, in memory, with the real framework and no API: pods are tried, placed and taken away, nodes come and
  * go. What `what-if` and `simulate` try things on.
  */
-import type { Node, Pod, ResourceClaim, ResourceSlice } from '../../api/index.ts';
+import type { Node, Pod, PodDisruptionBudget, ResourceClaim, ResourceSlice } from '../../api/index.ts';
 import { classOfVolume } from '../../api/index.ts';
 import { type KubeObject, selectorFromLabelSelector, selectorFromSet } from '../../apimachinery/index.ts';
 import { Prng } from '../../base/index.ts';
+import { preemptionOf } from '../attempt.ts';
 import { SchedulerCache } from '../cache.ts';
+import { schedulerConfig } from '../config/load.ts';
+import type { PluginArgs, SchedulerConfig } from '../config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from '../cycle.ts';
 import type { Decision } from '../decision/record.ts';
 import { DeviceCatalog } from '../devices/catalog.ts';
 import { ClaimTracker } from '../devices/claims.ts';
+import { askPreemption, Extender, type ExtenderPost } from '../extender/extender.ts';
+import { postToExtender } from '../extender/http.ts';
+import { withManagedResources } from '../extender/managed.ts';
 import { type PodInfo, podInfoOf } from '../framework/node-info.ts';
-import { defaultProfile, type PluginDeps, type Profile } from '../profile.ts';
+import { defaultPreemption } from '../plugins/default-preemption.ts';
+import { VolumeBinder } from '../plugins/volume-binder.ts';
+import type { Candidate } from '../preemption/victims.ts';
+import { buildProfile, type PluginDeps, type Profile } from '../profile.ts';
+import { Budgets } from './budgets.ts';
 
 /** Resources a decision can depend on, by their plural names. */
 export const worldResources = [
@@ -33,6 +43,8 @@ export const worldResources = [
   'replicasets',
   'replicationcontrollers',
   'statefulsets',
+  'poddisruptionbudgets',
+  'priorityclasses',
 ] as const;
 
 export type WorldResource = (typeof worldResources)[number];
@@ -41,13 +53,19 @@ export type WorldObjects = Readonly<Partial<Record<WorldResource, readonly Reado
 export interface WorldOptions {
   /** Of the ties. Default `klab`. */
   readonly seed?: string;
-  /** Default: the default profile. */
-  readonly profile?: (deps: PluginDeps) => Profile;
+  /** Default: upstream's defaults. */
+  readonly config?: SchedulerConfig;
+  /** How extenders are reached. Default: HTTP. They are asked by `decide` alone. */
+  readonly post?: ExtenderPost;
+  /** DefaultPreemption looks for victims where no node fits. Default false: nobody is preempted. */
+  readonly preemption?: boolean;
 }
 
 export interface Trial {
   readonly decision: Decision;
   readonly outcome: CycleOutcome;
+  /** The evictions that would make room where no node fits. */
+  readonly preempted?: Candidate;
 }
 
 const finished = (pod: Readonly<KubeObject>): boolean => ['Succeeded', 'Failed'].includes(pod['status']?.phase);
@@ -56,8 +74,11 @@ const keyOf = ({ metadata }: Readonly<KubeObject>): string => `${metadata.namesp
 
 export class World {
   readonly cache = new SchedulerCache();
-  readonly profile: Profile;
-  readonly #cycle: SchedulingCycle;
+  /** By scheduler name. */
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly #cycles: ReadonlyMap<string, SchedulingCycle>;
+  readonly #budgets: Budgets;
+  #preempted: Candidate | undefined;
   readonly #objects = new Map<WorldResource, Map<string, Readonly<KubeObject>>>();
   readonly #volumesOfClass = new Map<string, any[]>();
   readonly #volumesOfClaim = new Map<string, any[]>();
@@ -101,8 +122,62 @@ export class World {
       else pending.push(pod);
     }
     this.pending = pending;
-    this.profile = (options.profile ?? defaultProfile)(this.#deps());
-    this.#cycle = new SchedulingCycle(this.profile, new Prng(options.seed ?? 'klab'));
+    this.#budgets = new Budgets((objects.poddisruptionbudgets ?? []) as Readonly<PodDisruptionBudget>[]);
+    this.#cycles = this.#build(options);
+    this.profiles = new Map([...this.#cycles].map(([name, { profile }]) => [name, profile]));
+  }
+
+  /** The first profile. */
+  get profile(): Profile {
+    return this.profiles.values().next().value!;
+  }
+
+  #build({ config = schedulerConfig(), seed = 'klab', post = postToExtender, preemption }: WorldOptions) {
+    const cycles = new Map<string, SchedulingCycle>();
+    const prng = new Prng(seed);
+    const offsets = prng.fork('preemption');
+    const start = { index: 0 };
+    const extenders = config.extenders.map((extender) => new Extender(extender, post));
+    const signal = new AbortController().signal;
+    const deps: PluginDeps = {
+      ...this.#deps(),
+      ...(preemption && {
+        preemption: (args: PluginArgs, schedulerName: string) =>
+          defaultPreemption(
+            {
+              snapshot: () => this.cache,
+              budgets: () => this.#budgets.list(),
+              runner: () => cycles.get(schedulerName)!.filters,
+              executor: {
+                isPreempting: () => false,
+                start: (_pod, candidate) => {
+                  this.#preempted = candidate;
+                },
+              },
+              prng: offsets,
+              schedulerName,
+              ...(extenders.some(({ preempts }) => preempts) && {
+                extenders: (pod: PodInfo, candidates: readonly Candidate[]) =>
+                  askPreemption(extenders, pod, candidates, this.cache, signal),
+              }),
+            },
+            args,
+          ),
+      }),
+    };
+    const binder = new VolumeBinder({ sources: deps.volumes, client: deps.client, clock: deps.clock });
+    for (const given of config.profiles) {
+      const profile = buildProfile(withManagedResources(given, config), deps, binder);
+      const percentageOfNodesToScore = profile.percentageOfNodesToScore ?? config.percentageOfNodesToScore;
+      const cycle = new SchedulingCycle({ ...profile, percentageOfNodesToScore }, prng, { extenders, start });
+      cycles.set(profile.schedulerName, cycle);
+    }
+    return cycles;
+  }
+
+  /** Of the pod's scheduler; of the first profile when that is not one of these. */
+  #cycleOf({ spec }: Readonly<Pod>): SchedulingCycle {
+    return this.#cycles.get(spec?.schedulerName ?? 'default-scheduler') ?? this.#cycles.values().next().value!;
   }
 
   #get(resource: WorldResource, namespace: string, name: string): any {
@@ -153,34 +228,64 @@ export class World {
     };
   }
 
-  /** What the scheduler would decide now. Changes nothing; a pod that is on a node already must be taken off first. */
-  try(pod: Readonly<Pod>): Trial {
-    const info = podInfoOf(pod);
-    const outcome = this.#cycle.run(info, this.cache);
+  #trial(
+    info: PodInfo,
+    profile: Profile,
+    outcome: CycleOutcome,
+    message = outcome.message,
+    preempted?: Candidate,
+  ): Trial {
+    const { node, tiedWith, failed } = outcome;
+    const preemption = preemptionOf(outcome);
     const decision = outcome.builder.finish({
-      pod: { namespace: info.namespace, name: pod.metadata.name!, uid: info.uid },
+      pod: { namespace: info.namespace, name: info.pod.metadata.name!, uid: info.uid },
       attempt: 1,
-      scheduler: this.profile.schedulerName,
+      scheduler: profile.schedulerName,
       queuedAt: 0,
       startedAt: 0,
       finishedAt: 0,
-      result: outcome.node === undefined ? 'Unschedulable' : 'Scheduled',
-      message: outcome.node === undefined ? outcome.message : `would be assigned to ${outcome.node}`,
-      ...(outcome.node !== undefined && { node: outcome.node }),
-      ...(outcome.tiedWith && { tiedWith: outcome.tiedWith }),
+      result: failed ? 'Error' : node === undefined ? 'Unschedulable' : 'Scheduled',
+      message: node === undefined ? message : `would be assigned to ${node}`,
+      ...(node !== undefined && { node }),
+      ...(tiedWith && { tiedWith }),
+      ...(preemption && { preemption }),
     });
-    return { decision, outcome };
+    return { decision, outcome, ...(preempted && { preempted }) };
   }
 
-  /** Decides and, when a node was found, counts the pod there and holds its volumes. */
-  place(pod: Readonly<Pod>): Decision {
-    const { decision, outcome } = this.try(pod);
-    const { node } = outcome;
-    if (node === undefined) return decision;
+  /** What the scheduler would decide now, extenders and preemption aside. Changes nothing; a pod that is on a node already must be taken off first. */
+  try(pod: Readonly<Pod>): Trial {
     const info = podInfoOf(pod);
-    for (const plugin of this.profile.points.reserve) plugin.reserve?.(outcome.state, info, node);
+    const cycle = this.#cycleOf(pod);
+    return this.#trial(info, cycle.profile, cycle.run(info, this.cache));
+  }
+
+  /** The same with extenders and, when the world was made for it, preemption. @throws Error of an extender that may not be ignored. */
+  async decide(pod: Readonly<Pod>, signal: AbortSignal): Promise<Trial> {
+    const info = podInfoOf(pod);
+    const cycle = this.#cycleOf(pod);
+    const outcome = await cycle.runWithExtenders(info, this.cache, signal);
+    if (outcome.node !== undefined || outcome.failed) return this.#trial(info, cycle.profile, outcome);
+    this.#preempted = undefined;
+    const { reasons, success } = await cycle.postFilter(info, outcome);
+    const message = success || reasons.length === 0 ? outcome.message : `${outcome.message} ${reasons.join(', ')}`;
+    return this.#trial(info, cycle.profile, outcome, message, this.#preempted);
+  }
+
+  /** Counts the pod where it was decided that it goes, and holds its volumes and devices. */
+  settle(pod: Readonly<Pod>, { outcome }: Trial): void {
+    const info = podInfoOf(pod);
+    const { node } = outcome;
+    if (node === undefined) return;
+    for (const plugin of this.#cycleOf(pod).profile.points.reserve) plugin.reserve?.(outcome.state, info, node);
     this.put(pod, node);
-    return decision;
+    this.#budgets.count(info, 1);
+  }
+
+  /** Takes a pod off its node for good; the budgets it counts for have one disruption less to give. */
+  evict(info: PodInfo): void {
+    this.cache.removePod(info.uid);
+    this.#budgets.count(info, -1);
   }
 
   /** Counts a pod on a node. */
