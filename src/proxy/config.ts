@@ -1,4 +1,6 @@
 import type { IpFamily } from '../net/index.ts';
+import type { LocalDetector } from './local-traffic.ts';
+import { nodePortRanges, reachesLoopback } from './node-addresses.ts';
 import type { NodeView } from './service-ports.ts';
 
 /** kube-proxy's configuration as far as rules depend on it; defaults are kube-proxy's. */
@@ -7,6 +9,8 @@ export interface ProxyConfig {
   readonly family: IpFamily;
   /** Range of all pods: traffic to a cluster IP from elsewhere is masqueraded. Absent: nothing is known to be local. */
   readonly clusterCIDR?: string;
+  /** How local pods' traffic is known. Default: by `clusterCIDR`, when that is known. */
+  readonly localDetector?: LocalDetector;
   /** For nftables' cluster-ips-check. */
   readonly serviceCIDRs?: readonly string[];
   readonly masqueradeAll?: boolean;
@@ -14,33 +18,45 @@ export interface ProxyConfig {
   readonly masqueradeBit?: number;
   /** `--random-fully` on MASQUERADE. Default true, as the iptables of any current kernel supports it. */
   readonly randomFully?: boolean;
-  /** Node ports answer on 127.0.0.1 (iptables, IPv4). Default true. */
+  /** Node ports answer on 127.0.0.1 (iptables, IPv4). Default true, as long as the node port addresses reach loopback. */
   readonly localhostNodePorts?: boolean;
-  /** Ranges whose node addresses serve node ports; absent = all addresses of the node (iptables, ipvs) or its primary one (nftables). */
+  /**
+   * Ranges of either family whose node addresses serve node ports, or `primary`; absent = all addresses of the node
+   * (iptables, ipvs) or its primary one (nftables).
+   */
   readonly nodePortAddresses?: readonly string[];
   /** Drop packets that conntrack calls invalid (nf_conntrack_tcp_be_liberal is 0). Default true. */
   readonly dropInvalid?: boolean;
   /** IPVS scheduler. Default rr. */
   readonly ipvsScheduler?: string;
+  /** Count packets in nfacct objects (iptables); the script makes the objects. Default false: not every kernel has them. */
+  readonly nfacct?: boolean;
 }
 
-export interface ResolvedProxyConfig extends Required<Omit<ProxyConfig, 'clusterCIDR' | 'nodePortAddresses'>> {
+export interface ResolvedProxyConfig
+  extends Required<Omit<ProxyConfig, 'clusterCIDR' | 'localDetector' | 'nodePortAddresses'>> {
   readonly clusterCIDR: string | undefined;
+  readonly localDetector: LocalDetector | undefined;
+  /** Ranges of this family; undefined = all addresses. */
   readonly nodePortAddresses: readonly string[] | undefined;
 }
 
 export function resolveConfig(config: ProxyConfig): ResolvedProxyConfig {
+  const { clusterCIDR, family, node } = config;
+  const nodePortAddresses = nodePortRanges(config.nodePortAddresses, family, node);
   return {
     serviceCIDRs: [],
     masqueradeAll: false,
     masqueradeBit: 14,
     randomFully: true,
-    localhostNodePorts: config.family === 'IPv4',
     dropInvalid: true,
     ipvsScheduler: 'rr',
+    nfacct: false,
     ...config,
-    clusterCIDR: config.clusterCIDR,
-    nodePortAddresses: config.nodePortAddresses,
+    localhostNodePorts: family === 'IPv4' && (config.localhostNodePorts ?? true) && reachesLoopback(nodePortAddresses),
+    clusterCIDR,
+    localDetector: config.localDetector ?? (clusterCIDR === undefined ? undefined : { by: 'cidr', cidr: clusterCIDR }),
+    nodePortAddresses,
   };
 }
 

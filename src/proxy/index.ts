@@ -2,12 +2,14 @@
  * proxy: kube-proxy as a glass box: from Services and EndpointSlices to the rules a real node would have. Pure functions;
  * upstream counterpart: pkg/proxy (1.36).
  */
+
 export { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
 export { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './iptables/names.ts';
 export { type IptablesRules, iptablesRules } from './iptables/rules.ts';
 export { restoreInput } from './iptables/script.ts';
 export { type IpvsRules, ipvsRules } from './ipvs/rules.ts';
 export { ipsetRestoreInput, ipvsadmRestoreInput } from './ipvs/script.ts';
+export type { LocalDetector } from './local-traffic.ts';
 export { nodeView, type ProxyInput, type ProxyMode, proxyModes, proxyScript } from './modes.ts';
 export { type NftRules, nftablesRules } from './nftables/rules.ts';
 export { nftCommands } from './nftables/script.ts';

@@ -26,10 +26,9 @@ export interface ProxyInput {
 
 /** kube-proxy's default: nftables mode serves the primary addresses only, the others every address of the node. */
 export function withModeDefaults(mode: ProxyMode, config: ProxyConfig): ResolvedProxyConfig {
-  const resolved = resolveConfig(config);
-  if (mode !== 'nftables' || resolved.nodePortAddresses) return resolved;
-  const primary = config.node.ips.find((ip) => ip.includes(':') === (config.family === 'IPv6'));
-  return { ...resolved, nodePortAddresses: primary ? [`${primary}/${primary.includes(':') ? 128 : 32}`] : undefined };
+  return resolveConfig(
+    mode === 'nftables' && !config.nodePortAddresses ? { ...config, nodePortAddresses: ['primary'] } : config,
+  );
 }
 
 /** The whole rule set of one node in one mode and family, as a script. */

@@ -3,7 +3,7 @@
  * Upstream: pkg/proxy/{serviceport,endpoint,endpointslicecache}.go (1.36).
  */
 import type { KubeObject } from '../apimachinery/index.ts';
-import { canonicalIp, familyOf, familyOfCidr, type IpFamily, joinHostPort } from '../net/index.ts';
+import { canonicalIp, familyOf, formatCidr, type IpFamily, joinHostPort, parseCidr } from '../net/index.ts';
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 
@@ -68,19 +68,29 @@ function ofFamily(ips: readonly string[], family: IpFamily): string[] {
   return ips.filter((ip) => familyOf(ip) === family).map(canonicalIp);
 }
 
+/** Networks without host bits; a range that holds everything is no restriction. */
 function sourceRanges(service: KubeObject, family: IpFamily): string[] {
   const ranges = ((service['spec'].loadBalancerSourceRanges ?? []) as string[])
-    .map((range) => range.trim())
-    .filter((range) => familyOfCidr(range) === family);
-  const all = family === 'IPv4' ? '0.0.0.0/0' : '::/0';
-  return ranges.includes(all) ? [] : ranges;
+    .map((range) => parseCidr(range.trim()))
+    .filter((range) => range?.family === family);
+  return ranges.some((range) => range!.prefix === 0) ? [] : ranges.map((range) => formatCidr(range!));
 }
 
-/** Upstream: ShouldSkipService. */
+/** kube-proxy asks the API server for nothing that bears these labels: another proxy serves it, or nobody. */
+const otherProxyLabel = 'service.kubernetes.io/service-proxy-name';
+const headlessLabel = 'service.kubernetes.io/headless';
+
+function notOurs({ metadata: { labels } }: KubeObject): boolean {
+  return labels !== undefined && (otherProxyLabel in labels || headlessLabel in labels);
+}
+
+/** Upstream: ShouldSkipService, and the label selector of kube-proxy's informers. */
 function skipped(service: KubeObject): boolean {
   const spec = service['spec'] ?? {};
-  return spec.type === 'ExternalName' || !spec.clusterIP || spec.clusterIP === 'None';
+  return notOurs(service) || spec.type === 'ExternalName' || !spec.clusterIP || spec.clusterIP === 'None';
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 interface SlicePort {
   readonly name: string;
@@ -91,16 +101,19 @@ interface SlicePort {
 /** Endpoints by `ns/svc` and `portName/protocol`. Slices of another family, and ports without a number, are left out. */
 function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: NodeView): Map<string, Endpoint[]> {
   const byPort = new Map<string, Map<string, Endpoint>>();
-  for (const slice of slices) {
+  // An address may stand in two slices for a while: their names decide, not the order they come in.
+  const inOrder = [...slices].sort((a, b) => compare(a.metadata.name ?? '', b.metadata.name ?? ''));
+  for (const slice of inOrder) {
     const service = slice.metadata.labels?.['kubernetes.io/service-name'];
-    if (!service || slice['addressType'] !== family) continue;
+    if (!service || slice['addressType'] !== family || notOurs(slice)) continue;
     const ports: SlicePort[] = (slice['ports'] ?? [])
-      .filter((port: any) => typeof port.port === 'number')
+      .filter((port: any) => typeof port.port === 'number' && port.port !== 0)
       .map((port: any) => ({ name: port.name ?? '', protocol: port.protocol ?? 'TCP', port: port.port }));
     for (const endpoint of slice['endpoints'] ?? []) {
       const ip = endpoint.addresses?.[0];
-      if (!ip) continue;
+      if (!ip || familyOf(ip) !== family) continue;
       const conditions = endpoint.conditions ?? {};
+      const terminating = conditions.terminating ?? false;
       const ready = conditions.ready ?? true;
       for (const port of ports) {
         const key = `${slice.metadata.namespace}/${service}/${port.name}/${port.protocol}`;
@@ -110,6 +123,8 @@ function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: N
           byPort.set(key, endpoints);
         }
         const address = joinHostPort(canonicalIp(ip), port.port);
+        // A pod that leaves does not hide a new one that already has its address.
+        if (terminating && endpoints.has(address)) continue;
         endpoints.set(address, {
           ip: canonicalIp(ip),
           port: port.port,
@@ -117,8 +132,8 @@ function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: N
           nodeName: endpoint.nodeName,
           isLocal: endpoint.nodeName === node.name,
           ready,
-          serving: conditions.serving ?? ready,
-          terminating: conditions.terminating ?? false,
+          serving: conditions.serving ?? true,
+          terminating,
           zoneHints: (endpoint.hints?.forZones ?? []).map((zone: any) => zone.name),
           nodeHints: (endpoint.hints?.forNodes ?? []).map((hint: any) => hint.name),
         });
@@ -129,7 +144,7 @@ function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: N
   for (const [key, endpoints] of byPort) {
     sorted.set(
       key,
-      [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : 1)),
+      [...endpoints.values()].sort((a, b) => compare(a.address, b.address)),
     );
   }
   return sorted;
@@ -143,7 +158,8 @@ export function servicePorts(
   node: NodeView,
 ): ServicePort[] {
   const endpoints = indexEndpoints(slices, family, node);
-  const out: ServicePort[] = [];
+  // By name and protocol, as upstream's map: of two ports with both the same, the last stands.
+  const out = new Map<string, ServicePort>();
   for (const service of services) {
     if (skipped(service)) continue;
     const spec = service['spec'];
@@ -154,30 +170,31 @@ export function servicePorts(
     const ingress: any[] = service['status']?.loadBalancer?.ingress ?? [];
     const vips = ingress.filter((entry) => entry.ip && (entry.ipMode ?? 'VIP') === 'VIP').map((entry) => entry.ip);
     const affinity = spec.sessionAffinity === 'ClientIP';
+    const external = spec.type === 'LoadBalancer' || spec.type === 'NodePort' || spec.externalIPs?.length > 0;
+    const externalLocal = external && spec.externalTrafficPolicy === 'Local';
     for (const port of spec.ports ?? []) {
       const portName: string = port.name ?? '';
       const protocol: Protocol = port.protocol ?? 'TCP';
-      out.push({
+      const fullName = portName === '' ? `${namespace}/${name}` : `${namespace}/${name}:${portName}`;
+      out.set(`${fullName}/${protocol}`, {
         namespace,
         service: name,
         portName,
         protocol,
-        name: portName === '' ? `${namespace}/${name}` : `${namespace}/${name}:${portName}`,
+        name: fullName,
         clusterIP,
         port: port.port,
         nodePort: port.nodePort ?? 0,
         externalIPs: ofFamily(spec.externalIPs ?? [], family),
         loadBalancerVIPs: ofFamily(vips, family),
         loadBalancerSourceRanges: sourceRanges(service, family),
-        healthCheckNodePort:
-          spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? (spec.healthCheckNodePort ?? 0) : 0,
+        healthCheckNodePort: spec.type === 'LoadBalancer' && externalLocal ? (spec.healthCheckNodePort ?? 0) : 0,
         sessionAffinitySeconds: affinity ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined,
         internalLocal: spec.internalTrafficPolicy === 'Local',
-        externalLocal: spec.externalTrafficPolicy === 'Local',
+        externalLocal,
         endpoints: endpoints.get(`${namespace}/${name}/${portName}/${protocol}`) ?? [],
       });
     }
   }
-  const key = (port: ServicePort) => `${port.name}/${port.protocol}`;
-  return out.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return [...out].sort(([a], [b]) => compare(a, b)).map(([, port]) => port);
 }

@@ -4,6 +4,8 @@
  */
 import { cidrContains, comment, type Jump, parseCidr, type Rule, type RuleTable } from '../../net/index.ts';
 import { masqueradeMark, type ResolvedProxyConfig } from '../config.ts';
+import { iptablesLocalMatch } from '../local-traffic.ts';
+import { isLoopback, nodePortAddressesOf, primaryAddress } from '../node-addresses.ts';
 import type { Endpoint, ServicePort } from '../service-ports.ts';
 import { type TrafficChoice, trafficChoice } from '../topology.ts';
 import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts';
@@ -13,7 +15,14 @@ export interface IptablesRules {
   readonly nat: RuleTable;
   /** Jumps from the built-in chains, to be ensured before the tables are restored. */
   readonly jumps: readonly Jump[];
+  /** Counters that rules name and that must stand before them. */
+  readonly nfacctObjects: readonly string[];
 }
+
+/** kube-proxy's counters, read by its metrics. */
+const counters = { localhost: 'localhost_nps_accepted_pkts', invalid: 'ct_state_invalid_dropped_pkts' } as const;
+
+const counting = (counter: string) => ['-m', 'nfacct', '--nfacct-name', counter];
 
 /** More endpoints than this in all: per-endpoint comments are left out, as upstream's large-cluster mode does. */
 export const largeClusterEndpointsThreshold = 1000;
@@ -176,6 +185,10 @@ class IptablesSync {
 
     if (port.nodePort !== 0) {
       const nodePort = ['--dport', String(port.nodePort)];
+      if (choice.hasAny && config.nfacct && config.localhostNodePorts) {
+        const match = [...comment(name), ...proto, '-d', '127.0.0.0/8', ...nodePort, ...counting(counters.localhost)];
+        this.#nat('KUBE-NODEPORTS', match, '-j', external);
+      }
       if (choice.hasAny) this.#nat('KUBE-NODEPORTS', [...comment(name), ...proto, ...nodePort], '-j', external);
       if (noExternal) {
         const match = [
@@ -201,8 +214,9 @@ class IptablesSync {
     // The rule that marks traffic to the cluster IP comes first in the policy chain.
     if (!noInternal) {
       if (config.masqueradeAll) this.#nat(internalChain, clusterMatch, '-j', 'KUBE-MARK-MASQ');
-      else if (config.clusterCIDR) {
-        this.#nat(internalChain, [...clusterMatch, '!', '-s', config.clusterCIDR], '-j', 'KUBE-MARK-MASQ');
+      else if (config.localDetector) {
+        const match = [...clusterMatch, ...iptablesLocalMatch(config.localDetector, true)];
+        this.#nat(internalChain, match, '-j', 'KUBE-MARK-MASQ');
       }
     }
 
@@ -219,10 +233,11 @@ class IptablesSync {
     if (!port.externalLocal) {
       this.#nat(chain, comment(`masquerade traffic for ${name} external destinations`), '-j', 'KUBE-MARK-MASQ');
     } else {
-      const { clusterCIDR } = this.config;
+      const { localDetector } = this.config;
       // Pods reach all endpoints: for them the address is as good as the cluster IP.
-      if (clusterCIDR) {
-        const match = [...comment(`pod traffic for ${name} external destinations`), '-s', clusterCIDR];
+      if (localDetector) {
+        const text = comment(`pod traffic for ${name} external destinations`);
+        const match = [...text, ...iptablesLocalMatch(localDetector)];
         this.#nat(chain, match, '-j', cluster);
       }
       const fromNode = ['-m', 'addrtype', '--src-type', 'LOCAL'];
@@ -245,11 +260,12 @@ class IptablesSync {
   #firewallChain(port: ServicePort, chain: string, external: string): void {
     this.natChains.push(chain);
     const text = comment(`${port.name} loadbalancer IP`);
+    const node = primaryAddress(this.config.node, this.config.family);
     let allowsNode = false;
     for (const range of port.loadBalancerSourceRanges) {
       this.#nat(chain, [...text, '-s', range], '-j', external);
       const cidr = parseCidr(range);
-      if (cidr && this.config.node.ips.some((ip) => cidrContains(cidr, ip))) allowsNode = true;
+      if (cidr && cidrContains(cidr, node)) allowsNode = true;
     }
     // The node reaches a load balancer address from that very address.
     if (allowsNode) for (const ip of port.loadBalancerVIPs) this.#nat(chain, [...text, '-s', ip], '-j', external);
@@ -303,12 +319,10 @@ class IptablesSync {
   finish(): void {
     const { config } = this;
     const text = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');
-    const matching = config.nodePortAddresses?.flatMap((range) => {
-      const cidr = parseCidr(range);
-      return cidr ? config.node.ips.filter((ip) => cidrContains(cidr, ip)) : [];
-    });
-    if (matching) {
-      for (const ip of matching) this.#nat('KUBE-SERVICES', [...text, '-d', ip], '-j', 'KUBE-NODEPORTS');
+    if (config.nodePortAddresses) {
+      const addresses = nodePortAddressesOf(config.nodePortAddresses, config.family, config.node);
+      const serving = addresses.filter((ip) => config.localhostNodePorts || !isLoopback(ip));
+      for (const ip of serving) this.#nat('KUBE-SERVICES', [...text, '-d', ip], '-j', 'KUBE-NODEPORTS');
     } else {
       const notLoopback =
         config.family === 'IPv6' ? ['!', '-d', '::1/128'] : config.localhostNodePorts ? [] : ['!', '-d', '127.0.0.0/8'];
@@ -316,7 +330,8 @@ class IptablesSync {
       this.#nat('KUBE-SERVICES', match, '-j', 'KUBE-NODEPORTS');
     }
     if (config.dropInvalid) {
-      this.#filter('KUBE-FORWARD', ['-m', 'conntrack', '--ctstate', 'INVALID'], '-j', 'DROP');
+      const counted = config.nfacct ? counting(counters.invalid) : [];
+      this.#filter('KUBE-FORWARD', ['-m', 'conntrack', '--ctstate', 'INVALID', ...counted], '-j', 'DROP');
     }
     const mark = masqueradeMark(config);
     this.#filter(
@@ -381,5 +396,6 @@ export function iptablesRules(ports: readonly ServicePort[], config: ResolvedPro
     filter: { name: 'filter', chains: sync.filterChains, rules: sync.filterRules },
     nat: { name: 'nat', chains: sync.natChains, rules: sync.natRules },
     jumps: [...jumps(), ...extra],
+    nfacctObjects: config.nfacct ? [counters.invalid, counters.localhost] : [],
   };
 }

@@ -12,6 +12,8 @@ import {
   type RuleTable,
 } from '../../net/index.ts';
 import { masqueradeMark, type ResolvedProxyConfig } from '../config.ts';
+import { iptablesLocalMatch } from '../local-traffic.ts';
+import { isLoopback, nodePortAddressesOf, primaryAddress } from '../node-addresses.ts';
 import type { Endpoint, Protocol, ServicePort } from '../service-ports.ts';
 import { categorizeEndpoints } from '../topology.ts';
 
@@ -20,6 +22,8 @@ export interface VirtualServer {
   readonly port: number;
   readonly protocol: Protocol;
   readonly scheduler: string;
+  /** ipvsadm's `-b`: Maglev hashes the port with the address. */
+  readonly schedulerFlags?: string;
   /** Seconds of client affinity. */
   readonly persistentSeconds: number | undefined;
   readonly realServers: readonly { readonly ip: string; readonly port: number }[];
@@ -161,7 +165,8 @@ class IpvsSync {
   }
 
   setName(name: SetName): string {
-    return this.#config.family === 'IPv6' ? name.replace('KUBE-', 'KUBE-6-') : name;
+    // The kernel takes 31 characters; upstream cuts the longer ones.
+    return this.#config.family === 'IPv6' ? name.replace('KUBE-', 'KUBE-6-').slice(0, 31) : name;
   }
 
   get sets(): IpSet[] {
@@ -188,6 +193,7 @@ class IpvsSync {
       port: at,
       protocol: port.protocol,
       scheduler: this.#config.ipvsScheduler,
+      ...(this.#config.ipvsScheduler === 'mh' && { schedulerFlags: 'mh-port' }),
       persistentSeconds: port.sessionAffinitySeconds,
       realServers: endpoints.map(({ ip, port: realPort }) => ({ ip, port: realPort })),
     });
@@ -197,8 +203,10 @@ class IpvsSync {
     const { node } = this.#config;
     const protocol = port.protocol.toLowerCase();
     const choice = categorizeEndpoints(port, node);
-    const internal = port.internalLocal ? choice.local : choice.cluster;
-    const external = port.externalLocal ? choice.local : choice.cluster;
+    // Without local endpoints a virtual server keeps them all, so that this node's pods get through (kubernetes#97081).
+    const localFirst = choice.local.length > 0 ? choice.local : choice.cluster;
+    const internal = port.internalLocal ? localFirst : choice.cluster;
+    const external = port.externalLocal ? localFirst : choice.cluster;
     const at = (ip: string) => `${ip},${protocol}:${port.port}`;
 
     for (const endpoint of port.endpoints) {
@@ -217,31 +225,34 @@ class IpvsSync {
       if (port.loadBalancerSourceRanges.length > 0) this.#sourceRanges(port, ip, protocol);
       this.#server(port, ip, port.port, external, !node.ips.includes(ip));
     }
-    if (port.nodePort !== 0) this.#nodePort(port, external);
+    if (port.nodePort !== 0) {
+      const ips = this.#nodePortIps();
+      if (ips.length === 0) return;
+      this.#nodePort(port, ips, external);
+    }
     if (port.healthCheckNodePort !== 0) this.#add('KUBE-HEALTH-CHECK-NODE-PORT', String(port.healthCheckNodePort));
   }
 
   #sourceRanges(port: ServicePort, ip: string, protocol: string): void {
     const at = `${ip},${protocol}:${port.port}`;
+    const node = primaryAddress(this.#config.node, this.#config.family);
     this.#add('KUBE-LOAD-BALANCER-FW', at);
     let allowsNode = false;
     for (const range of port.loadBalancerSourceRanges) {
       this.#add('KUBE-LOAD-BALANCER-SOURCE-CIDR', `${at},${range}`);
       const cidr = parseCidr(range);
-      if (cidr && this.#config.node.ips.some((own) => cidrContains(cidr, own))) allowsNode = true;
+      if (cidr && cidrContains(cidr, node)) allowsNode = true;
     }
     if (allowsNode) this.#add('KUBE-LOAD-BALANCER-SOURCE-IP', `${at},${ip}`);
     else this.#noNodeAccess.push({ ip, port: port.port, protocol });
   }
 
-  #nodePort(port: ServicePort, endpoints: readonly Endpoint[]): void {
+  #nodePortIps(): string[] {
     const { node, nodePortAddresses, family } = this.#config;
-    const ranges = nodePortAddresses?.map(parseCidr);
-    const ips = node.ips.filter((ip) => {
-      if ((family === 'IPv6') !== ip.includes(':')) return false;
-      return !ranges || ranges.some((range) => range && cidrContains(range, ip));
-    });
-    if (ips.length === 0) return;
+    return nodePortAddressesOf(nodePortAddresses, family, node).filter((ip) => !isLoopback(ip));
+  }
+
+  #nodePort(port: ServicePort, ips: readonly string[], endpoints: readonly Endpoint[]): void {
     if (port.protocol === 'SCTP') {
       for (const ip of ips) {
         this.#add('KUBE-NODE-PORT-SCTP-HASH', `${ip},sctp:${port.nodePort}`);
@@ -294,8 +305,9 @@ class IpvsSync {
     if (!empty('KUBE-CLUSTER-IP')) {
       const words = (match: string) => [...textOf('KUBE-CLUSTER-IP'), ...inSet('KUBE-CLUSTER-IP', match)];
       if (config.masqueradeAll) nat('KUBE-SERVICES', words('dst,dst'), '-j', 'KUBE-MARK-MASQ');
-      else if (config.clusterCIDR) {
-        nat('KUBE-SERVICES', [...words('dst,dst'), '!', '-s', config.clusterCIDR], '-j', 'KUBE-MARK-MASQ');
+      else if (config.localDetector) {
+        const match = [...words('dst,dst'), ...iptablesLocalMatch(config.localDetector, true)];
+        nat('KUBE-SERVICES', match, '-j', 'KUBE-MARK-MASQ');
       } else nat('KUBE-SERVICES', words('src,dst'), '-j', 'KUBE-MARK-MASQ');
     }
     const acceptExternal = (words: string[]) => {

@@ -35,7 +35,8 @@ export function ipvsadmRestoreInput(rules: IpvsRules): string {
   for (const server of rules.virtualServers) {
     const where = virtualServer(server);
     const persistent = server.persistentSeconds === undefined ? '' : ` -p ${server.persistentSeconds}`;
-    lines.push(`-A ${where} -s ${server.scheduler}${persistent}`);
+    const flags = server.schedulerFlags === undefined ? '' : ` -b ${server.schedulerFlags}`;
+    lines.push(`-A ${where} -s ${server.scheduler}${persistent}${flags}`);
     for (const real of server.realServers) lines.push(`-a ${where} -r ${realServer(real)} -m -w 1`);
   }
   return `${lines.join('\n')}\n`;

@@ -3,6 +3,8 @@
  */
 import { cidrContains, parseCidr } from '../../net/index.ts';
 import { masqueradeMark, type ResolvedProxyConfig } from '../config.ts';
+import { nftLocalMatch } from '../local-traffic.ts';
+import { isLoopback, nodePortAddressesOf, primaryAddress } from '../node-addresses.ts';
 import type { Endpoint, ServicePort } from '../service-ports.ts';
 import { type Refusal, type TrafficChoice, trafficChoice } from '../topology.ts';
 import * as names from './names.ts';
@@ -163,10 +165,10 @@ class NftSync {
     this.#rule('firewall-check', `${destination} vmap @firewall-ips`);
     if (config.masqueradeAll) {
       this.#rule('services', `${ip} daddr @cluster-ips ${this.#masquerade}`, 'masquerade all clusterIP traffic');
-    } else if (config.clusterCIDR) {
+    } else if (config.localDetector) {
       this.#rule(
         'services',
-        `${ip} daddr @cluster-ips ${ip} saddr != ${config.clusterCIDR} ${this.#masquerade}`,
+        `${ip} daddr @cluster-ips ${nftLocalMatch(config.localDetector, config.family, true)} ${this.#masquerade}`,
         'masquerade clusterIP traffic from outside cluster',
       );
     }
@@ -175,10 +177,11 @@ class NftSync {
     this.#rule('services', `${viaNodePort} meta l4proto . th dport vmap @service-nodeports`);
   }
 
+  /** Members of @nodeport-ips, which stands unless every address serves. */
   nodePortIps(): string[] {
-    const { nodePortAddresses, node } = this.#config;
-    const ranges = (nodePortAddresses ?? []).map(parseCidr);
-    return node.ips.filter((ip) => ranges.some((range) => range && cidrContains(range, ip)) && !ip.startsWith('127.'));
+    const { nodePortAddresses, family, node } = this.#config;
+    if (!nodePortAddresses) return [];
+    return nodePortAddressesOf(nodePortAddresses, family, node).filter((ip) => !isLoopback(ip));
   }
 
   service(port: ServicePort): void {
@@ -251,9 +254,9 @@ class NftSync {
   #externalRules(port: ServicePort, chain: string, service: string, policy: string, choice: TrafficChoice): void {
     if (!port.externalLocal) this.#rule(chain, this.#masquerade, 'masquerade');
     else {
-      const { clusterCIDR } = this.#config;
-      if (clusterCIDR)
-        this.#rule(chain, `${this.#ip} saddr ${clusterCIDR} goto ${service}`, 'short-circuit pod traffic');
+      const { localDetector, family } = this.#config;
+      if (localDetector)
+        this.#rule(chain, `${nftLocalMatch(localDetector, family)} goto ${service}`, 'short-circuit pod traffic');
       this.#rule(chain, `fib saddr type local ${this.#masquerade}`, 'masquerade local traffic');
       this.#rule(chain, `fib saddr type local goto ${service}`, 'short-circuit local traffic');
     }
@@ -265,7 +268,8 @@ class NftSync {
     this.#chain(chain);
     const sources = [...port.loadBalancerSourceRanges];
     const cidrs = sources.map(parseCidr);
-    const allowsNode = cidrs.some((cidr) => cidr && this.#config.node.ips.some((ip) => cidrContains(cidr, ip)));
+    const node = primaryAddress(this.#config.node, this.#config.family);
+    const allowsNode = cidrs.some((cidr) => cidr && cidrContains(cidr, node));
     if (allowsNode) sources.push(...port.loadBalancerVIPs);
     this.#rule(chain, `${this.#ip} saddr != { ${sources.join(', ')} } drop`);
   }
