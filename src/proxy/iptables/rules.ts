@@ -16,7 +16,7 @@ export interface IptablesRules {
   /** Jumps from the built-in chains, to be ensured before the tables are restored. */
   readonly jumps: readonly Jump[];
   /** Counters that rules name and that must stand before them. */
-  readonly nfacctObjects: readonly string[];
+  readonly nfacctObjects?: readonly string[];
 }
 
 /** kube-proxy's counters, read by its metrics. */
@@ -396,6 +396,6 @@ export function iptablesRules(ports: readonly ServicePort[], config: ResolvedPro
     filter: { name: 'filter', chains: sync.filterChains, rules: sync.filterRules },
     nat: { name: 'nat', chains: sync.natChains, rules: sync.natRules },
     jumps: [...jumps(), ...extra],
-    nfacctObjects: config.nfacct ? [counters.invalid, counters.localhost] : [],
+    ...(config.nfacct && { nfacctObjects: [counters.invalid, counters.localhost] }),
   };
 }

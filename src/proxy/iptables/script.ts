@@ -15,7 +15,7 @@ export function iptablesScript(rules: IptablesRules, config: ResolvedProxyConfig
     '#!/bin/sh',
     `# kube-proxy rules (iptables mode, ${config.family}) for node ${config.node.name}. Run as root, or in a namespace of your own.`,
     'set -e',
-    ...rules.nfacctObjects.map((name) => `nfacct add ${name} 2>/dev/null || nfacct get ${name} >/dev/null`),
+    ...(rules.nfacctObjects ?? []).map((name) => `nfacct add ${name} 2>/dev/null || nfacct get ${name} >/dev/null`),
     ...jumpCommands(rules.jumps, iptables),
     `${iptables}-restore -w 5 --noflush --counters <<'RULES'`,
     restoreInput(rules).trimEnd(),

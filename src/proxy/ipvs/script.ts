@@ -10,6 +10,13 @@ const protocolFlag = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' } as const;
 export const virtualServer = (server: VirtualServer): string =>
   `${protocolFlag[server.protocol]} ${serverAddress(server.address, server.port)}`;
 
+/** `-s rr -p 10800`: a virtual server's options. */
+export function serverOptions(server: VirtualServer): string {
+  const persistent = server.persistentSeconds === undefined ? '' : ` -p ${server.persistentSeconds}`;
+  const flags = server.schedulerFlags === undefined ? '' : ` -b ${server.schedulerFlags}`;
+  return `-s ${server.scheduler}${persistent}${flags}`;
+}
+
 export const realServer = (real: { readonly ip: string; readonly port: number }): string =>
   serverAddress(real.ip, real.port);
 
@@ -34,9 +41,7 @@ export function ipvsadmRestoreInput(rules: IpvsRules): string {
   const lines: string[] = [];
   for (const server of rules.virtualServers) {
     const where = virtualServer(server);
-    const persistent = server.persistentSeconds === undefined ? '' : ` -p ${server.persistentSeconds}`;
-    const flags = server.schedulerFlags === undefined ? '' : ` -b ${server.schedulerFlags}`;
-    lines.push(`-A ${where} -s ${server.scheduler}${persistent}${flags}`);
+    lines.push(`-A ${where} ${serverOptions(server)}`);
     for (const real of server.realServers) lines.push(`-a ${where} -r ${realServer(real)} -m -w 1`);
   }
   return `${lines.join('\n')}\n`;

@@ -5,7 +5,7 @@
 import { type Jump, tableText } from '../../net/index.ts';
 import type { ResolvedProxyConfig } from '../config.ts';
 import { type IpSet, type IpvsPiece, ipvsFrame, ipvsPiece, type VirtualServer } from '../ipvs/rules.ts';
-import { createSet, realServer, virtualServer } from '../ipvs/script.ts';
+import { createSet, realServer, serverOptions, virtualServer } from '../ipvs/script.ts';
 import { ElementBook, type ElementChange } from './element-book.ts';
 import { OrderedPieces, type PieceChange } from './ordered-pieces.ts';
 import type { RuleSync } from './rule-sync.ts';
@@ -185,7 +185,7 @@ function serverLines(change: ElementChange<VirtualServer>): string[] {
   const { old, new: next } = change;
   const frontend = virtualServer((next ?? old)!);
   if (!next) return [`-D ${frontend}`];
-  const options = ` -s ${next.scheduler}${next.persistentSeconds === undefined ? '' : ` -p ${next.persistentSeconds}`}`;
+  const options = ` ${serverOptions(next)}`;
   const now = new Set(next.realServers.map(realServer));
   const was = new Set(old?.realServers.map(realServer) ?? []);
   const edited = old && (old.scheduler !== next.scheduler || old.persistentSeconds !== next.persistentSeconds);
