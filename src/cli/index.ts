@@ -40,6 +40,7 @@ export {
 } from './cluster.ts';
 export { dumpCluster } from './cluster-dump.ts';
 export { clusterInfo } from './cluster-info.ts';
+export { completionScript } from './completion/scripts.ts';
 export {
   configDelete,
   configRenameContext,
