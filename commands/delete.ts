@@ -1,4 +1,4 @@
-import { ApiCommand, deleteObjects, Flags, parseDuration, readForDelete } from '../src/cli/index.ts';
+import { ApiCommand, deleteObjects, durationFlag, Flags, readForDelete } from '../src/cli/index.ts';
 
 export default class Delete extends ApiCommand {
   static override summary = 'Delete objects by name, selector or manifest (a cluster goes with klab down --purge).';
@@ -63,7 +63,7 @@ export default class Delete extends ApiCommand {
         gracePeriodSeconds: flags['grace-period'],
         cascade: flags.cascade,
         wait: flags.wait,
-        timeoutMs: parseDuration(flags.timeout),
+        timeoutMs: durationFlag('timeout', flags.timeout),
         ignoreNotFound: flags['ignore-not-found'],
         dryRun: flags['dry-run'] as 'none' | 'client' | 'server',
         output: flags.output,

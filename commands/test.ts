@@ -1,4 +1,4 @@
-import { BaseCommand, Flags, parseDuration, runInTestCluster } from '../src/cli/index.ts';
+import { BaseCommand, durationFlag, Flags, runInTestCluster } from '../src/cli/index.ts';
 
 export default class Test extends BaseCommand {
   static override summary = 'Run a command with a cluster of its own, and exit with its code.';
@@ -28,7 +28,7 @@ export default class Test extends BaseCommand {
     const code = await runInTestCluster(
       {
         command: this.wordsOf(parsed),
-        timeoutMs: parseDuration(flags.timeout),
+        timeoutMs: durationFlag('timeout', flags.timeout),
         start: {
           store: 'memory',
           nodes: flags.nodes,

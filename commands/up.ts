@@ -3,10 +3,10 @@ import {
   bringUp,
   chalk,
   componentFlags,
+  durationFlag,
   Flags,
   mergeContext,
   nameFlag,
-  parseDuration,
   readComponentFlags,
   repeatableFlags,
   runInForeground,
@@ -100,7 +100,7 @@ export default class Up extends BaseCommand {
       if (!flags.verbose && phase.detail) return;
       this.say(`${chalk.dim(`${phase.ms.toFixed(0).padStart(5)} ms`)}  ${phase.text}`);
     };
-    const timeoutMs = parseDuration(flags.timeout);
+    const timeoutMs = durationFlag('timeout', flags.timeout);
 
     if (flags.foreground) {
       await runInForeground(flags.name, request, {

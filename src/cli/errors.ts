@@ -3,6 +3,7 @@ import { StatusError } from '../apimachinery/index.ts';
 import { isAbort } from '../base/index.ts';
 import { ConnectionError } from '../client/index.ts';
 import { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
+import { badValue } from './flag-values.ts';
 
 export interface RenderedError {
   readonly text: string;
@@ -60,6 +61,16 @@ export function renderError(error: unknown): RenderedError {
   if (isAbort(error)) return { text: '', exitCode: exitCodes.interrupted };
   if (error instanceof Error && error.constructor.name === 'NonExistentFlagsError') {
     return { text: withStack(`error: ${unknownFlag(error)}\nSee: klab help`), exitCode: exitCodes.usage };
+  }
+  const integer =
+    error instanceof Error && /^Parsing --(\S+) \n\tExpected an integer but received: (.*)/.exec(error.message);
+  if (integer) {
+    const [, flag = '', text = ''] = integer;
+    const why = `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
+    return {
+      text: withStack(`error: ${badValue(flag, text, why).message}\nSee: klab help`),
+      exitCode: exitCodes.usage,
+    };
   }
   if (isUsageError(error)) {
     return { text: withStack(`error: ${firstLines(error.message)}\nSee: klab help`), exitCode: exitCodes.usage };

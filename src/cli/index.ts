@@ -121,6 +121,7 @@ export { etcdTxn } from './etcd/txn.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';
+export { durationFlag } from './flag-values.ts';
 export { getResources } from './get/get.ts';
 export type { GetRequest, Output } from './get/plan.ts';
 export { addImage, listImages, removeImage, showImage, showImages } from './images.ts';

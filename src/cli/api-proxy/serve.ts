@@ -2,8 +2,8 @@
 import { lstatSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { posix } from 'node:path';
-import { parseDuration } from '../../apimachinery/index.ts';
 import { UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Session } from '../session.ts';
 import type { WriteIo } from '../write/io.ts';
 import { type FilterFlags, requestFilter } from './filter.ts';
@@ -53,7 +53,7 @@ export function planApiProxy(flags: ApiProxyFlags, say: (text: string) => void) 
     if (!found) say(`Warning: Failed to stat static file directory ${www}: stat ${www}: no such file or directory`);
     else if (!found.isDirectory()) say(`Warning: Static file directory ${www} is not a directory`);
   }
-  const keepAliveMs = parseDuration(flags.keepalive) || defaultKeepAliveMs;
+  const keepAliveMs = durationFlag('keepalive', flags.keepalive) || defaultKeepAliveMs;
   return { socket, address: flags.address, port, www, apiPrefix, filesPrefix, filter, keepAliveMs };
 }
 

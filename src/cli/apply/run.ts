@@ -1,6 +1,7 @@
 /** The whole of `klab apply`: read, apply, prune, print, wait. */
-import { type KubeObject, parseDuration } from '../../apimachinery/index.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Manifest } from '../manifests/manifest.ts';
 import { readManifests } from '../manifests/read.ts';
 import { printData } from '../output.ts';
@@ -62,7 +63,7 @@ export function checkApplyFlags(flags: ApplyFlags): void {
   if (!flags['server-side'] && flags['force-conflicts']) throw usage('--force-conflicts only works with --server-side');
   if (flags.wait && flags['dry-run'] !== 'none') throw usage('--wait cannot be used with --dry-run');
   checkPruneFlags(flags);
-  parseDuration(flags.timeout);
+  durationFlag('timeout', flags.timeout);
 }
 
 /** Reads what is to be applied; done before a cluster is booted, so that a mistake in a file costs nothing. */
@@ -141,7 +142,7 @@ export async function runApply(
   if (flags.wait) {
     const view = new WaitProgress(terminal);
     await awaitReady(session, result.applied, {
-      timeoutMs: parseDuration(flags.timeout),
+      timeoutMs: durationFlag('timeout', flags.timeout),
       onChange: (items, changed) => view.update(items, changed),
     }).finally(() => view.clear());
   }

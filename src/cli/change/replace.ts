@@ -1,9 +1,8 @@
-/** `klab replace`, and with `--force` delete and create. Upstream: kubectl/pkg/cmd/replace/replace.go. */
-import { parseDuration } from '../../apimachinery/index.ts';
 import { modifiedConfiguration } from '../apply/client-side.ts';
 import { targetOf } from '../apply/target.ts';
 import { ManyErrors } from '../errors.ts';
 import { UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Manifest } from '../manifests/manifest.ts';
 import { readSources } from '../manifests/sources.ts';
 import type { Session, SessionRequest } from '../session.ts';
@@ -140,9 +139,5 @@ async function replaceRaw(
 /** A duration; 0 for none. @throws UserError */
 function parseTimeout(text = '0s'): number {
   if (text === '0') return 0;
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new UserError(`invalid argument ${JSON.stringify(text)} for "--timeout" flag: ${(error as Error).message}`);
-  }
+  return durationFlag('timeout', text);
 }

@@ -1,6 +1,7 @@
 /** `create token`: a TokenRequest, the token alone on stdout. Upstream: kubectl/pkg/cmd/create/create_token.go. */
-import { type KubeObject, parseDuration, StatusError } from '../../apimachinery/index.ts';
+import { type KubeObject, StatusError } from '../../apimachinery/index.ts';
 import { UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Session } from '../session.ts';
 import type { PrintFlags } from '../write/flags.ts';
 import { ResultPrinter } from '../write/result-printer.ts';
@@ -22,7 +23,7 @@ export async function createToken(
   write: (text: string) => void,
 ): Promise<void> {
   const printer = new ResultPrinter(flags, 'none', write);
-  const durationMs = parseDuration(flags.duration ?? '0s');
+  const durationMs = durationFlag('duration', flags.duration ?? '0s');
   if (durationMs < 0) throw new UserError('--duration must be greater than or equal to 0');
   if (durationMs % 1000 !== 0) throw new UserError('--duration cannot be expressed in units less than seconds');
   const { 'bound-object-kind': kind = '', 'bound-object-name': bound = '', 'bound-object-uid': uid = '' } = flags;

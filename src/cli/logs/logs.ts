@@ -1,13 +1,14 @@
 /** `klab logs`. Upstream: kubectl/pkg/cmd/logs and polymorphichelpers/logsforobject.go (1.36). */
 import type { Pod } from '../../api/index.ts';
-import { isNotFound, parseDuration, StatusError } from '../../apimachinery/index.ts';
-import { parseTime, rfc3339, wallClock } from '../../base/index.ts';
+import { isNotFound, StatusError } from '../../apimachinery/index.ts';
+import { rfc3339, wallClock } from '../../base/index.ts';
 import { resourcePath } from '../../client/index.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
+import { durationFlag, podRunningTimeout, timeOf } from '../flag-values.ts';
 import type { Output } from '../get/plan.ts';
 import { parseResourceWords } from '../resource-args.ts';
 import type { Session } from '../session.ts';
-import { podSelectorOf, podsBySelector } from './pods-of.ts';
+import { byLogging, podSelectorOf, podsBySelector, untilPods } from './pods-of.ts';
 
 export interface LogsRequest {
   /** `POD [CONTAINER]` or `TYPE/NAME [CONTAINER]`. */
@@ -34,6 +35,8 @@ export interface LogsRequest {
   readonly podRunningTimeout?: string;
 }
 
+const defaultTimeout = '20s';
+
 interface Source {
   readonly pod: Pod;
   readonly container: string;
@@ -41,10 +44,11 @@ interface Source {
 
 const usage = `expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.
 POD or TYPE/NAME is a required argument for the logs command
-See 'klab logs --help' for help and examples`;
+See 'klab logs -h' for help and examples`;
 
 export async function printLogs(session: Session, request: LogsRequest, io: Output): Promise<void> {
   checkLogs(request);
+  podRunningTimeout(request.podRunningTimeout ?? defaultTimeout);
   const query = logQuery(request);
   const pods = await podsOf(session, request, io);
   const sources = pods.flatMap((pod) => sourcesOf(pod, request, io));
@@ -67,7 +71,10 @@ function checkLogs(request: LogsRequest): void {
   const { words, container, labelSelector } = request;
   if ((words.length === 0 && !labelSelector) || words.length > 2) throw new UserError(usage, exitCodes.usage);
   if (words.length === 1 && labelSelector) {
-    throw new UserError('only a selector (-l) or a POD name is allowed', exitCodes.usage);
+    throw new UserError(
+      "only a selector (-l) or a POD name is allowed\nSee 'klab logs -h' for help and examples",
+      exitCodes.usage,
+    );
   }
   if (request.sinceTime && request.since) {
     throw new UserError('at most one of `sinceTime` or `sinceSeconds` may be specified');
@@ -80,21 +87,14 @@ function checkLogs(request: LogsRequest): void {
     throw new UserError('only one of -c or an inline [CONTAINER] arg is allowed');
   }
   if ((request.limitBytes ?? 0) < 0) throw new UserError('--limit-bytes must be greater than 0');
-  if (request.since && parseDuration(request.since) < 0) throw new UserError('--since must be greater than 0');
+  if (request.since && durationFlag('since', request.since) < 0) throw new UserError('--since must be greater than 0');
   if ((request.tail ?? -1) < -1) throw new UserError('--tail must be greater than or equal to -1');
 }
 
 function logQuery(request: LogsRequest): Record<string, string | undefined> {
   const tail = request.tail ?? (request.labelSelector ? 10 : -1);
-  const sinceSeconds = request.since ? Math.round(parseDuration(request.since) / 1000) : 0;
-  let sinceTime: string | undefined;
-  if (request.sinceTime) {
-    const at = parseTime(request.sinceTime);
-    if (Number.isNaN(at)) {
-      throw new UserError(`parsing time ${JSON.stringify(request.sinceTime)}: it is not RFC 3339`);
-    }
-    sinceTime = rfc3339(at);
-  }
+  const sinceSeconds = request.since ? Math.round(durationFlag('since', request.since) / 1000) : 0;
+  const sinceTime = request.sinceTime ? rfc3339(timeOf(request.sinceTime)) : undefined;
   const flag = (value: boolean | undefined) => (value ? 'true' : undefined);
   return {
     follow: flag(request.follow),
@@ -110,7 +110,7 @@ function logQuery(request: LogsRequest): Record<string, string | undefined> {
 async function podsOf(session: Session, request: LogsRequest, io: Output): Promise<Pod[]> {
   const { namespace } = session;
   if (request.words.length === 0) {
-    const pods = await podsBySelector(session, namespace, request.labelSelector ?? '');
+    const pods = await podsBySelector(session, namespace, request.labelSelector ?? '', byLogging);
     if (pods.length === 0) io.err(`No resources found in ${namespace} namespace.`);
     return pods.sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1));
   }
@@ -128,8 +128,8 @@ async function podsOf(session: Session, request: LogsRequest, io: Output): Promi
       );
     });
   if (object.kind === 'Pod') return [object as Pod];
-  const pods = await podsBySelector(session, namespace, podSelectorOf(object));
-  if (pods.length === 0) throw new UserError('timed out waiting for the condition', exitCodes.notInTime);
+  const timeoutMs = podRunningTimeout(request.podRunningTimeout ?? defaultTimeout);
+  const pods = await untilPods(session, namespace, podSelectorOf(object, 'get the logs from'), byLogging, timeoutMs);
   if (request.allPods) return pods;
   if (pods.length > 1) io.err(`Found ${pods.length} pods, using pod/${pods[0]!.metadata.name}`);
   return [pods[0]!];
@@ -173,7 +173,7 @@ async function consume(
   const { signal } = session;
   const pods = { group: '', version: 'v1', plural: 'pods', namespaced: true };
   const path = resourcePath(pods, pod.metadata.namespace ?? '', pod.metadata.name, 'log');
-  const deadline = wallClock.monotonic() + parseDuration(request.podRunningTimeout ?? '20s');
+  const deadline = wallClock.monotonic() + podRunningTimeout(request.podRunningTimeout ?? defaultTimeout);
   for (;;) {
     try {
       const client = session.client;

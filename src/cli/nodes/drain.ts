@@ -1,8 +1,9 @@
 /** `klab cordon`, `uncordon` and `drain`. Upstream: kubectl/pkg/cmd/drain, kubectl/pkg/drain. */
-import { isNotFound, isTooManyRequests, type KubeObject, parseDuration } from '../../apimachinery/index.ts';
+import { isNotFound, isTooManyRequests, type KubeObject } from '../../apimachinery/index.ts';
 import { wallClock } from '../../base/index.ts';
 import { ManyErrors } from '../errors.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import { type DryRun, parseDryRun } from '../write/dry-run.ts';
 import type { WriteIo } from '../write/io.ts';
@@ -136,7 +137,7 @@ export async function drainNodes(
   io: WriteIo,
 ): Promise<void> {
   const dryRun = parseDryRun(flags['dry-run']);
-  const timeoutMs = parseDuration(flags.timeout ?? '0s');
+  const timeoutMs = durationFlag('timeout', flags.timeout ?? '0s');
   const opened = await session();
   const nodes = await nodesOf(opened, 'drain', words, flags);
   for (const live of nodes) await setSchedulable(live, true, dryRun, io);

@@ -1,8 +1,9 @@
 /** `klab rollout status`: how far a rollout is, until it is done. Upstream: kubectl/pkg/polymorphichelpers/rollout_status.go. */
-import { type KubeObject, parseDuration } from '../../apimachinery/index.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
 import { Prng, silentLogger, wallClock } from '../../base/index.ts';
 import { Reflector } from '../../client/index.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import type { FileFlags } from '../write/flags.ts';
 import type { WriteIo } from '../write/io.ts';
@@ -131,7 +132,7 @@ async function follow(session: Session, live: LiveObject, flags: StatusFlags, io
   const first = rolloutState(live.object, flags.revision);
   io.write(first.text);
   if (first.done || flags.watch === false) return;
-  const timeoutMs = parseDuration(flags.timeout ?? '0s');
+  const timeoutMs = durationFlag('timeout', flags.timeout ?? '0s');
   const finished = new AbortController();
   let failure: Error | undefined;
   let said = first.text;

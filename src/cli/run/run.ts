@@ -1,9 +1,10 @@
 /** `klab run`: one pod, joined to this terminal with -i, -t or --attach. Upstream: kubectl/pkg/cmd/run/run.go. */
 import type { Pod } from '../../api/index.ts';
-import { isNotFound, type KubeObject, parseDuration } from '../../apimachinery/index.ts';
+import { isNotFound, type KubeObject } from '../../apimachinery/index.ts';
 import { wallClock } from '../../base/index.ts';
 import { overridden } from '../change/expose.ts';
 import { UserError } from '../exit-codes.ts';
+import { podRunningTimeout } from '../flag-values.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import { attach } from '../stream/exec.ts';
 import { parseDryRun } from '../write/dry-run.ts';
@@ -154,7 +155,7 @@ export async function runPod(
 async function joined(session: Session, pod: Pod, flags: RunFlags, io: WriteIo): Promise<number> {
   const { name = '', namespace = '' } = pod.metadata;
   const calls = session.client.resource<Pod>(await session.resolve('pods')).namespace(namespace);
-  const deadline = wallClock.monotonic() + parseDuration(flags['pod-running-timeout'] ?? '1m0s');
+  const deadline = wallClock.monotonic() + podRunningTimeout(flags['pod-running-timeout'] ?? '1m0s');
   const until = async (done: (phase: string) => boolean): Promise<Pod> => {
     for (;;) {
       const live = (await calls.get(name, { signal: session.signal })) as Pod;

@@ -14,6 +14,8 @@ export interface StreamFlags {
   readonly tty?: boolean;
   readonly quiet?: boolean;
   readonly protocol?: string;
+  /** How long a workload may take to have a pod. */
+  readonly 'pod-running-timeout'?: string;
 }
 
 /** A terminal is only asked for when there is one here. */
@@ -70,7 +72,7 @@ export async function execInPod(
 ): Promise<number> {
   streamProtocol(flags.protocol);
   const opened = await session();
-  const { pod } = await podTarget(opened, words[0]!, 'exec');
+  const { pod } = await podTarget(opened, words[0]!, 'exec', flags['pod-running-timeout']);
   const { phase } = pod.status ?? {};
   if (phase === 'Succeeded' || phase === 'Failed') {
     throw new UserError(`cannot exec into a container in a completed pod; current phase is ${phase}`);
@@ -90,7 +92,12 @@ export async function attachToPod(
   io: WriteIo,
 ): Promise<number> {
   const opened = await session();
-  const { pod } = await podTarget(opened, words.length > 1 ? words.slice(0, 2).join('/') : words[0]!, 'attach');
+  const { pod } = await podTarget(
+    opened,
+    words.length > 1 ? words.slice(0, 2).join('/') : words[0]!,
+    'attach',
+    flags['pod-running-timeout'],
+  );
   const { phase } = pod.status ?? {};
   if (phase === 'Succeeded' || phase === 'Failed') {
     throw new UserError(`cannot attach a container in a completed pod; current phase is ${phase}`);

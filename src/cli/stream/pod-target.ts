@@ -1,8 +1,8 @@
 /** From the words of exec, attach and port-forward to a pod. Upstream: polymorphichelpers/attachablepodforobject.go. */
 import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
-import { UserError } from '../exit-codes.ts';
-import { podSelectorOf, podsBySelector } from '../logs/pods-of.ts';
+import { podRunningTimeout } from '../flag-values.ts';
+import { byActivity, podSelectorOf, untilPods } from '../logs/pods-of.ts';
 import { selectResources } from '../resource-args.ts';
 import type { Session } from '../session.ts';
 
@@ -13,15 +13,20 @@ export interface PodTarget {
   readonly object: KubeObject;
 }
 
-export async function podTarget(session: Session, word: string, command: string): Promise<PodTarget> {
+/**
+ * A workload that has no pod yet is waited for.
+ * @throws UserError when none comes within `timeout`, a duration; default 1m0s
+ */
+export async function podTarget(session: Session, word: string, command: string, timeout = '1m0s'): Promise<PodTarget> {
+  const timeoutMs = podRunningTimeout(timeout);
   const named = word.includes('/') ? word : `pods/${word}`;
   const { targets } = await selectResources(session, [named], { command });
   const { resource, namespace, name } = targets[0]!;
   const calls = session.client.resource(resource).namespace(namespace);
   const object = (await calls.get(name!, { signal: session.signal })) as KubeObject;
   if (object.kind === 'Pod') return { pod: object as Pod, namespace, object };
-  const [pod] = await podsBySelector(session, namespace, podSelectorOf(object));
-  if (!pod) throw new UserError(`no pods found for ${resource.plural}/${name}`);
+  const selector = podSelectorOf(object, 'attach to');
+  const [pod] = (await untilPods(session, namespace, selector, byActivity, timeoutMs)) as [Pod];
   return { pod, namespace, object };
 }
 

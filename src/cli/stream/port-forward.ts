@@ -14,6 +14,8 @@ import { textOf } from './terminal.ts';
 export interface ForwardFlags {
   readonly address?: readonly string[];
   readonly protocol?: string;
+  /** How long a workload may take to have a pod. */
+  readonly 'pod-running-timeout'?: string;
 }
 
 export interface ForwardedPort {
@@ -79,7 +81,7 @@ export async function forward(
   listening: (port: Listening) => void,
 ): Promise<void> {
   const protocol: StreamProtocol = streamProtocol(flags.protocol);
-  const target = await podTarget(session, words[0]!, 'port-forward');
+  const target = await podTarget(session, words[0]!, 'port-forward', flags['pod-running-timeout']);
   const { pod, namespace } = target;
   const { phase } = pod.status ?? {};
   if (phase !== 'Running') {

@@ -1,15 +1,10 @@
 /** `klab wait`. Upstream: kubectl/pkg/cmd/wait (1.36). */
-import {
-  isNotFound,
-  isResourceExpired,
-  type KubeObject,
-  newNotFound,
-  parseDuration,
-} from '../../apimachinery/index.ts';
+import { isNotFound, isResourceExpired, type KubeObject, newNotFound } from '../../apimachinery/index.ts';
 import { wallClock } from '../../base/index.ts';
 import { statusOfEvent } from '../../client/index.ts';
 import { ManyErrors } from '../errors.ts';
 import { exitCodes, UserError } from '../exit-codes.ts';
+import { durationFlag } from '../flag-values.ts';
 import { itemsOf } from '../get/fetch.ts';
 import type { Output } from '../get/plan.ts';
 import { ObjectPrinter, objectName } from '../printers/object-printer.ts';
@@ -46,7 +41,7 @@ interface Deadline {
 export async function waitFor(session: Session, request: WaitRequest, io: Output): Promise<void> {
   if (request.for.length === 0) throw new UserError('unrecognized condition: []', exitCodes.usage);
   const conditions = request.for.map(parseWaitCondition);
-  const timeoutMs = parseDuration(request.timeout ?? '30s');
+  const timeoutMs = durationFlag('timeout', request.timeout ?? '30s');
   const limit = new AbortController();
   const timer = wallClock.schedule(timeoutMs < 0 ? 7 * 86_400_000 : timeoutMs, () => limit.abort());
   const deadline: Deadline = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../../src/api/index.ts';
 import { type LogsRequest, printLogs } from '../../../src/cli/logs/logs.ts';
-import { byLogging, podSelectorOf } from '../../../src/cli/logs/pods-of.ts';
+import { byActivity, byLogging, podSelectorOf } from '../../../src/cli/logs/pods-of.ts';
 import { Session } from '../../../src/cli/session.ts';
 import { KubeClient } from '../../../src/client/index.ts';
 import { cliSession, podManifest } from '../../helpers/cli-session.ts';
@@ -78,17 +78,20 @@ describe('klab logs', () => {
 
   it('finds the pods of workloads and services, the readiest first', () => {
     expect(
-      podSelectorOf({
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: {},
-        spec: { selector: { matchLabels: { a: 'b' } } },
-      }),
+      podSelectorOf(
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: {},
+          spec: { selector: { matchLabels: { a: 'b' } } },
+        },
+        'attach to',
+      ),
     ).toBe('a=b');
-    expect(podSelectorOf({ apiVersion: 'v1', kind: 'Service', metadata: {}, spec: { selector: { a: 'b' } } })).toBe(
-      'a=b',
-    );
-    expect(() => podSelectorOf({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} })).toThrow(
+    expect(
+      podSelectorOf({ apiVersion: 'v1', kind: 'Service', metadata: {}, spec: { selector: { a: 'b' } } }, 'attach to'),
+    ).toBe('a=b');
+    expect(() => podSelectorOf({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} }, 'get the logs from')).toThrow(
       'cannot get the logs from *v1.ConfigMap',
     );
     const pod = (name: string, status: object, nodeName = 'n') =>
@@ -106,5 +109,38 @@ describe('klab logs', () => {
       'pending',
       'unplaced',
     ]);
+  });
+
+  it('takes the pod that is ready longest and restarted most; to go into, the steadiest that is to stay', () => {
+    const pod = (name: string, readyAt: string, restartCount = 0, deletionTimestamp?: string) =>
+      ({
+        metadata: { name, creationTimestamp: '2026-01-01T00:00:00Z', deletionTimestamp },
+        spec: { nodeName: 'n', initContainers: [{ name: 'side', restartPolicy: 'Always' }, { name: 'init' }] },
+        status: {
+          phase: 'Running',
+          conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: readyAt }],
+          containerStatuses: [{ restartCount }],
+          initContainerStatuses: [
+            { name: 'init', restartCount: 9 },
+            { name: 'side', restartCount: name === 'sidecar' ? 1 : 0 },
+          ],
+        },
+      }) as unknown as Pod;
+    const early = '2026-01-01T00:00:01Z';
+    const pods = [
+      pod('late', '2026-01-01T00:00:09Z'),
+      pod('leaving', early, 0, '2026-01-01T01:00:00Z'),
+      pod('leaving-later', early, 0, '2026-01-01T01:00:01Z'),
+      pod('steady', early),
+      pod('sidecar', early),
+      pod('restarted', early, 2),
+      pod('none', ''),
+    ];
+    const names = (order: typeof byLogging) => pods.toSorted(order).map(({ metadata }) => metadata.name);
+    expect(names(byLogging)).toEqual(['restarted', 'sidecar', 'leaving', 'leaving-later', 'steady', 'late', 'none']);
+    expect(names(byActivity)).toEqual(['steady', 'sidecar', 'restarted', 'late', 'none', 'leaving-later', 'leaving']);
+    const done = { ...pods[3], status: { phase: 'Succeeded' } } as Pod;
+    const pending = { ...pods[3], status: { phase: 'Pending' } } as Pod;
+    expect([pending, done].sort(byLogging)[0]).toBe(done);
   });
 });
