@@ -200,7 +200,8 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
     revision: entry.revision,
     version: entry.version,
     createRevision: entry.createRevision,
-    ...(entry.lease !== 0 && { lease: entry.lease }),
+    // As JSON has it: an ID that no number holds is text.
+    ...(entry.lease !== 0 && { lease: typeof entry.lease === 'bigint' ? String(entry.lease) : entry.lease }),
     type: entry.value === undefined ? 'delete' : entry.version === 1 ? 'create' : 'update',
     // Of what others wrote to a real etcd nobody knows when.
     ...(entry.time > 0 && { time: rfc3339(entry.time) }),

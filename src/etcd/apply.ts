@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import { emptyBytes, keyRange, keyString, type Store, type WriteTxn } from '../mvcc/index.ts';
+import { compareLeaseIds, emptyBytes, keyRange, keyString, type Store, type WriteTxn } from '../mvcc/index.ts';
 import { asEtcdError, etcdError } from './errors.ts';
 import {
   type Compare,
@@ -198,7 +198,7 @@ function compareOne(compare: Compare, kv: KeyValue | undefined): boolean {
       order = (kv?.version ?? 0) - compare.version;
       break;
     case 'lease':
-      order = (kv?.lease ?? 0) - compare.lease;
+      order = compareLeaseIds(kv?.lease ?? 0, compare.lease);
       break;
   }
   switch (compare.result) {

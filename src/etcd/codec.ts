@@ -1,4 +1,4 @@
-import { emptyBytes, keyBytes, keyString } from '../mvcc/index.ts';
+import { emptyBytes, keyBytes, keyString, type LeaseId, leaseIdOf } from '../mvcc/index.ts';
 import type { EncodedEntry, Entry, EntryCodec } from '../raft/index.ts';
 import type { AuthChange } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
@@ -86,6 +86,11 @@ function encodeRequest(request: ProposedRequest, values: ValueWriter): Json {
       return encodeKeys(request.deleteRange);
     case 'txn':
       return encodeTxn(request.txn, values);
+    case 'leaseGrant':
+    case 'leaseRevoke': {
+      const { kind: _, id, ...rest } = request;
+      return { args: { ...rest, id: typeof id === 'bigint' ? String(id) : id } };
+    }
     default: {
       const { kind: _, ...rest } = request;
       // Kept apart from the entry's own fields: a lease has an `id` too.
@@ -99,8 +104,15 @@ function encodeKeys<T extends RangeRequest | DeleteRangeRequest>(request: T): Js
 }
 
 function encodePut(put: PutRequest, values: ValueWriter): Json {
-  return { ...put, key: keyString(put.key), value: values.put(put) };
+  return { ...put, key: keyString(put.key), value: values.put(put), ...leaseText(put.lease) };
 }
+
+/** JSON has no integers of 64 bits: a lease ID that is no number is written as text. */
+function leaseText(lease: LeaseId | undefined): { lease?: string } {
+  return typeof lease === 'bigint' ? { lease: String(lease) } : {};
+}
+
+const leaseOf = (json: unknown): LeaseId => (typeof json === 'string' ? leaseIdOf(json) : (json as number));
 
 function encodeTxn(txn: TxnRequest, values: ValueWriter): Json {
   return {
@@ -109,6 +121,7 @@ function encodeTxn(txn: TxnRequest, values: ValueWriter): Json {
       key: keyString(c.key),
       rangeEnd: c.rangeEnd && keyString(c.rangeEnd),
       ...(c.target === 'value' ? { value: values.bytes(c.value) } : {}),
+      ...(c.target === 'lease' ? leaseText(c.lease) : {}),
     })),
     success: txn.success.map((op) => encodeOp(op, values)),
     failure: txn.failure.map((op) => encodeOp(op, values)),
@@ -139,6 +152,11 @@ function decodeRequest(kind: ProposedRequest['kind'], json: Json, load: Load): P
       return { kind, deleteRange: decodeKeys<DeleteRangeRequest>(rest) };
     case 'txn':
       return { kind, txn: decodeTxn(rest, load) };
+    case 'leaseGrant':
+    case 'leaseRevoke': {
+      const args = json['args'] as Json;
+      return { kind, ...args, id: leaseOf(args['id']) } as ProposedRequest;
+    }
     default:
       return { kind, ...(json['args'] as object) } as ProposedRequest;
   }
@@ -154,14 +172,17 @@ function decodeKeys<T extends RangeRequest | DeleteRangeRequest>(json: Json): T 
 }
 
 function decodePut(json: Json, load: Load): PutRequest {
-  return { ...json, key: keyBytes(json['key'] as string), value: load(json['value'] as ValueRef) } as PutRequest;
+  const put = { ...json, key: keyBytes(json['key'] as string), value: load(json['value'] as ValueRef) } as PutRequest;
+  return typeof json['lease'] === 'string' ? { ...put, lease: leaseOf(json['lease']) } : put;
 }
 
 function decodeTxn(json: Json, load: Load): TxnRequest {
   return {
     compare: (json['compare'] as Json[]).map((c) => {
       const keys = decodeKeys<DeleteRangeRequest>(c);
-      return (c['target'] === 'value' ? { ...keys, value: load(c['value'] as ValueRef) } : keys) as unknown as Compare;
+      if (c['target'] === 'value') return { ...keys, value: load(c['value'] as ValueRef) } as unknown as Compare;
+      if (c['target'] === 'lease') return { ...keys, lease: leaseOf(c['lease']) } as unknown as Compare;
+      return keys as unknown as Compare;
     }),
     success: (json['success'] as Json[]).map((op) => decodeOp(op, load)),
     failure: (json['failure'] as Json[]).map((op) => decodeOp(op, load)),

@@ -1,3 +1,4 @@
+import type { LeaseId } from '../mvcc/index.ts';
 import { compacted, futureRevision, keyRange, prefixEnd, type Row } from '../mvcc/index.ts';
 import { MemberAuth } from './auth/api.ts';
 import { writeSnapshotFile } from './bolt/snapshot-file.ts';
@@ -162,18 +163,18 @@ export class EtcdMember implements EtcdServerApi {
     return this.#live ? new LiveWatch(this.#live, { ...request, key }) : this.#member.hub.watch({ ...request, key });
   }
 
-  async leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse> {
+  async leaseGrant(request: { ttl: number; id?: LeaseId }, options?: CallOptions): Promise<LeaseGrantResponse> {
     const id = request.id || this.#host.newLeaseId();
     const proposed: ProposedRequest = { kind: 'leaseGrant', id, ttl: request.ttl };
     return (await this.#propose(proposed, options)) as LeaseGrantResponse;
   }
 
-  async leaseRevoke(id: number, options?: CallOptions): Promise<ResponseHeader> {
+  async leaseRevoke(id: LeaseId, options?: CallOptions): Promise<ResponseHeader> {
     return (await this.#propose({ kind: 'leaseRevoke', id }, options)) as ResponseHeader;
   }
 
   /** Only the leader knows how long a lease has: other members ask it, as etcd's do. */
-  async leaseKeepAlive(id: number): Promise<LeaseGrantResponse> {
+  async leaseKeepAlive(id: LeaseId): Promise<LeaseGrantResponse> {
     const { lessor } = this.#leader().machine.store;
     const lease = lessor.get(id);
     const now = this.#host.monotonic();
@@ -182,7 +183,7 @@ export class EtcdMember implements EtcdServerApi {
     return { header: this.header(), id, ttl: lease.ttl };
   }
 
-  async leaseTimeToLive(id: number, withKeys = false, options?: CallOptions): Promise<LeaseTimeToLiveResponse> {
+  async leaseTimeToLive(id: LeaseId, withKeys = false, options?: CallOptions): Promise<LeaseTimeToLiveResponse> {
     const lease = this.#leader().machine.store.lessor.get(id);
     const left = lease ? lease.expiry - this.#host.monotonic() : 0;
     if (!lease || left <= 0) return { header: this.header(), id, ttl: -1, grantedTtl: 0, keys: [] };
@@ -192,7 +193,7 @@ export class EtcdMember implements EtcdServerApi {
     return { header: this.header(), id, ttl, grantedTtl: lease.ttl, keys };
   }
 
-  async leases(): Promise<readonly number[]> {
+  async leases(): Promise<readonly LeaseId[]> {
     this.#running();
     const { machine, cursor } = this.#member;
     return machine.store.lessor.listAt(cursor.index).map(({ id }) => id);

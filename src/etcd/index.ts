@@ -2,6 +2,7 @@
  * etcd: members (raft + mvcc), the KV interface that everything above is written against, the v3 API and its door.
  */
 
+export { type LeaseId, leaseIdOf } from '../mvcc/index.ts';
 export { underPrefix } from './client/prefixed-kv.ts';
 export { RemoteHistory, type WrittenBy } from './client/remote-history.ts';
 export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';

@@ -1,8 +1,8 @@
 /**
  * The KV interface: what klab's API server needs of a store, served by the embedded etcd and by a client of a real one.
- * Shapes follow etcd's rpc.proto; revisions, versions and lease IDs are safe integers here (bigint only on the wire,
- * where lease IDs of foreign clients may need it: they are carried as decimal strings when above 2^53).
+ * Shapes follow etcd's rpc.proto; revisions and versions are safe integers here, lease IDs exact whatever a client has chosen.
  */
+import type { LeaseId } from '../mvcc/index.ts';
 
 /** Who wrote a revision and why (DESIGN section 6). Explicit below the client call; part of the Raft entry. */
 export interface Provenance {
@@ -32,7 +32,7 @@ export interface KeyValue {
   readonly modRevision: number;
   readonly version: number;
   /** Lease ID, 0 when none. */
-  readonly lease: number;
+  readonly lease: LeaseId;
 }
 
 export interface ResponseHeader {
@@ -73,7 +73,7 @@ export interface RangeResponse {
 export interface PutRequest {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
-  readonly lease?: number;
+  readonly lease?: LeaseId;
   readonly prevKv?: boolean;
   readonly ignoreValue?: boolean;
   readonly ignoreLease?: boolean;
@@ -101,7 +101,7 @@ export type CompareTarget =
   | { readonly target: 'create'; readonly createRevision: number }
   | { readonly target: 'mod'; readonly modRevision: number }
   | { readonly target: 'value'; readonly value: Uint8Array }
-  | { readonly target: 'lease'; readonly lease: number };
+  | { readonly target: 'lease'; readonly lease: LeaseId };
 
 export type Compare = CompareTarget & {
   readonly key: Uint8Array;
@@ -173,14 +173,14 @@ export interface WatchStream extends AsyncIterable<WatchResponse> {
 
 export interface LeaseGrantResponse {
   readonly header: ResponseHeader;
-  readonly id: number;
+  readonly id: LeaseId;
   /** Seconds. */
   readonly ttl: number;
 }
 
 export interface LeaseTimeToLiveResponse {
   readonly header: ResponseHeader;
-  readonly id: number;
+  readonly id: LeaseId;
   /** Seconds left; −1 when the lease does not exist. */
   readonly ttl: number;
   readonly grantedTtl: number;
@@ -214,12 +214,12 @@ export interface KV {
   txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse>;
   compact(revision: number, options?: CallOptions & { readonly physical?: boolean }): Promise<ResponseHeader>;
   watch(request: WatchRequest): WatchStream;
-  leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse>;
-  leaseRevoke(id: number, options?: CallOptions): Promise<ResponseHeader>;
+  leaseGrant(request: { ttl: number; id?: LeaseId }, options?: CallOptions): Promise<LeaseGrantResponse>;
+  leaseRevoke(id: LeaseId, options?: CallOptions): Promise<ResponseHeader>;
   /** One keep-alive. `ttl` 0 means the lease is gone. */
-  leaseKeepAlive(id: number, options?: CallOptions): Promise<LeaseGrantResponse>;
-  leaseTimeToLive(id: number, withKeys?: boolean, options?: CallOptions): Promise<LeaseTimeToLiveResponse>;
-  leases(options?: CallOptions): Promise<readonly number[]>;
+  leaseKeepAlive(id: LeaseId, options?: CallOptions): Promise<LeaseGrantResponse>;
+  leaseTimeToLive(id: LeaseId, withKeys?: boolean, options?: CallOptions): Promise<LeaseTimeToLiveResponse>;
+  leases(options?: CallOptions): Promise<readonly LeaseId[]>;
   status(options?: CallOptions): Promise<StatusResponse>;
 }
 
@@ -268,7 +268,7 @@ export interface HistoryEntry {
   readonly revision: number;
   readonly version: number;
   readonly createRevision: number;
-  readonly lease: number;
+  readonly lease: LeaseId;
   /** Absent for a tombstone. */
   readonly value?: Uint8Array;
   readonly provenance?: Provenance;

@@ -1,3 +1,4 @@
+import type { LeaseId } from '../mvcc/index.ts';
 import type { ConfChange, Entry } from '../raft/index.ts';
 import type { AuthChange, AuthInfo } from './auth/state.ts';
 import type { Compare, DeleteRangeRequest, Provenance, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
@@ -11,8 +12,8 @@ export type ProposedRequest =
   | { readonly kind: 'deleteRange'; readonly deleteRange: DeleteRangeRequest }
   | { readonly kind: 'txn'; readonly txn: TxnRequest }
   | { readonly kind: 'compact'; readonly revision: number }
-  | { readonly kind: 'leaseGrant'; readonly id: number; readonly ttl: number }
-  | { readonly kind: 'leaseRevoke'; readonly id: number }
+  | { readonly kind: 'leaseGrant'; readonly id: LeaseId; readonly ttl: number }
+  | { readonly kind: 'leaseRevoke'; readonly id: LeaseId }
   | {
       readonly kind: 'alarm';
       readonly action: 'activate' | 'deactivate';

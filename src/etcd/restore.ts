@@ -1,5 +1,5 @@
 /** A snapshot becomes a cluster's state. Upstream: etcdutl/snapshot/v3_snapshot.go. */
-import { keyString, type Row } from '../mvcc/index.ts';
+import { keyString, leaseIdOf, type Row } from '../mvcc/index.ts';
 import { type AuthState, noAuth } from './auth/state.ts';
 import type { SnapshotHead, SnapshotReader, SnapshotStatus } from './bolt/snapshot.ts';
 import { withSnapshotFile } from './bolt/snapshot-file.ts';
@@ -25,8 +25,7 @@ export function snapshotStatus(file: string): SnapshotStatus {
 
 /**
  * Fills a new, empty storage with a snapshot's revisions, leases and accounts; its members and its Raft log belong to the
- * old cluster and stay behind, as with etcd's own restore. `now` (ms) becomes the time of all revisions. Lease IDs above
- * 2^53, which etcd draws, get new ones, here and on their keys.
+ * old cluster and stay behind, as with etcd's own restore. `now` (ms) becomes the time of all revisions.
  */
 export function restoreSnapshot(
   file: string,
@@ -37,15 +36,14 @@ export function restoreSnapshot(
     if (!options.skipHashCheck) checkHash(snapshot);
     const head = snapshot.head();
     const { backend } = storage;
-    const leaseIds = new LeaseIds(head);
-    for (const { id, ttl } of head.leases) backend.putLease({ id: leaseIds.of(id), ttl });
+    for (const { id, ttl } of head.leases) backend.putLease({ id: leaseIdOf(id), ttl });
     const provenance = { actor: 'etcd:restore' };
     let revision = 1;
     let revisions = 0;
     for (const { main, sub, tombstone, kv } of snapshot.revisions()) {
-      const { createRevision = 0, version = 0, lease = 0n, value = new Uint8Array(0) } = kv;
+      const { createRevision = 0, version = 0, lease = 0, value = new Uint8Array(0) } = kv;
       const dead = { createRevision: 0, version: 0, lease: 0, value: new Uint8Array(0) };
-      const alive = { createRevision, version, lease: leaseIds.of(BigInt(lease)), value };
+      const alive = { createRevision, version, lease: leaseIdOf(BigInt(lease)), value };
       const row: Row = {
         key: kv.key,
         main,
@@ -74,29 +72,6 @@ function checkHash(snapshot: SnapshotReader): void {
     throw new EtcdError('DataLoss', 'snapshot missing hash but --skip-hash-check=false');
   }
   if (!snapshot.verify()) throw new EtcdError('DataLoss', 'expected sha256 does not match that of the snapshot');
-}
-
-class LeaseIds {
-  readonly #ids = new Map<bigint, number>();
-
-  constructor(head: SnapshotHead) {
-    const taken = new Set<number>();
-    for (const { id } of head.leases) {
-      if (id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER)) taken.add(Number(id));
-    }
-    for (const { id } of head.leases) {
-      let own = Number(id);
-      // The low bits: what of a long ID a reader will recognise.
-      if (!taken.has(own)) for (own = Number(BigInt.asUintN(52, id)); taken.has(own) || own === 0; ) own++;
-      taken.add(own);
-      this.#ids.set(id, own);
-    }
-  }
-
-  /** 0 for a lease that is no longer there. */
-  of(id: bigint): number {
-    return this.#ids.get(id) ?? 0;
-  }
 }
 
 function authOf(head: SnapshotHead): AuthState {

@@ -1,4 +1,5 @@
 import { assert } from '../base/index.ts';
+import type { LeaseId } from './lease-id.ts';
 import type { KeyRange } from './types.ts';
 
 /** One revision of a key as the index knows it. `value` is a cache: undefined = ask the backend. */
@@ -7,7 +8,7 @@ export interface Revision {
   readonly sub: number;
   readonly createRevision: number;
   readonly version: number;
-  readonly lease: number;
+  readonly lease: LeaseId;
   readonly tombstone: boolean;
   value: Uint8Array | undefined;
 }

@@ -1,10 +1,11 @@
+import { compareLeaseIds, type LeaseId } from './lease-id.ts';
 import { type LeaseRow, MvccError } from './types.ts';
 
 /** etcd's bound: more seconds than that overflow its clock arithmetic. */
 export const maxLeaseTtl = 9_000_000_000;
 
 export interface Lease {
-  readonly id: number;
+  readonly id: LeaseId;
   /** Granted TTL, seconds. */
   readonly ttl: number;
   /** Raft index that granted it; 0 = before this process started. */
@@ -20,7 +21,7 @@ export interface Lease {
  * it renews, and proposes the revocation of what ran out. Upstream: etcd server/lease/lessor.go.
  */
 export class Lessor {
-  readonly #leases = new Map<number, Lease>();
+  readonly #leases = new Map<LeaseId, Lease>();
   readonly #minTtl: number;
   /** Revocations that some member may not have applied yet. */
   #revoked: { lease: Lease; at: number }[] = [];
@@ -44,24 +45,24 @@ export class Lessor {
     return this.#leases.size;
   }
 
-  get(id: number): Lease | undefined {
+  get(id: LeaseId): Lease | undefined {
     return this.#leases.get(id);
   }
 
   /** All leases in order of ID. */
   list(): Lease[] {
-    return [...this.#leases.values()].sort((a, b) => a.id - b.id);
+    return [...this.#leases.values()].sort((a, b) => compareLeaseIds(a.id, b.id));
   }
 
   /** Leases as a member sees them that has applied the log up to `index`. */
   listAt(index: number): Lease[] {
     const out = this.list().filter((lease) => lease.grantedAt <= index);
     for (const { lease, at } of this.#revoked) if (at > index && lease.grantedAt <= index) out.push(lease);
-    return out.sort((a, b) => a.id - b.id);
+    return out.sort((a, b) => compareLeaseIds(a.id, b.id));
   }
 
   /** Throws MvccError LeaseExists, LeaseTTLTooLarge. */
-  grant(id: number, ttl: number, index: number): Lease {
+  grant(id: LeaseId, ttl: number, index: number): Lease {
     if (ttl > maxLeaseTtl) throw new MvccError('LeaseTTLTooLarge', 'too large lease TTL');
     if (this.#leases.has(id)) throw new MvccError('LeaseExists', 'lease already exists');
     const lease: Lease = {
@@ -77,7 +78,7 @@ export class Lessor {
   }
 
   /** Removes a lease; its keys are the caller's to delete. Throws MvccError LeaseNotFound. */
-  revoke(id: number, index: number): Lease {
+  revoke(id: LeaseId, index: number): Lease {
     const lease = this.#leases.get(id);
     if (!lease) throw notFound();
     this.#leases.delete(id);
@@ -100,17 +101,17 @@ export class Lessor {
   }
 
   /** Throws MvccError LeaseNotFound. */
-  require(id: number): Lease {
+  require(id: LeaseId): Lease {
     const lease = this.#leases.get(id);
     if (!lease) throw notFound();
     return lease;
   }
 
-  attach(id: number, key: string): void {
+  attach(id: LeaseId, key: string): void {
     this.#leases.get(id)?.keys.add(key);
   }
 
-  detach(id: number, key: string): void {
+  detach(id: LeaseId, key: string): void {
     this.#leases.get(id)?.keys.delete(key);
   }
 
@@ -145,7 +146,7 @@ export class Lessor {
   /** Leases run out by now, in order of expiry, at most `limit`. */
   expired(nowMs: number, limit: number): Lease[] {
     const out = [...this.#leases.values()].filter((lease) => lease.expiry <= nowMs);
-    return out.sort((a, b) => a.expiry - b.expiry || a.id - b.id).slice(0, limit);
+    return out.sort((a, b) => a.expiry - b.expiry || compareLeaseIds(a.id, b.id)).slice(0, limit);
   }
 }
 

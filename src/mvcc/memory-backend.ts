@@ -1,3 +1,4 @@
+import type { LeaseId } from './lease-id.ts';
 import {
   type Backend,
   type BackendDump,
@@ -18,7 +19,7 @@ export class MemoryBackend implements Backend {
   #log: Row[] = [];
   /** A key's rows in order of revision. */
   #byKey = new Map<string, Row[]>();
-  #leases = new Map<number, LeaseRow>();
+  #leases = new Map<LeaseId, LeaseRow>();
   #compactRevision = 0;
   #appliedIndex = 0;
   #appliedTerm = 0;
@@ -71,7 +72,7 @@ export class MemoryBackend implements Backend {
     this.#leases.set(lease.id, lease);
   }
 
-  deleteLease(id: number): void {
+  deleteLease(id: LeaseId): void {
     this.#leases.delete(id);
   }
 

@@ -1,5 +1,6 @@
 import { assert } from '../base/index.ts';
 import { KeyIndex, type Revision, revisionAt } from './key-index.ts';
+import type { LeaseId } from './lease-id.ts';
 import { Lessor } from './lessor.ts';
 import {
   asBuffer,
@@ -273,14 +274,14 @@ export class Store {
     this.#unpublished.push({ revision, changes });
   }
 
-  #move(name: string, from: number, to: number): void {
+  #move(name: string, from: LeaseId, to: LeaseId): void {
     if (from === to) return;
     if (from !== 0) this.lessor.detach(from, name);
     if (to !== 0) this.lessor.attach(to, name);
   }
 
   /** Grants a lease. Throws MvccError LeaseExists, LeaseTTLTooLarge. */
-  grantLease(id: number, ttl: number, index: number): number {
+  grantLease(id: LeaseId, ttl: number, index: number): number {
     const lease = this.lessor.grant(id, ttl, index);
     this.#journal.push(() => this.lessor.undoGrant(lease));
     this.backend.putLease({ id, ttl: lease.ttl });
@@ -288,7 +289,7 @@ export class Store {
   }
 
   /** Revokes a lease and deletes its keys, all in one revision. Throws MvccError LeaseNotFound. */
-  revokeLease(id: number, index: number, time: number, provenance: RowProvenance | undefined): void {
+  revokeLease(id: LeaseId, index: number, time: number, provenance: RowProvenance | undefined): void {
     const keys = [...this.lessor.require(id).keys].sort();
     const txn = this.write(time, provenance);
     for (const name of keys) txn.deleteKey(name);

@@ -4,6 +4,8 @@
  * order is the byte order and which hash fast.
  */
 
+import type { LeaseId } from './lease-id.ts';
+
 /** Who wrote a revision and why; the store carries it and never looks inside. */
 export interface RowProvenance {
   readonly actor: string;
@@ -23,7 +25,7 @@ export interface KeyValue {
   readonly modRevision: number;
   readonly version: number;
   /** 0 = none. */
-  readonly lease: number;
+  readonly lease: LeaseId;
 }
 
 export interface Event {
@@ -42,7 +44,7 @@ export interface Row {
   readonly sub: number;
   readonly createRevision: number;
   readonly version: number;
-  readonly lease: number;
+  readonly lease: LeaseId;
   readonly tombstone: boolean;
   /** Cluster-clock ms. */
   readonly time: number;
@@ -53,7 +55,7 @@ export interface Row {
 export type LatestRow = Pick<Row, 'key' | 'main' | 'sub' | 'createRevision' | 'version' | 'lease'>;
 
 export interface LeaseRow {
-  readonly id: number;
+  readonly id: LeaseId;
   /** Granted TTL, seconds. */
   readonly ttl: number;
 }
@@ -99,7 +101,7 @@ export interface Backend {
   setCompactRevision(revision: number): void;
   setApplied(index: number, term: number): void;
   putLease(lease: LeaseRow): void;
-  deleteLease(id: number): void;
+  deleteLease(id: LeaseId): void;
 
   /** Value of a revision; undefined when it was pruned. */
   value(main: number, sub: number): Uint8Array | undefined;

@@ -1,3 +1,4 @@
+import type { LeaseId } from './lease-id.ts';
 import type { Change, RangeOptions, RangeResult, Store } from './store.ts';
 import {
   asBuffer,
@@ -52,7 +53,7 @@ export class WriteTxn {
     return this.#store.range(range, revision || this.#main, options);
   }
 
-  put(key: Uint8Array, value: Uint8Array, lease: number): void {
+  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void {
     const name = keyString(key);
     const before = this.#store.current(name);
     this.#append(name, {
@@ -98,7 +99,7 @@ export class WriteTxn {
       value: Uint8Array;
       createRevision: number;
       version: number;
-      lease: number;
+      lease: LeaseId;
       tombstone: boolean;
     },
   ): void {

@@ -6,6 +6,7 @@ import type {
   ChangesQuery,
   HistoryQuery,
   LatestRow,
+  LeaseId,
   LeaseRow,
   PrunePolicy,
   Row,
@@ -15,13 +16,20 @@ import { Actors } from './actors.ts';
 import type { Database } from './database.ts';
 import { mainOf, rowId, subOf } from './row-id.ts';
 
-const columns = 'id, key, create_rev, version, lease, tombstone, time, actor, cause, value';
+/** An INTEGER of 64 bits as a number, or as text where a number would round it. */
+const exact = (column: string) =>
+  `CASE WHEN ${column} BETWEEN -9007199254740991 AND 9007199254740991 THEN ${column} ELSE CAST(${column} AS TEXT) END`;
+type ExactColumn = number | string;
+const leaseOf = (column: ExactColumn): LeaseId => (typeof column === 'number' ? column : BigInt(column));
+
+const written = 'id, key, create_rev, version, lease, tombstone, time, actor, cause, value';
+const columns = written.replace('lease', exact('lease'));
 type Columns = [
   id: number,
   key: Buffer,
   createRev: number,
   version: number,
-  lease: number,
+  lease: ExactColumn,
   tombstone: number,
   time: number,
   actor: number | null,
@@ -29,7 +37,7 @@ type Columns = [
   value: Buffer | null,
 ];
 
-type LatestColumns = [key: Buffer, id: number, createRevision: number, version: number, lease: number];
+type LatestColumns = [key: Buffer, id: number, createRevision: number, version: number, lease: ExactColumn];
 
 /** Rows of table latest read at once when a store starts. */
 const latestPage = 4096;
@@ -66,7 +74,10 @@ export class SqliteBackend implements Backend {
       appliedIndex: applied_idx,
       appliedTerm: applied_term,
       latest: this.#latest(),
-      leases: this.#sql.leases.all() as LeaseRow[],
+      leases: (this.#sql.leases.all() as { id: ExactColumn; ttl: number }[]).map(({ id, ttl }) => ({
+        id: leaseOf(id),
+        ttl,
+      })),
     };
   }
 
@@ -76,7 +87,7 @@ export class SqliteBackend implements Backend {
     for (let after: Uint8Array = noBytes; ; ) {
       const page = this.#sql.latest.all(after, latestPage) as LatestColumns[];
       for (const [key, id, createRevision, version, lease] of page) {
-        yield { key, main: mainOf(id), sub: subOf(id), createRevision, version, lease };
+        yield { key, main: mainOf(id), sub: subOf(id), createRevision, version, lease: leaseOf(lease) };
       }
       if (page.length < latestPage) return;
       after = page.at(-1)![0];
@@ -134,7 +145,7 @@ export class SqliteBackend implements Backend {
     this.#sql.putLease.run(lease.id, lease.ttl);
   }
 
-  deleteLease(id: number): void {
+  deleteLease(id: LeaseId): void {
     this.#database.write();
     this.#sql.deleteLease.run(id);
   }
@@ -257,7 +268,7 @@ export class SqliteBackend implements Backend {
       sub,
       createRevision,
       version,
-      lease,
+      lease: leaseOf(lease),
       tombstone: dead,
       time,
       provenance,
@@ -274,12 +285,12 @@ function prepareAll(db: Sqlite.Database) {
     state: db.prepare('SELECT revision, compact_rev, applied_idx, applied_term FROM store_state'),
     setState: db.prepare('UPDATE store_state SET revision = ?, compact_rev = ?, applied_idx = ?, applied_term = ?'),
     latest: db
-      .prepare('SELECT key, id, create_rev, version, lease FROM latest WHERE key > ? ORDER BY key LIMIT ?')
+      .prepare(`SELECT key, id, create_rev, version, ${exact('lease')} FROM latest WHERE key > ? ORDER BY key LIMIT ?`)
       .raw(),
-    leases: db.prepare('SELECT id, ttl FROM lease ORDER BY id'),
+    leases: db.prepare(`SELECT ${exact('id')} AS id, ttl FROM lease ORDER BY lease.id`),
     putLease: db.prepare('INSERT INTO lease (id, ttl) VALUES (?, ?)'),
     deleteLease: db.prepare('DELETE FROM lease WHERE id = ?'),
-    append: db.prepare(`INSERT INTO kv (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    append: db.prepare(`INSERT INTO kv (${written}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     insertLatest: db.prepare('INSERT INTO latest (key, id, create_rev, version, lease) VALUES (?, ?, ?, ?, ?)'),
     updateLatest: db.prepare('UPDATE latest SET id = ?, version = ?, lease = ? WHERE key = ?'),
     dropLatest: db.prepare('DELETE FROM latest WHERE key = ?'),

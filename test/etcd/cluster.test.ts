@@ -198,7 +198,7 @@ describe('a store on disk', () => {
     const first = await lab({ clock, storage: openStorage({ path }), members: 3 });
     await settle(clock, first.m[1]!.put({ key: b('a'), value: b('1') }, { provenance }));
     await settle(clock, first.m[1]!.put({ key: b('a'), value: b('2') }));
-    const { id } = await settle(clock, first.m[0]!.leaseGrant({ ttl: 60 }));
+    const { id } = await settle(clock, first.m[0]!.leaseGrant({ ttl: 60, id: 2n ** 62n + 1n }));
     await settle(clock, first.m[2]!.put({ key: b('b'), value: b('1'), lease: id }));
     await settle(clock, first.m[0]!.compact(3));
     const before = { id: first.m[0]!.memberId, log: first.cluster.raftLog(), time: clock.now() };

@@ -83,20 +83,25 @@ test('a damaged page, a foreign file and a newer schema are refused in words', a
 
 test('a snapshot is restored whole: revisions, versions, tombstones, leases; and the result is sound', async () => {
   const file = join(dir, 'snapshot.db');
+  // As etcd draws them: 63 bits.
+  const long = 0x1234_5678_9abc_def1n;
+  await cluster.member().leaseGrant({ ttl: 100, id: long });
+  await cluster.member().put({ key: b('/long'), value: b('1'), lease: long });
   await cluster.member().saveSnapshot(file);
   const restored = join(dir, 'restored.db');
   const storage = openStorage({ path: restored });
-  expect(restoreSnapshot(file, storage, { now: 5 })).toMatchObject({ revision: 6, compactRevision: 3, leases: 1 });
+  expect(restoreSnapshot(file, storage, { now: 5 })).toMatchObject({ revision: 7, compactRevision: 3, leases: 2 });
   const again = await EtcdCluster.open({ storage, clock: new VirtualClock({ startMs: 0 }), prng: new Prng('x') });
   try {
     const kv = again.member();
     const all = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
-    for (const revision of [0, 3, 4, 5]) {
+    for (const revision of [0, 3, 4, 5, 6]) {
       const [was, is] = [await cluster.member().range({ ...all, revision }), await kv.range({ ...all, revision })];
       expect(is.kvs).toEqual(was.kvs);
     }
     await expect(kv.range({ ...all, revision: 2 })).rejects.toThrow('compacted');
-    expect((await kv.hashKV(6)).hash).toBe((await cluster.member().hashKV(6)).hash);
+    expect((await kv.hashKV(7)).hash).toBe((await cluster.member().hashKV(7)).hash);
+    expect((await kv.leaseTimeToLive(long, true)).keys.map(String)).toEqual(['/long']);
     expect((await kv.leaseTimeToLive(77, true)).keys.map(String)).toEqual(['/b']);
     expect((await kv.put({ key: b('/a'), value: b('3'), prevKv: true })).prevKv).toMatchObject({ version: 2 });
     expect(checkDatabase(restored).findings).toEqual([]);

@@ -1,6 +1,6 @@
 /** One etcd lease for many short-lived keys. Upstream: apiserver/pkg/storage/etcd3/lease_manager.go. */
 import type { Clock } from '../../base/index.ts';
-import type { KV } from '../../etcd/index.ts';
+import type { KV, LeaseId } from '../../etcd/index.ts';
 
 export interface LeasePoolOptions {
   /** A lease is shared by keys written within this time. Default 60 s. */
@@ -16,7 +16,7 @@ export class LeasePool {
   readonly #kv: KV;
   readonly #clock: Clock;
   readonly #options: Required<LeasePoolOptions>;
-  readonly #current = new Map<number, { id: Promise<number>; until: number; keys: number }>();
+  readonly #current = new Map<number, { id: Promise<LeaseId>; until: number; keys: number }>();
 
   constructor(deps: { kv: KV; clock: Clock }, options: LeasePoolOptions = {}) {
     this.#kv = deps.kv;
@@ -25,7 +25,7 @@ export class LeasePool {
   }
 
   /** A lease for one more key that is to live `ttlSeconds`. */
-  lease(ttlSeconds: number): Promise<number> {
+  lease(ttlSeconds: number): Promise<LeaseId> {
     const now = this.#clock.monotonic();
     const current = this.#current.get(ttlSeconds);
     if (current && now < current.until && current.keys < this.#options.maxKeys) {

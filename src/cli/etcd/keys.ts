@@ -144,7 +144,7 @@ function pairData(kv: RemoteKV, pair: KeyValue, request: DecodeOptions & { reado
     createRevision,
     modRevision,
     version,
-    ...(lease !== 0 && { lease: BigInt(kv.exactLeaseId(lease)).toString(16) }),
+    ...(lease !== 0 && { lease: lease.toString(16) }),
     ...(!request.keysOnly && { value: storedData(decodeStored(pair.value, request)) }),
   };
 }

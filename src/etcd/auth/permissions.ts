@@ -1,4 +1,5 @@
 /** Who may read and write what. Upstream: server/auth/store.go (isOpPermitted), server/etcdserver/apply_auth.go. */
+import type { LeaseId } from '../../mvcc/index.ts';
 import { keyString } from '../../mvcc/index.ts';
 import { etcdError } from '../errors.ts';
 import type { DeleteRangeRequest, PutRequest, RequestOp, TxnRequest } from '../kv.ts';
@@ -70,7 +71,7 @@ export function checkAdmin(state: AuthState, info: AuthInfo | undefined): void {
 }
 
 /** Keys attached to a lease, as latin1 strings. */
-export type LeaseKeys = (lease: number) => Iterable<string>;
+export type LeaseKeys = (lease: LeaseId) => Iterable<string>;
 
 /** What an entry may do, decided when it is applied: accounts may have changed since it was proposed. */
 export function checkRequest(
@@ -114,7 +115,7 @@ function checkPut({ state, info, leaseKeys }: Check, put: PutRequest): void {
   if (put.prevKv) checkAccess(state, info, 'read', put.key);
 }
 
-function checkLease({ state, info, leaseKeys }: Check, lease: number): void {
+function checkLease({ state, info, leaseKeys }: Check, lease: LeaseId): void {
   for (const key of leaseKeys(lease)) checkAccess(state, info, 'write', key);
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { LeaseId } from '../../mvcc/index.ts';
 import type { MessageInput, Method } from '../../wire/index.ts';
 import {
   type CallOptions,
@@ -31,7 +32,6 @@ import {
   deleteResponseFromWire,
   headerFromWire,
   putResponseFromWire,
-  putToWire,
   rangeResponseFromWire,
   rangeToWire,
   txnRequestToWire,
@@ -41,7 +41,6 @@ import { toEtcdError } from '../v3/errors.ts';
 import type * as m from '../v3/messages.ts';
 import { clusterService, kvService, leaseService, maintenanceService } from '../v3/services.ts';
 import { Endpoints, type EndpointsOptions } from './endpoints.ts';
-import { ForeignLeaseIds } from './lease-ids.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
 export type RemoteKVOptions = EndpointsOptions;
@@ -55,7 +54,6 @@ const alarmTypes: readonly AlarmType[] = ['none', 'nospace', 'corrupt'];
  */
 export class RemoteKV implements KV {
   readonly #endpoints: Endpoints;
-  readonly #leaseIds = new ForeignLeaseIds();
   #progressIsReliable: boolean | undefined;
 
   constructor(options: RemoteKVOptions) {
@@ -64,21 +62,21 @@ export class RemoteKV implements KV {
 
   async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
     const response = await this.#read(kvService.range, rangeToWire(request), options);
-    return rangeResponseFromWire(response, this.#leaseIds);
+    return rangeResponseFromWire(response);
   }
 
   async put(request: PutRequest, options?: CallOptions): Promise<PutResponse> {
-    const response = await this.#write(kvService.put, putToWire(request, this.#leaseIds), options);
-    return putResponseFromWire(response, this.#leaseIds);
+    const response = await this.#write(kvService.put, request, options);
+    return putResponseFromWire(response);
   }
 
   async deleteRange(request: DeleteRangeRequest, options?: CallOptions): Promise<DeleteRangeResponse> {
     const response = await this.#write(kvService.deleteRange, request, options);
-    return deleteResponseFromWire(response, this.#leaseIds);
+    return deleteResponseFromWire(response);
   }
 
   async txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse> {
-    const message = txnRequestToWire(request, this.#leaseIds);
+    const message = txnRequestToWire(request);
     const readOnly = [...request.success, ...request.failure].every((op) => op.op === 'range');
     const response = await this.#call<m.TxnRequestMessage, m.TxnResponseMessage>(
       kvService.txn,
@@ -86,7 +84,7 @@ export class RemoteKV implements KV {
       options,
       readOnly,
     );
-    return txnResponseFromWire(response, this.#leaseIds);
+    return txnResponseFromWire(response);
   }
 
   async compact(revision: number, options?: CallOptions & { readonly physical?: boolean }): Promise<ResponseHeader> {
@@ -95,15 +93,15 @@ export class RemoteKV implements KV {
   }
 
   watch(request: WatchRequest): WatchStream {
-    return new RemoteWatch(this.#endpoints, this.#leaseIds, request, () => this.#reliableProgress());
+    return new RemoteWatch(this.#endpoints, request, () => this.#reliableProgress());
   }
 
-  async leaseGrant(request: { ttl: number; id?: number }, options?: CallOptions): Promise<LeaseGrantResponse> {
+  async leaseGrant(request: { ttl: number; id?: LeaseId }, options?: CallOptions): Promise<LeaseGrantResponse> {
     for (;;) {
       const id = request.id || randomLeaseId();
       try {
         const response = await this.#write(leaseService.grant, { ttl: request.ttl, id }, options);
-        return { header: headerFromWire(response.header), id: this.#leaseIds.fromWire(response.id), ttl: response.ttl };
+        return { header: headerFromWire(response.header), id: response.id, ttl: response.ttl };
       } catch (error) {
         const taken = error instanceof EtcdError && error.message === 'etcdserver: lease already exists';
         if (!taken || request.id) throw error;
@@ -111,27 +109,27 @@ export class RemoteKV implements KV {
     }
   }
 
-  async leaseRevoke(id: number, options?: CallOptions): Promise<ResponseHeader> {
-    const response = await this.#write(leaseService.revoke, { id: this.#leaseIds.toWire(id) }, options);
+  async leaseRevoke(id: LeaseId, options?: CallOptions): Promise<ResponseHeader> {
+    const response = await this.#write(leaseService.revoke, { id }, options);
     return headerFromWire(response.header);
   }
 
-  async leaseKeepAlive(id: number, options?: CallOptions): Promise<LeaseGrantResponse> {
+  async leaseKeepAlive(id: LeaseId, options?: CallOptions): Promise<LeaseGrantResponse> {
     const stream = await this.#endpoints.open(leaseService.keepAlive, { signal: options?.signal });
-    stream.end({ id: this.#leaseIds.toWire(id) });
+    stream.end({ id });
     for await (const { header, ttl } of stream) return { header: headerFromWire(header), id, ttl };
     throw new EtcdError('Unavailable', 'the server ended a lease keep-alive without an answer');
   }
 
-  async leaseTimeToLive(id: number, withKeys = false, options?: CallOptions): Promise<LeaseTimeToLiveResponse> {
-    const request = { id: this.#leaseIds.toWire(id), keys: withKeys };
+  async leaseTimeToLive(id: LeaseId, withKeys = false, options?: CallOptions): Promise<LeaseTimeToLiveResponse> {
+    const request = { id, keys: withKeys };
     const { header, ttl, grantedTtl, keys } = await this.#read(leaseService.timeToLive, request, options);
     return { header: headerFromWire(header), id, ttl, grantedTtl, keys };
   }
 
-  async leases(options?: CallOptions): Promise<readonly number[]> {
+  async leases(options?: CallOptions): Promise<readonly LeaseId[]> {
     const { leases } = await this.#read(leaseService.leases, {}, options);
-    return leases.map(({ id }) => this.#leaseIds.fromWire(id));
+    return leases.map(({ id }) => id);
   }
 
   async status(options?: CallOptions): Promise<MemberStatus> {
@@ -207,11 +205,6 @@ export class RemoteKV implements KV {
   async #reliableProgress(): Promise<boolean> {
     this.#progressIsReliable ??= progressIsReliable((await this.status()).version);
     return this.#progressIsReliable;
-  }
-
-  /** The lease ID as etcd knows it, for showing: numbers of foreign leases only mean something to this client. */
-  exactLeaseId(lease: number): number | bigint {
-    return this.#leaseIds.toWire(lease);
   }
 
   /** Ends all connections; open watches end with `Unavailable`. */

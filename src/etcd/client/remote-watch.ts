@@ -1,6 +1,6 @@
 import type { ClientStream, Infer } from '../../wire/index.ts';
 import { errCompacted, type StoreEvent, type WatchRequest, type WatchResponse, type WatchStream } from '../kv.ts';
-import { eventFromWire, type LeaseIds } from '../v3/convert.ts';
+import { eventFromWire } from '../v3/convert.ts';
 import { toEtcdError } from '../v3/errors.ts';
 import type * as m from '../v3/messages.ts';
 import { watchService } from '../v3/services.ts';
@@ -23,7 +23,6 @@ const allKeys = Uint8Array.of(0);
  */
 export class RemoteWatch implements WatchStream {
   readonly #endpoints: Endpoints;
-  readonly #leaseIds: LeaseIds;
   readonly #request: WatchRequest;
   readonly #reliableProgress: () => Promise<boolean>;
   #trusted = true;
@@ -36,15 +35,9 @@ export class RemoteWatch implements WatchStream {
   #revision = 0;
 
   /** `reliableProgress`: whether the server answers a request for progress only when the watch has caught up. */
-  constructor(
-    endpoints: Endpoints,
-    leaseIds: LeaseIds,
-    request: WatchRequest,
-    reliableProgress: () => Promise<boolean>,
-  ) {
+  constructor(endpoints: Endpoints, request: WatchRequest, reliableProgress: () => Promise<boolean>) {
     this.#reliableProgress = reliableProgress;
     this.#endpoints = endpoints;
-    this.#leaseIds = leaseIds;
     this.#request = request;
   }
 
@@ -96,7 +89,7 @@ export class RemoteWatch implements WatchStream {
   }
 
   #convert(message: Infer<typeof m.WatchResponse>): WatchResponse {
-    let events = message.events.map((event) => eventFromWire(event, this.#leaseIds));
+    let events = message.events.map(eventFromWire);
     const storeRevision = message.header?.revision ?? 0;
     const { startRevision = 0 } = this.#request;
     // With events the header is the store's revision, which the watch may not have caught up with.

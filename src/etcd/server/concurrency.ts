@@ -2,7 +2,7 @@
  * Locks and elections, as etcd's server offers them: a key under the name for every contender, named after its lease;
  * the oldest holds. Upstream: client/v3/concurrency/{mutex,election}.go.
  */
-import { prefixEnd } from '../../mvcc/index.ts';
+import { type LeaseId, prefixEnd } from '../../mvcc/index.ts';
 import type { Handlers, Infer, ServerCall } from '../../wire/index.ts';
 import { type CallOptions, EtcdError, type KeyValue, type RequestOp, type ResponseHeader } from '../kv.ts';
 import type { EtcdServerApi } from '../server-api.ts';
@@ -19,7 +19,7 @@ interface Contender {
   readonly key: Buffer;
   /** Revision at which the key was made: its place in the queue. */
   readonly revision: number;
-  readonly lease: number;
+  readonly lease: LeaseId;
   readonly header: ResponseHeader;
   /** What the key held, when it was there before. */
   readonly before?: KeyValue;
@@ -27,17 +27,14 @@ interface Contender {
 
 const prefixOf = (name: Uint8Array) => Buffer.concat([name, Buffer.from('/')]);
 
-/** A lease above 2^53 is none of this store's. */
-const leaseNumber = (lease: number | bigint) => (typeof lease === 'number' ? lease : -1);
-
 async function enter(
   api: EtcdServerApi,
   name: Uint8Array,
-  wanted: number | bigint,
+  wanted: LeaseId,
   value: Uint8Array,
   options: CallOptions,
 ): Promise<Contender> {
-  const lease = wanted === 0 ? (await api.leaseGrant({ ttl: defaultTtl }, options)).id : leaseNumber(wanted);
+  const lease = wanted === 0 ? (await api.leaseGrant({ ttl: defaultTtl }, options)).id : wanted;
   const key = Buffer.concat([prefixOf(name), Buffer.from(lease.toString(16))]);
   const { header, succeeded, responses } = await api.txn(
     {
@@ -126,7 +123,7 @@ export function electionHandlers(api: EtcdServerApi): Handlers<typeof electionSe
     );
   const proclaim = async (leader: Leadership | undefined, value: Uint8Array, call: ServerCall) => {
     if (!leader) throw missingLeader();
-    const put = { key: leader.key, value, lease: leaseNumber(leader.lease) };
+    const put = { key: leader.key, value, lease: leader.lease };
     const { header, succeeded } = await asLeader(leader, { op: 'put', put }, call);
     if (!succeeded) throw notLeader();
     return { header };

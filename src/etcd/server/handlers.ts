@@ -2,7 +2,7 @@
 import type { Handlers, ServerCall } from '../../wire/index.ts';
 import { EtcdError } from '../kv.ts';
 import type { AlarmRequest, AlarmType, EtcdServerApi } from '../server-api.ts';
-import { deleteFromWire, type LeaseIds, putFromWire, rangeFromWire, txnFromWire, txnToWire } from '../v3/convert.ts';
+import { deleteFromWire, putFromWire, rangeFromWire, txnFromWire, txnToWire } from '../v3/convert.ts';
 import type { clusterService, kvService, leaseService, maintenanceService, watchService } from '../v3/services.ts';
 import { DoorCallOptions } from './caller.ts';
 import { serveSnapshot } from './snapshot-stream.ts';
@@ -12,21 +12,13 @@ import { serveWatch } from './watch-server.ts';
 const alarmTypes: readonly AlarmType[] = ['none', 'nospace', 'corrupt'];
 const alarmActions: readonly AlarmRequest['action'][] = ['get', 'activate', 'deactivate'];
 
-/** A lease that does not exist: what an ID above 2^53 is to this store, which draws smaller ones. */
-const unknownLease = -1;
-
-const leaseIds: LeaseIds = {
-  fromWire: (id) => (typeof id === 'number' ? id : unknownLease),
-  toWire: (id) => id,
-};
-
 export function kvHandlers(api: EtcdServerApi): Handlers<typeof kvService> {
   const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
     range: (request, call) => api.range(rangeFromWire(request), options(call)),
-    put: (request, call) => api.put(putFromWire(request, leaseIds), options(call)),
+    put: (request, call) => api.put(putFromWire(request), options(call)),
     deleteRange: (request, call) => api.deleteRange(deleteFromWire(request), options(call)),
-    txn: async (request, call) => txnToWire(await api.txn(txnFromWire(request, leaseIds), options(call))),
+    txn: async (request, call) => txnToWire(await api.txn(txnFromWire(request), options(call))),
     compact: async ({ revision, physical }, call) => {
       const { provenance, signal, auth } = options(call);
       return { header: await api.compact(revision, { provenance, signal, auth, physical }) };
@@ -46,26 +38,21 @@ export function watchHandlers(api: EtcdServerApi): Handlers<typeof watchService>
 export function leaseHandlers(api: EtcdServerApi): Handlers<typeof leaseService> {
   const options = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
-    grant: async ({ id, ttl }, call) => {
-      if (typeof id === 'bigint') {
-        throw new EtcdError('InvalidArgument', `klab: lease ID ${id} is above 2^53-1; let the server choose one`);
-      }
-      return api.leaseGrant({ ttl, id: id === 0 ? undefined : id }, options(call));
-    },
+    grant: ({ id, ttl }, call) => api.leaseGrant({ ttl, id: id === 0 ? undefined : id }, options(call)),
     revoke: async ({ id }, call) => ({
-      header: await api.leaseRevoke(leaseIds.fromWire(id), options(call)),
+      header: await api.leaseRevoke(id, options(call)),
     }),
     keepAlive: async (stream) => {
       requireLeader(api, stream);
       stream.start();
       const call = options(stream);
       for await (const { id } of stream.requests()) {
-        const { header, ttl } = await api.leaseKeepAlive(leaseIds.fromWire(id), call);
+        const { header, ttl } = await api.leaseKeepAlive(id, call);
         if (!stream.write({ header, id, ttl })) await stream.drained();
       }
     },
     timeToLive: async ({ id, keys }, call) => ({
-      ...(await api.leaseTimeToLive(leaseIds.fromWire(id), keys, options(call))),
+      ...(await api.leaseTimeToLive(id, keys, options(call))),
       id,
     }),
     leases: async (_request, call) => {

@@ -4,7 +4,6 @@ import {
   type Compare,
   type CompareTarget,
   EtcdError,
-  type KeyValue,
   type RangeRequest,
   type RequestOp,
   type ResponseHeader,
@@ -17,15 +16,8 @@ import {
 } from '../kv.ts';
 import type * as m from './messages.ts';
 
-type KeyValueMessage = Infer<typeof m.KeyValue>;
 type CompareMessage = Infer<typeof m.Compare>;
 type RangeMessage = Infer<typeof m.RangeRequest>;
-
-/** How lease IDs of the wire become the interface's numbers. */
-export interface LeaseIds {
-  fromWire(id: number | bigint): number;
-  toWire(id: number): number | bigint;
-}
 
 /** Index = number on the wire. */
 const sortOrders: readonly SortOrder[] = ['none', 'ascend', 'descend'];
@@ -58,11 +50,11 @@ export function rangeFromWire(r: RangeMessage): RangeRequest {
   };
 }
 
-export function putFromWire(r: Infer<typeof m.PutRequest>, ids: LeaseIds) {
+export function putFromWire(r: Infer<typeof m.PutRequest>) {
   return {
     key: r.key,
     value: r.value,
-    lease: ids.fromWire(r.lease),
+    lease: r.lease,
     prevKv: r.prevKv,
     ignoreValue: r.ignoreValue,
     ignoreLease: r.ignoreLease,
@@ -73,15 +65,15 @@ export function deleteFromWire(r: Infer<typeof m.DeleteRangeRequest>) {
   return { key: r.key, rangeEnd: present(r.rangeEnd), prevKv: r.prevKv };
 }
 
-export function txnFromWire(r: m.TxnRequestMessage, ids: LeaseIds): TxnRequest {
+export function txnFromWire(r: m.TxnRequestMessage): TxnRequest {
   return {
-    compare: r.compare.map((compare) => compareFromWire(compare, ids)),
-    success: r.success.map((op) => opFromWire(op, ids)),
-    failure: r.failure.map((op) => opFromWire(op, ids)),
+    compare: r.compare.map(compareFromWire),
+    success: r.success.map(opFromWire),
+    failure: r.failure.map(opFromWire),
   };
 }
 
-function compareFromWire(c: CompareMessage, ids: LeaseIds): Compare {
+function compareFromWire(c: CompareMessage): Compare {
   const result = compareResults[c.result];
   const target = compareTargets[c.target];
   if (!result || !target) throw new EtcdError('Unknown', 'etcdserver: unknown compare');
@@ -97,15 +89,15 @@ function compareFromWire(c: CompareMessage, ids: LeaseIds): Compare {
     case 'value':
       return { ...base, target, value: c.value ?? new Uint8Array(0) };
     case 'lease':
-      return { ...base, target, lease: ids.fromWire(c.lease ?? 0) };
+      return { ...base, target, lease: c.lease ?? 0 };
   }
 }
 
-function opFromWire(op: m.RequestOpMessage, ids: LeaseIds): RequestOp {
+function opFromWire(op: m.RequestOpMessage): RequestOp {
   if (op.range) return { op: 'range', range: rangeFromWire(op.range) };
-  if (op.put) return { op: 'put', put: putFromWire(op.put, ids) };
+  if (op.put) return { op: 'put', put: putFromWire(op.put) };
   if (op.deleteRange) return { op: 'deleteRange', deleteRange: deleteFromWire(op.deleteRange) };
-  if (op.txn) return { op: 'txn', txn: txnFromWire(op.txn, ids) };
+  if (op.txn) return { op: 'txn', txn: txnFromWire(op.txn) };
   // An operation of a kind this server does not know, or none: etcd answers a key that is missing.
   throw new EtcdError('InvalidArgument', 'etcdserver: key not found');
 }
@@ -143,15 +135,15 @@ export function rangeToWire(r: RangeRequest): MessageInput<RangeMessage> {
   };
 }
 
-export function txnRequestToWire(r: TxnRequest, ids: LeaseIds): MessageInput<m.TxnRequestMessage> {
+export function txnRequestToWire(r: TxnRequest): MessageInput<m.TxnRequestMessage> {
   return {
-    compare: r.compare.map((compare) => compareToWire(compare, ids)),
-    success: r.success.map((op) => opToWire(op, ids)),
-    failure: r.failure.map((op) => opToWire(op, ids)),
+    compare: r.compare.map(compareToWire),
+    success: r.success.map(opToWire),
+    failure: r.failure.map(opToWire),
   };
 }
 
-function compareToWire(c: Compare, ids: LeaseIds): MessageInput<CompareMessage> {
+function compareToWire(c: Compare): MessageInput<CompareMessage> {
   const base = {
     result: compareResults.indexOf(c.result),
     target: compareTargets.indexOf(c.target),
@@ -168,25 +160,21 @@ function compareToWire(c: Compare, ids: LeaseIds): MessageInput<CompareMessage> 
     case 'value':
       return { ...base, value: c.value };
     case 'lease':
-      return { ...base, lease: ids.toWire(c.lease) };
+      return { ...base, lease: c.lease };
   }
 }
 
-function opToWire(op: RequestOp, ids: LeaseIds): MessageInput<m.RequestOpMessage> {
+function opToWire(op: RequestOp): MessageInput<m.RequestOpMessage> {
   switch (op.op) {
     case 'range':
       return { range: rangeToWire(op.range) };
     case 'put':
-      return { put: putToWire(op.put, ids) };
+      return { put: op.put };
     case 'deleteRange':
       return { deleteRange: op.deleteRange };
     case 'txn':
-      return { txn: txnRequestToWire(op.txn, ids) };
+      return { txn: txnRequestToWire(op.txn) };
   }
-}
-
-export function putToWire<T extends { readonly lease?: number }>(put: T, ids: LeaseIds) {
-  return put.lease ? { ...put, lease: ids.toWire(put.lease) } : put;
 }
 
 // ---- responses, client side
@@ -195,51 +183,45 @@ const noHeader: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raf
 
 export const headerFromWire = (header: ResponseHeader | undefined): ResponseHeader => header ?? noHeader;
 
-export function kvFromWire(kv: KeyValueMessage, ids: LeaseIds): KeyValue {
-  // The decoded message has the interface's shape already, but for foreign lease IDs.
-  if (typeof kv.lease === 'number') return kv as KeyValue;
-  return { ...kv, lease: ids.fromWire(kv.lease) };
-}
-
-export function rangeResponseFromWire(r: Infer<typeof m.RangeResponse>, ids: LeaseIds) {
+export function rangeResponseFromWire(r: Infer<typeof m.RangeResponse>) {
   return {
     header: headerFromWire(r.header),
-    kvs: r.kvs.map((kv) => kvFromWire(kv, ids)),
+    kvs: r.kvs,
     more: r.more,
     count: r.count,
   };
 }
 
-export function putResponseFromWire(r: Infer<typeof m.PutResponse>, ids: LeaseIds) {
-  return { header: headerFromWire(r.header), prevKv: r.prevKv && kvFromWire(r.prevKv, ids) };
+export function putResponseFromWire(r: Infer<typeof m.PutResponse>) {
+  return { header: headerFromWire(r.header), prevKv: r.prevKv };
 }
 
-export function deleteResponseFromWire(r: Infer<typeof m.DeleteRangeResponse>, ids: LeaseIds) {
+export function deleteResponseFromWire(r: Infer<typeof m.DeleteRangeResponse>) {
   return {
     header: headerFromWire(r.header),
     deleted: r.deleted,
-    prevKvs: r.prevKvs.map((kv) => kvFromWire(kv, ids)),
+    prevKvs: r.prevKvs,
   };
 }
 
-export function txnResponseFromWire(r: m.TxnResponseMessage, ids: LeaseIds): TxnResponse {
+export function txnResponseFromWire(r: m.TxnResponseMessage): TxnResponse {
   return {
     header: headerFromWire(r.header),
     succeeded: r.succeeded,
     responses: r.responses.map((op): ResponseOp => {
-      if (op.range) return { op: 'range', range: rangeResponseFromWire(op.range, ids) };
-      if (op.put) return { op: 'put', put: putResponseFromWire(op.put, ids) };
-      if (op.deleteRange) return { op: 'deleteRange', deleteRange: deleteResponseFromWire(op.deleteRange, ids) };
-      if (op.txn) return { op: 'txn', txn: txnResponseFromWire(op.txn, ids) };
+      if (op.range) return { op: 'range', range: rangeResponseFromWire(op.range) };
+      if (op.put) return { op: 'put', put: putResponseFromWire(op.put) };
+      if (op.deleteRange) return { op: 'deleteRange', deleteRange: deleteResponseFromWire(op.deleteRange) };
+      if (op.txn) return { op: 'txn', txn: txnResponseFromWire(op.txn) };
       throw new EtcdError('Internal', 'a transaction answered with an operation of unknown kind');
     }),
   };
 }
 
-export function eventFromWire(event: Infer<typeof m.Event>, ids: LeaseIds): StoreEvent {
+export function eventFromWire(event: Infer<typeof m.Event>): StoreEvent {
   return {
     type: event.type === 0 ? 'put' : 'delete',
-    kv: kvFromWire(event.kv!, ids),
-    prevKv: event.prevKv && kvFromWire(event.prevKv, ids),
+    kv: event.kv!,
+    prevKv: event.prevKv,
   };
 }
