@@ -18,6 +18,8 @@ export function endpointFates(
   node: NodeView,
   kind: TrafficKind,
   odds: ReadonlyMap<string, number>,
+  /** The endpoint that client affinity led to. */
+  held?: string,
 ): EndpointFate[] {
   const choice = trafficChoice(port, node);
   const local = kind === 'internal' ? port.internalLocal : port.externalLocal;
@@ -27,6 +29,7 @@ export function endpointFates(
   const why = (endpoint: Endpoint): string => {
     const share = odds.get(endpoint.address) ?? 0;
     if (share > 0) {
+      if (endpoint.address === held) return 'client affinity: it answered this client before';
       if (endpoint.ready) return 'ready';
       return 'terminating, but still serving: no ready endpoint is left';
     }
@@ -40,6 +43,7 @@ export function endpointFates(
     if (mode === 'PreferSameNode') return `hinted for ${endpoint.nodeHints.join(', ')}: another node`;
     if (mode === 'PreferSameZone')
       return `hinted for zone ${endpoint.zoneHints.join(', ')}; ${node.name} is in ${zone}`;
+    if (held !== undefined) return `ready, but client affinity leads to ${held}`;
     return choice.hasAny ? 'no rule leads to it from here' : 'no rule leads to it';
   };
   return port.endpoints.map((endpoint) => ({

@@ -147,7 +147,7 @@ function routeText(network: TraceNetwork, node: string, ip: string): string {
     case 'node':
       return `${ip} is node ${place.name}`;
     case 'service':
-      return `${ip} is a Service's address and no rule took it: the default route leads out of the cluster, where nobody has it`;
+      return `${ip} is of the Services' range and no rule took it: the default route leads out of the cluster, where nobody has it`;
     case 'outside':
       return `${ip} is outside the cluster: by the default route`;
   }

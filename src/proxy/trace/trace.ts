@@ -5,9 +5,18 @@
 
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { Prng } from '../../base/index.ts';
-import { joinHostPort, parseCidr, type TracedPacket, type TraceProtocol } from '../../net/index.ts';
+import {
+  type Cidr,
+  cidrContains,
+  joinHostPort,
+  parseCidr,
+  type TracedPacket,
+  type TraceProtocol,
+} from '../../net/index.ts';
 import type { ProxyConfig } from '../config.ts';
+import { endpointChain } from '../iptables/names.ts';
 import { nodeView, type ProxyInput, type ProxyMode, withModeDefaults } from '../modes.ts';
+import { affinitySet } from '../nftables/names.ts';
 import { type ServicePort, servicePorts } from '../service-ports.ts';
 import { engines, type RuleEngine } from './engines.ts';
 import { type EndpointFate, endpointFates, type TrafficKind } from './fates.ts';
@@ -21,6 +30,7 @@ import {
   type TraceNetwork,
   walkPaths,
 } from './path.ts';
+import { persistenceOf } from './virtual-servers.ts';
 
 export interface TraceInput extends ProxyInput {
   readonly nodes: readonly KubeObject[];
@@ -37,6 +47,8 @@ export interface TracedConnection {
   readonly destination: string;
   readonly destinationPort: number;
   readonly protocol: TraceProtocol;
+  /** The endpoint (`10.244.0.3:8080`) that client affinity led this source to, within the Service's timeout. */
+  readonly remembered?: string;
 }
 
 export interface Outcome {
@@ -69,7 +81,7 @@ export interface ConntrackTuple {
 export interface Trace {
   readonly mode: ProxyMode;
   readonly node: string;
-  readonly connection: Required<TracedConnection>;
+  readonly connection: TracedConnection & { readonly sourcePort: number };
   /** Rules and set elements that the first node holds in this mode. */
   readonly rules: number;
   /** Every way the packet may go; odds sum to one. */
@@ -82,6 +94,8 @@ export interface Trace {
   /** The service port whose rules took the packet, where one did. */
   readonly service?: { readonly name: string; readonly protocol: string; readonly kind: TrafficKind };
   readonly endpoints: readonly EndpointFate[];
+  /** Where the Service has client affinity: for how long it remembers, and whether it led this packet. */
+  readonly affinity?: { readonly seconds: number; readonly remembered?: string; readonly held: boolean };
 }
 
 const traceModes = Object.keys(engines) as ProxyMode[];
@@ -97,11 +111,15 @@ export class Tracer {
   readonly #places = new Map<string, Place>();
   readonly #nodes: ReadonlyMap<string, KubeObject>;
   readonly #ports = new Map<string, readonly ServicePort[]>();
+  readonly #serviceRanges: readonly Cidr[];
   readonly #engines = new Map<string, RuleEngine>();
+  /** Of the packet under way: the names that the modes give to "this source goes to that endpoint". */
+  #lists: ReadonlySet<string> = new Set();
 
   constructor(input: TraceInput, config: TraceConfig) {
     this.#input = input;
     this.#config = config;
+    this.#serviceRanges = (config.serviceCIDRs ?? []).flatMap((range) => parseCidr(range) ?? []);
     this.#nodes = new Map(input.nodes.map((node) => [node.metadata.name!, node]));
     for (const service of input.services) {
       const { spec = {}, status = {} } = service as any;
@@ -124,7 +142,11 @@ export class Tracer {
   }
 
   place(ip: string): Place {
-    return this.#places.get(ip) ?? { kind: 'outside' };
+    const known = this.#places.get(ip);
+    if (known) return known;
+    // Addresses of the Services' range lead nowhere, whether a Service has them or not.
+    const ofServices = this.#serviceRanges.some((range) => cidrContains(range, ip));
+    return { kind: ofServices ? 'service' : 'outside' };
   }
 
   /** @throws TraceError for rules the walk cannot read. */
@@ -141,6 +163,7 @@ export class Tracer {
       place: (ip) => this.place(ip),
       node: (name) => ({ engine: this.#engine(mode, name), isLocal: (ip) => this.#isLocal(name, ip) }),
     };
+    this.#lists = this.#listsOf(full, origin.node);
     const paths = merged(walkPaths(network, origin, packet));
     const outcomes = paths.map((path) => outcomeOf(path, packet));
     const chosen = draw(outcomes, seed);
@@ -151,6 +174,7 @@ export class Tracer {
     const captured = this.#capturedBy(full, taker);
     const odds = new Map<string, number>();
     for (const each of outcomes) odds.set(each.destination, (odds.get(each.destination) ?? 0) + each.odds);
+    const held = full.remembered !== undefined && outcomes.every(({ destination }) => destination === full.remembered);
     const { conntrack, reply } = answers(packet, path, outcomes[chosen]!, steps);
     return {
       mode,
@@ -166,9 +190,30 @@ export class Tracer {
         ? { endpoints: [] }
         : {
             service: { name: captured.port.name, protocol: captured.port.protocol, kind: captured.kind },
-            endpoints: endpointFates(captured.port, nodeView(this.#nodeObject(taker)), captured.kind, odds),
+            endpoints: endpointFates(
+              captured.port,
+              nodeView(this.#nodeObject(taker)),
+              captured.kind,
+              odds,
+              held ? full.remembered : undefined,
+            ),
+            ...affinityOf(captured.port, full.remembered, held),
           }),
     };
+  }
+
+  /** What `remembered` is called in each mode: a list of `recent`, a set, a persistence template of IPVS. */
+  #listsOf(connection: TracedConnection, node: string): ReadonlySet<string> {
+    const { remembered } = connection;
+    const port = remembered === undefined ? undefined : this.#capturedBy(connection, node)?.port;
+    const endpoint = port?.endpoints.find(({ address }) => address === remembered);
+    if (!port || !endpoint) return new Set();
+    const asked = joinHostPort(connection.destination, connection.destinationPort);
+    return new Set([
+      endpointChain(port.name, port.protocol, endpoint.address),
+      affinitySet(port, endpoint),
+      persistenceOf(asked, endpoint.address),
+    ]);
   }
 
   #engine(mode: ProxyMode, name: string): RuleEngine {
@@ -180,7 +225,7 @@ export class Tracer {
     const config = withModeDefaults(mode, { ...this.#config, node: nodeView(this.#nodeObject(name)) });
     const engine = make(this.#servicePorts(name), config, {
       isLocal: (ip) => this.#isLocal(name, ip),
-      remembers: () => false,
+      remembers: (list) => this.#lists.has(list),
       masqueradeAddress: (destination) => this.#masqueradeAddress(name, destination),
     });
     this.#engines.set(key, engine);
@@ -213,6 +258,10 @@ export class Tracer {
     return place.kind === 'node' && place.name === node;
   }
 
+  #isNode(node: string, ip: string): boolean {
+    return this.place(ip).kind === 'node' || this.#isLocal(node, ip);
+  }
+
   /** The interface towards a pod of this node is the pod network's; towards all others it is the node's own. */
   #masqueradeAddress(node: string, destination: string): string {
     const object = this.#nodeObject(node);
@@ -233,8 +282,7 @@ export class Tracer {
         if (port.externalIPs.includes(destination) || port.loadBalancerVIPs.includes(destination))
           return { port, kind: 'external' };
       }
-      if (port.nodePort === destinationPort && this.place(destination).kind === 'node')
-        return { port, kind: 'external' };
+      if (port.nodePort === destinationPort && this.#isNode(node, destination)) return { port, kind: 'external' };
     }
     return undefined;
   }
@@ -263,6 +311,12 @@ function merged(paths: readonly Path[]): Path[] {
     byEnd.set(key, before ? { ...before, odds: before.odds + path.odds } : path);
   }
   return [...byEnd.values()];
+}
+
+function affinityOf(port: ServicePort, remembered: string | undefined, held: boolean): Pick<Trace, 'affinity'> {
+  const seconds = port.sessionAffinitySeconds;
+  if (seconds === undefined) return {};
+  return { affinity: { seconds, held, ...(remembered === undefined ? {} : { remembered }) } };
 }
 
 function outcomeOf({ odds, packet, end, tried }: Path, sent: TracedPacket): Outcome {

@@ -11,6 +11,9 @@ export interface VirtualServerTable {
   run(branches: readonly Branch[], hook: Hook): Branch[];
 }
 
+/** What TraceWorld.remembers calls IPVS's memory that a client of a virtual server goes to a real server. */
+export const persistenceOf = (server: string, realServer: string): string => `${server}>${realServer}`;
+
 /** Over many connections every scheduler that kube-proxy offers spreads evenly over real servers of equal weight. */
 const scheduled: Readonly<Record<string, string>> = {
   rr: 'takes the real servers in turn',
@@ -41,13 +44,14 @@ export function virtualServerTable(servers: readonly VirtualServer[], world: Tra
       const why = 'the virtual server has no real server: the sender is told port unreachable';
       return [withStep(here, { ...step, why }, { verdict: 'reject' })];
     }
-    const remembered = server.realServers.filter(({ ip, port }) =>
-      world.remembers(`${from}>${joinHostPort(ip, port)}`, packet.source),
+    const persistent = server.persistentSeconds === undefined ? [] : server.realServers;
+    const remembered = persistent.filter(({ ip, port }) =>
+      world.remembers(persistenceOf(from, joinHostPort(ip, port)), packet.source),
     );
     const among = remembered.length > 0 ? remembered : server.realServers;
     const how =
       remembered.length > 0
-        ? 'the client is remembered'
+        ? 'the client is remembered (persistence)'
         : `scheduler ${server.scheduler} ${scheduled[server.scheduler] ?? 'chooses'}`;
     return among.map(({ ip, port }) => {
       const odds = 1 / among.length;

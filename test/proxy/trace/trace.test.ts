@@ -136,12 +136,7 @@ const flows: readonly [
     { lost: 100 },
     { nftables: { rejected: 100 }, ipvs: { rejected: 100 } },
   ],
-  [
-    'an address of the range that no Service has',
-    { to: '10.96.9.9' },
-    { outside: 100 },
-    { nftables: { dropped: 100 } },
-  ],
+  ['an address of the range that no Service has', { to: '10.96.9.9' }, { lost: 100 }, { nftables: { dropped: 100 } }],
   [
     'a pod on another node, without any Service',
     { to: '10.244.3.2', port: 8080 },
