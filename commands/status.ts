@@ -35,6 +35,14 @@ export default class Status extends BaseCommand {
               `${status.etcd!.endpoints.join(', ')} (${status.etcd!.external ? "not klab's own" : `${status.etcdMembers} member${status.etcdMembers === 1 ? '' : 's'}`})`,
             ],
             ['kubeconfig', status.kubeconfig!],
+            ...(status.dns
+              ? [
+                  [
+                    'dns',
+                    `${status.dns.address}:${status.dns.port} (dig @${status.dns.address} -p ${status.dns.port} NAME)`,
+                  ],
+                ]
+              : []),
             ...(status.ingress ? [['ingress', `${status.ingress.http}, ${status.ingress.https}`]] : []),
           ] as [string, string][])
         : []),

@@ -7,11 +7,10 @@ import {
   clusterPaths,
   componentFlags,
   type DatabaseUse,
-  type IngressPorts,
   listClusters,
   measureEtcdDatabase,
   parseComponentFlags,
-  readIngressPorts,
+  readPorts,
   readServer,
   readSettings,
   repeatableFlags,
@@ -107,6 +106,8 @@ export interface ClusterStatus {
   readonly kubeconfig?: string;
   /** Where Ingresses are served, once there is one. */
   readonly ingress?: { readonly http: string; readonly https: string };
+  /** Where cluster DNS answers, UDP and TCP. */
+  readonly dns?: { readonly address: string; readonly port: number };
   readonly certificates?: ServerInfo['certificates'];
   readonly nodes?: number;
   readonly etcdMembers?: number;
@@ -171,7 +172,7 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
         etcd: info.etcd,
         kubeconfig: info.kubeconfig,
         certificates: info.certificates,
-        ...ingressUrls(readIngressPorts(paths.dir, info.pid)),
+        ...doorsOf(paths.dir, info.pid),
       }),
       nodes: info?.nodes ?? settings?.nodes,
       etcdMembers: info?.etcdMembers ?? settings?.etcdMembers,
@@ -195,9 +196,15 @@ async function historyUse(
   return { history: { ...use, maxSize: flags['history-size'] || '1Gi', maxAge: flags['history-age'] || '0s' } };
 }
 
-function ingressUrls(ports: IngressPorts | undefined): Pick<ClusterStatus, 'ingress'> {
-  if (!ports) return {};
-  return { ingress: { http: `http://127.0.0.1:${ports.http}`, https: `https://127.0.0.1:${ports.https}` } };
+function doorsOf(dir: string, pid: number): Pick<ClusterStatus, 'ingress' | 'dns'> {
+  const ingress = readPorts(dir, 'ingress', pid);
+  const dns = readPorts(dir, 'dns', pid);
+  return {
+    ...(ingress && {
+      ingress: { http: `http://127.0.0.1:${ingress.http}`, https: `https://127.0.0.1:${ingress.https}` },
+    }),
+    ...(dns && { dns: { address: '127.0.0.1', port: dns.port } }),
+  };
 }
 
 export function allClusters(): Promise<ClusterStatus[]> {

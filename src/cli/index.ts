@@ -87,6 +87,7 @@ export type { DebugFlags } from './debug/options.ts';
 export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { diffObjects } from './diff/diff.ts';
+export { dnsQuery } from './dns/query.ts';
 export { editLastApplied, editObjects } from './edit/edit.ts';
 export { ManyErrors, renderError } from './errors.ts';
 export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';

@@ -31,16 +31,17 @@ import { type ComponentName, Components, type LoopPart, type Part } from './comp
 import { controlDispatch } from './control.ts';
 import { ControlLoops } from './control-loops.ts';
 import { decisionSink } from './decision-sink.ts';
+import { DnsDoor } from './dns-door.ts';
 import { ClusterError } from './errors.ts';
 import { identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
 import { IngressDoor } from './ingress-door.ts';
-import { readIngressPorts, rememberIngressPorts } from './ingress-ports.ts';
 import { klabRoutes } from './klab-routes.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
+import { readPorts, rememberPorts } from './remembered-ports.ts';
 import type { ServerInfo } from './state.ts';
 import { SystemPods, systemPrograms } from './system-pods.ts';
 
@@ -122,6 +123,8 @@ class RunningCluster implements Cluster {
   #api!: ApiComponent;
   #controlDoor: HttpsDoor | undefined;
   #ingress: IngressDoor | undefined;
+  #dns: DnsDoor | undefined;
+  #network: ServiceNetwork | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
   #stopped: Promise<void> | undefined;
@@ -229,6 +232,7 @@ class RunningCluster implements Cluster {
     await this.#untilReady();
     await etcdDoors;
     if (this.#options.systemPods) this.#showSystemPods();
+    if (this.#options.dns) this.#serveDns();
     this.#phase('the cluster is ready', false);
   }
 
@@ -356,6 +360,7 @@ class RunningCluster implements Cluster {
       () => this.clock.now(),
       (namespace, name) => this.server.reader.get('pods', namespace, name),
     );
+    this.#network = network;
     this.#run('network informers', (signal) => networkInformers.run(signal));
     this.nodes = new NodeFleet(
       {
@@ -399,7 +404,7 @@ class RunningCluster implements Cluster {
   }
 
   #serveIngresses(informers: SharedInformerFactory, network: ServiceNetwork): void {
-    const remembered = readIngressPorts(this.#dir);
+    const remembered = readPorts(this.#dir, 'ingress');
     this.#ingress = new IngressDoor({
       informers,
       fabric: () => this.nodes.fabric,
@@ -411,10 +416,26 @@ class RunningCluster implements Cluster {
       fallback: this.#api.pki.apiserver,
       ...(remembered && { remembered }),
       onListening: (ports) => {
-        rememberIngressPorts(this.#dir, ports);
+        rememberPorts(this.#dir, 'ingress', ports);
         this.#log.info('ingress: listening', { ...ports });
       },
     });
+  }
+
+  /** After the boot, which does not wait for it. */
+  #serveDns(): void {
+    const remembered = readPorts(this.#dir, 'dns')?.port;
+    const door = new DnsDoor({
+      dns: this.#network!.dns,
+      log: this.#log.child('dns'),
+      ...(remembered !== undefined && { remembered }),
+      onListening: (port) => {
+        rememberPorts(this.#dir, 'dns', { port });
+        this.#log.info('dns: listening', { port });
+      },
+    });
+    this.#dns = door;
+    this.#run('dns', (signal) => door.run(signal));
   }
 
   /** After the boot, which does not wait for them. */
@@ -491,6 +512,7 @@ class RunningCluster implements Cluster {
     if (paused) this.clock.setSpeed(1);
     await this.#controlDoor?.close();
     await this.#ingress?.close();
+    await this.#dns?.close();
     await this.#api?.closeDoor();
     await this.#store.closeDoors();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));

@@ -13,7 +13,7 @@ export {
   type RestoreReport,
   restoreEtcdSnapshot,
 } from './etcd-files.ts';
-export { type IngressPorts, readIngressPorts } from './ingress-ports.ts';
+
 export {
   type ServerMessage,
   type StartOptions,
@@ -26,6 +26,7 @@ export {
 export type { NodePressure } from './node-pressure.ts';
 export type { NodeSpec } from './node-record.ts';
 export type { NodeInfo } from './nodes.ts';
+export { readPorts } from './remembered-ports.ts';
 export {
   type ClusterPaths,
   type ClusterSettings,

@@ -14,8 +14,8 @@ import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { ingressController } from '../controllers/index.ts';
 import { ConnectError, type NetworkFabric, type Peer } from '../kubelet/index.ts';
 import { type IngressRoute, IngressTable, type IngressTarget } from '../net/index.ts';
-import type { IngressPorts } from './ingress-ports.ts';
 import { listenWhereFree, usualPort } from './ports.ts';
+import type { RememberedPorts } from './remembered-ports.ts';
 
 /** As ingress-nginx: proxy-body-size, proxy-read-timeout. */
 const maxBodyBytes = 1 << 20;
@@ -40,8 +40,8 @@ export interface IngressDoorDeps {
   /** For hosts without a certificate of their own, as PEM. */
   readonly fallback: { readonly cert: string; readonly key: string };
   /** Where it listened last time. */
-  readonly remembered?: IngressPorts;
-  readonly onListening: (ports: IngressPorts) => void;
+  readonly remembered?: RememberedPorts['ingress'];
+  readonly onListening: (ports: RememberedPorts['ingress']) => void;
 }
 
 export class IngressDoor {
@@ -53,7 +53,7 @@ export class IngressDoor {
   #table: IngressTable | undefined;
   #opening: Promise<void> | undefined;
   #servers: (HttpServer | HttpsServer)[] = [];
-  #ports: IngressPorts | undefined;
+  #ports: RememberedPorts['ingress'] | undefined;
   #closed = false;
 
   constructor(deps: IngressDoorDeps) {
@@ -73,7 +73,7 @@ export class IngressDoor {
   }
 
   /** Undefined until there is an Ingress to serve. */
-  get ports(): IngressPorts | undefined {
+  get ports(): RememberedPorts['ingress'] | undefined {
     return this.#ports;
   }
 

@@ -59,6 +59,8 @@ export interface ClusterOptions {
   readonly systemPods?: boolean;
   /** Ingresses are served on ports of this machine, from the first one on. Default false; `klab up` asks for it. */
   readonly ingress?: boolean;
+  /** Cluster DNS answers on a port of this machine, UDP and TCP. Default false; `klab up` asks for it. */
+  readonly dns?: boolean;
   /** Simulated delays of image pulls and container starts are skipped. Default false. */
   readonly instantContainers?: boolean;
   /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */

@@ -110,6 +110,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       control: true,
       systemPods: true,
       ingress: true,
+      dns: true,
       log,
       onPhase: phase,
       onEtcdAccess: () => record(),

@@ -2,7 +2,7 @@
  * Answers of cluster DNS. Follows the Kubernetes DNS specification 1.1.0 as CoreDNS' kubernetes plugin serves it.
  */
 import type { KubeObject } from '../apimachinery/index.ts';
-import { familyOf, isIp } from '../net/index.ts';
+import { canonicalIp, familyOf, isIp } from '../net/index.ts';
 
 export type DnsRecord =
   | { readonly type: 'A' | 'AAAA'; readonly name: string; readonly ttl: number; readonly address: string }
@@ -247,5 +247,5 @@ function reverseToIp(name: string): string | undefined {
   const v6 = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name);
   if (!v6) return undefined;
   const hex = v6[1]!.split('.').filter(Boolean).reverse().join('');
-  return hex.replace(/(.{4})(?!$)/g, '$1:');
+  return canonicalIp(hex.replace(/(.{4})(?!$)/g, '$1:'));
 }

@@ -1,4 +1,5 @@
 /** A pod's sandbox: name, DNS, host aliases. Upstream: kuberuntime_sandbox.go, network/dns/dns.go. */
+import { podResolver } from '../net/index.ts';
 import type { Pod } from './pod-types.ts';
 import type { PodSandboxConfig } from './runtime/types.ts';
 import { hostIps, type NodeConfig } from './types.ts';
@@ -19,7 +20,7 @@ export function sandboxConfig(
     hostname: hostnameOf(pod, node, options.clusterDomain),
     hostNetwork: spec.hostNetwork === true,
     hostIPs: hostIps(node),
-    dns: dnsOf(pod, options),
+    dns: podResolver({ namespace: pod.metadata.namespace!, spec: pod.spec }, options),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
@@ -32,23 +33,4 @@ function hostnameOf(pod: Pod, node: NodeConfig, clusterDomain: string): string {
   const name = pod.spec.hostname || (pod.metadata.name ?? '').slice(0, maxHostname).replace(/[-.]+$/, '');
   if (!pod.spec.setHostnameAsFQDN || !pod.spec.subdomain) return name;
   return `${name}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
-}
-
-function dnsOf(
-  pod: Pod,
-  { clusterDomain, clusterDNS }: { readonly clusterDomain: string; readonly clusterDNS: readonly string[] },
-): PodSandboxConfig['dns'] {
-  const { dnsPolicy = 'ClusterFirst', dnsConfig, hostNetwork } = pod.spec;
-  const cluster = dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && !hostNetwork);
-  const servers = cluster ? [...clusterDNS] : [];
-  const searches = cluster
-    ? [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain]
-    : [];
-  const settings = new Map<string, string | undefined>(cluster ? [['ndots', '5']] : []);
-  for (const { name, value } of dnsConfig?.options ?? []) settings.set(name, value);
-  return {
-    servers: [...new Set([...servers, ...(dnsConfig?.nameservers ?? [])])],
-    searches: [...new Set([...searches, ...(dnsConfig?.searches ?? [])])],
-    options: [...settings].map(([name, value]) => (value === undefined ? name : `${name}:${value}`)),
-  };
 }

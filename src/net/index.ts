@@ -48,6 +48,7 @@ export {
   policyDirections,
 } from './network-policy.ts';
 export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';
+export { ndotsOf, podResolver, type Resolver, type ResolverPod, searchPath } from './resolver.ts';
 export {
   type Branch,
   type Step,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { apiResources, apiVersions } from '../../src/cli/api-listing.ts';
 import { clock } from '../../src/cli/clock.ts';
+import { dnsQuery } from '../../src/cli/dns/query.ts';
 import { prefixEnd } from '../../src/cli/etcd/connection.ts';
 import { etcdHistory } from '../../src/cli/etcd/history.ts';
 import { rangeOf } from '../../src/cli/etcd/keys.ts';
@@ -62,6 +63,71 @@ beforeAll(async () => {
   }, settled);
 }, 60_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+describe('dns query', () => {
+  const query = async (name: string, more: { type?: string; from?: string } = {}) =>
+    JSON.parse(await dnsQuery(session, { name, ...more, output: 'json' }));
+  const asked = ({ steps }: any) => steps.map(({ name, code }: any) => `${name} ${code}`);
+
+  it('goes down the search path until a name exists', async () => {
+    const answer = await query('web');
+    expect(asked(answer)).toEqual(['web.default.svc.cluster.local NOERROR']);
+    expect(answer.steps[0].records).toMatchObject([{ type: 'A', ttl: 30 }]);
+    expect(asked(await query('kubernetes.default'))).toEqual([
+      'kubernetes.default.default.svc.cluster.local NXDOMAIN',
+      'kubernetes.default.svc.cluster.local NOERROR',
+    ]);
+    expect(asked(await query('example.com'))).toEqual([
+      'example.com.default.svc.cluster.local NXDOMAIN',
+      'example.com.svc.cluster.local NXDOMAIN',
+      'example.com.cluster.local NXDOMAIN',
+      'example.com FORWARDED',
+    ]);
+    expect(asked(await query('example.com.'))).toEqual(['example.com FORWARDED']);
+  });
+
+  it('finds the name of an address, and tells it as a zone file would', async () => {
+    const { steps } = await query('web');
+    const text = await dnsQuery(session, { name: steps[0].records[0].address });
+    expect(text).toMatch(/in-addr\.arpa\. 30 IN PTR web\.default\.svc\.cluster\.local\.$/);
+    expect(text).toMatch(
+      /^resolver: nameserver .*; search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local; ndots:5/,
+    );
+    expect(await dnsQuery(session, { name: 'nobody.cluster.local.' })).toMatch(
+      /nobody\.cluster\.local\.: no such name$/,
+    );
+  });
+
+  it("asks with a pod's own resolver", async () => {
+    const pods = cluster.client.resource('pods').namespace('default');
+    const dnsConfig = {
+      nameservers: ['9.9.9.9'],
+      searches: ['svc.cluster.local'],
+      options: [{ name: 'ndots', value: '1' }],
+    };
+    await pods.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'own-dns' },
+      spec: { containers: [{ name: 'c', image: 'nginx' }], dnsPolicy: 'None', dnsConfig },
+    });
+    const answer = await query('web.default', { from: 'pod/own-dns' });
+    expect(answer.resolver).toEqual({ servers: ['9.9.9.9'], searches: ['svc.cluster.local'], options: ['ndots:1'] });
+    expect(asked(answer)).toEqual(['web.default FORWARDED']);
+    expect(asked(await query('web', { from: 'pod/own-dns' }))).toEqual([
+      'web.svc.cluster.local NXDOMAIN',
+      'web FORWARDED',
+    ]);
+  });
+
+  it.each([
+    ['web', { type: 'MX' }, 'cluster DNS has no MX records; it has A, AAAA, CNAME, PTR, SRV'],
+    ['web', { from: 'node/node-1' }, '--from is pod/NAME, not "node/node-1"'],
+    ['web', { from: 'pod/nobody' }, 'pods "nobody" not found'],
+  ])('refuses %s %j', async (name, more, message) => {
+    await expect(query(name, more)).rejects.toThrow(message);
+  });
+});
 
 describe('proxy trace', () => {
   const trace = (from: string, to: string, more: Partial<ProxyTraceRequest> = {}) =>

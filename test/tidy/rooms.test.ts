@@ -113,6 +113,8 @@ const sideDoors: Readonly<Record<string, readonly string[]>> = {
   'src/api/schema/overlay.ts': ['build'],
   // CEL: read only by what meets expressions.
   'src/apimachinery/cel/index.ts': ['api', 'apiserver', 'scheduler'],
+  // Packets need a library: only what opens the door loads it.
+  'src/dns/server.ts': ['cluster'],
   // The whole control plane, for `klab up --foreground` only: never part of what a client loads.
   'src/cluster/run-server.ts': ['cli'],
 };

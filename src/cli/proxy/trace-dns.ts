@@ -1,5 +1,7 @@
 /** How a client learns the address: what cluster DNS answers a pod that asks for the Service by name. */
 import type { KubeObject } from '../../apimachinery/index.ts';
+import { podResolver } from '../../net/index.ts';
+import { clusterDns, resolveName } from '../dns/resolve.ts';
 import type { FromEnd, ToEnd, TraceWorld } from './trace-ends.ts';
 
 export interface DnsStep {
@@ -27,39 +29,24 @@ export async function dnsStep(
   if (client === undefined) {
     return { asked: [], answer: `cluster DNS is for pods: ${from.text} uses ${to.ip} as it is` };
   }
-  const { ClusterDns } = await import('../../dns/index.ts');
-  const dns = new ClusterDns({
-    service: (where, which) =>
-      world.services.find((each) => each.metadata.namespace === where && each.metadata.name === which),
-    services: () => world.services,
-    slices: (where, which) =>
-      world.endpointSlices.filter(
-        ({ metadata }) => metadata.namespace === where && metadata.labels?.['kubernetes.io/service-name'] === which,
-      ),
-    namespaceExists: (which) => namespaces.some(({ metadata }) => metadata.name === which),
-  });
+  const dns = await clusterDns({ ...world, namespaces });
   const short = client === namespace ? name : `${name}.${namespace}`;
-  const asked: string[] = [];
-  for (const domain of [`${client}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local']) {
-    const full = `${short}.${domain}`;
-    asked.push(full);
-    const { code, records } = dns.query(full, 'A');
-    if (code === 'NXDOMAIN') continue;
-    const addresses = records.flatMap((record) => ('address' in record ? [record.address] : []));
-    const alias = records.find((record) => record.type === 'CNAME');
-    const type = addresses.length > 0 || !alias ? 'A' : 'CNAME';
-    const target = alias && 'target' in alias ? alias.target : '';
-    const answer =
-      type === 'CNAME' ? `CNAME ${target}` : addresses.length > 0 ? `A ${addresses.join(', ')}` : 'no address';
-    if (service['spec']?.clusterIP !== 'None' || addresses.length === 0) return { name: short, asked, answer };
-    const target0 = to.servicePort?.targetPort;
-    return {
-      name: short,
-      asked,
-      answer: `${answer} (headless: the pods themselves; the client takes one of them)`,
-      address: addresses[0]!,
-      ...(typeof target0 === 'number' ? { port: target0 } : {}),
-    };
-  }
-  return { name: short, asked, answer: 'NXDOMAIN' };
+  const cluster = { clusterDomain: 'cluster.local', clusterDNS: [] };
+  const steps = resolveName(dns, short, 'A', podResolver({ namespace: client, spec: from.pod!['spec'] }, cluster));
+  const asked = steps.map((step) => step.name);
+  const { code, records } = steps.at(-1)!;
+  const addresses = records.flatMap((record) => ('address' in record ? [record.address] : []));
+  const alias = records.find((record) => record.type === 'CNAME');
+  if (code === 'FORWARDED' || code === 'NXDOMAIN') return { name: short, asked, answer: code };
+  if (alias && 'target' in alias) return { name: short, asked, answer: `CNAME ${alias.target}` };
+  const answer = addresses.length > 0 ? `A ${addresses.join(', ')}` : 'no address';
+  if (service['spec']?.clusterIP !== 'None' || addresses.length === 0) return { name: short, asked, answer };
+  const port = to.servicePort?.targetPort;
+  return {
+    name: short,
+    asked,
+    answer: `${answer} (headless: the pods themselves; the client takes one of them)`,
+    address: addresses[0]!,
+    ...(typeof port === 'number' ? { port } : {}),
+  };
 }

@@ -12,6 +12,7 @@ import {
   joinHostPort,
   numberToIp,
   parseCidr,
+  searchPath,
 } from '../../../net/index.ts';
 import type { ByteStream } from '../../../wire/index.ts';
 import {
@@ -105,12 +106,7 @@ export class MemoryFabric implements NetworkFabric {
   lookup(name: string, searches: readonly string[], ndots: number, from: Peer) {
     if (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.includes(':')) return { name, ips: [name] };
     if (name === 'localhost') return { name, ips: ['127.0.0.1'] };
-    const absolute = name.endsWith('.');
-    const bare = absolute ? name.slice(0, -1) : name;
-    const dots = bare.split('.').length - 1;
-    const suffixed = absolute ? [] : searches.map((domain) => `${bare}.${domain}`);
-    const candidates = dots >= ndots ? [bare, ...suffixed] : [...suffixed, bare];
-    for (const candidate of candidates) {
+    for (const candidate of searchPath(name, searches, ndots)) {
       const ips = this.hooks.resolveName?.(candidate.toLowerCase(), from);
       if (ips && ips.length > 0) return { name: candidate, ips };
     }

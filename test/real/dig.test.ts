@@ -1,0 +1,128 @@
+/** Cluster DNS asked by dig: what a real resolver library makes of the answers. */
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/apimachinery/index.ts';
+import { silentLogger } from '../../src/base/index.ts';
+import { ClusterDns } from '../../src/dns/index.ts';
+import { type DnsServer, serveDns } from '../../src/dns/server.ts';
+import { missing } from '../helpers/real.ts';
+
+const run = promisify(execFile);
+const able = missing('dig').length === 0;
+
+const object = (kind: string, name: string, more: object): KubeObject =>
+  ({ apiVersion: 'v1', kind, metadata: { namespace: 'shop', name }, ...more }) as KubeObject;
+const services = [
+  object('Service', 'web', {
+    spec: { clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7', 'fd00::7'], ports: [{ name: 'http', port: 80 }] },
+  }),
+  object('Service', 'db', { spec: { clusterIP: 'None', ports: [{ name: 'sql', port: 5432 }] } }),
+  object('Service', 'many', { spec: { clusterIP: 'None', ports: [] } }),
+  object('Service', 'docs', { spec: { type: 'ExternalName', externalName: 'docs.example.com' } }),
+];
+const endpoints = (addresses: readonly string[], hostname?: (i: number) => string) =>
+  addresses.map((ip, i) => ({ addresses: [ip], ...(hostname && { hostname: hostname(i) }) }));
+const slices: Record<string, KubeObject[]> = {
+  db: [
+    object('EndpointSlice', 'db-1', {
+      ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }],
+      endpoints: endpoints(['10.244.0.5', '10.244.1.6'], (i) => `db-${i}`),
+    }),
+  ],
+  many: [
+    object('EndpointSlice', 'many-1', {
+      ports: [],
+      endpoints: endpoints(Array.from({ length: 200 }, (_, i) => `10.244.2.${i + 1}`)),
+    }),
+  ],
+};
+
+describe.skipIf(!able)('dig', () => {
+  let server: DnsServer;
+  let upstream: ReturnType<typeof createSocket>;
+
+  beforeAll(async () => {
+    upstream = createSocket('udp4');
+    // A name server for the rest of the world: it has never heard of anything.
+    upstream.on('message', (query, from) => {
+      const answer = Buffer.from(query);
+      answer[2]! |= 0x80;
+      answer[3] = (answer[3]! & 0xf0) | 3;
+      upstream.send(answer, from.port, from.address);
+    });
+    await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
+    const dns = new ClusterDns({
+      service: (namespace, name) =>
+        namespace === 'shop' ? services.find(({ metadata }) => metadata.name === name) : undefined,
+      services: () => services,
+      slices: (_namespace, service) => slices[service] ?? [],
+      namespaceExists: (name) => name === 'shop',
+    });
+    server = await serveDns(
+      { dns, log: silentLogger },
+      { upstreams: [{ address: '127.0.0.1', port: upstream.address().port }] },
+    );
+  });
+  afterAll(async () => {
+    await server?.close();
+    upstream?.close();
+  });
+
+  const dig = async (...words: string[]): Promise<string> =>
+    (await run('dig', ['@127.0.0.1', '-p', String(server.port), '+tries=1', '+time=5', ...words])).stdout;
+  const short = async (...words: string[]) => (await dig('+short', ...words)).trim().split('\n').sort();
+  const status = async (...words: string[]) => /status: (\w+)/.exec(await dig(...words))![1];
+
+  it.each([
+    [['web.shop.svc.cluster.local', 'A'], ['10.96.0.7']],
+    [['web.shop.svc.cluster.local', 'AAAA'], ['fd00::7']],
+    [['WEB.shop.SVC.cluster.local', 'A'], ['10.96.0.7']],
+    [['_http._tcp.web.shop.svc.cluster.local', 'SRV'], ['0 100 80 web.shop.svc.cluster.local.']],
+    [
+      ['_sql._tcp.db.shop.svc.cluster.local', 'SRV'],
+      ['0 100 5432 db-0.db.shop.svc.cluster.local.', '0 100 5432 db-1.db.shop.svc.cluster.local.'],
+    ],
+    [
+      ['db.shop.svc.cluster.local', 'A'],
+      ['10.244.0.5', '10.244.1.6'],
+    ],
+    [['db-1.db.shop.svc.cluster.local', 'A'], ['10.244.1.6']],
+    [['-x', '10.96.0.7'], ['web.shop.svc.cluster.local.']],
+    [['-x', 'fd00::7'], ['web.shop.svc.cluster.local.']],
+    [['10-244-0-9.shop.pod.cluster.local', 'A'], ['10.244.0.9']],
+    [['docs.shop.svc.cluster.local', 'CNAME'], ['docs.example.com.']],
+  ])('%j', async (words, expected) => {
+    expect(await short(...words)).toEqual(expected);
+    expect(await short('+tcp', ...words)).toEqual(expected);
+  });
+
+  it('is told which names do not exist, which have no such record, and who says so', async () => {
+    expect(await status('nobody.shop.svc.cluster.local')).toBe('NXDOMAIN');
+    const none = await dig('web.shop.svc.cluster.local', 'SRV', '+noall', '+comments', '+authority');
+    const noData = await dig('db.shop.svc.cluster.local', 'AAAA');
+    expect(none).toContain('NOERROR');
+    expect(noData).toContain('status: NOERROR');
+    expect(noData).toMatch(/ANSWER: 0, AUTHORITY: 1/);
+    expect(noData).toMatch(/cluster\.local\.\s+\d+\s+IN\s+SOA\s/);
+    expect(noData).toMatch(/flags: qr aa rd/);
+  });
+
+  it('asks again over TCP when an answer does not fit', async () => {
+    const cut = await dig('many.shop.svc.cluster.local', '+ignore', '+noedns');
+    expect(cut).toMatch(/flags: qr aa tc/);
+    const whole = await dig('many.shop.svc.cluster.local');
+    expect(whole).toContain('ANSWER: 200');
+    expect(whole).toMatch(/\(TCP\)|Truncated, retrying in TCP mode/);
+  });
+
+  it('gets names of others from their name servers', async () => {
+    expect(await status('example.com')).toBe('NXDOMAIN');
+    expect(await dig('docs.shop.svc.cluster.local', 'A')).toMatch(/IN\s+CNAME\s+docs\.example\.com\./);
+  });
+
+  it('speaks EDNS', async () => {
+    expect(await dig('web.shop.svc.cluster.local', '+bufsize=4096')).toMatch(/EDNS: version: 0, flags:; udp: \d+/);
+  });
+});
