@@ -79,6 +79,7 @@ const breaks: Record<string, Break> = {
     edits: [['register.sh', '--lease "$lease" ', '']],
     says: /of which worker-1 renewed its lease: it is "worker-1 worker-2 "/,
   },
+  raft: { edits: [['lost-tail.yaml', '  - heal\n', '']], says: /lost-tail\.yaml with seed 1: .*✗/ },
   lock: { edits: [['worker.sh', / {2}until .*\n/, '']], says: /twice three under the lock: it is/ },
   declarative: { edits: [['web.yaml', 'team-a', 'team-RANDOM']], says: /resourceVersion after applying the same/ },
   composable: {
