@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { column, Reader, readColumn, readRuns, Writer, writeColumn, writeRuns } from './bytes.ts';
 import {
   columnsOf,
   type Decision,
@@ -18,101 +19,22 @@ import {
   type ScoreColumn,
 } from './record.ts';
 
-const version = 1;
-/** Shorter payloads are not worth the time: deflating takes longer than all the rest. */
-const deflateFrom = 4096;
-
-const column = { plain: 0, runs: 1, floats: 2, sameAsRaw: 3 } as const;
+const version = 2;
+/** Version 1 had no columns of few values and named the nodes of a tie. */
+const readable: readonly (number | undefined)[] = [1, 2];
+/** Shorter payloads are not worth the time: deflating takes longer than deciding. */
+const deflateFrom = 32_768;
 
 interface Head {
   readonly head: DecisionHead;
   readonly verdicts: readonly PluginVerdict[];
   readonly names: string;
   readonly scores: readonly (readonly [plugin: string, weight: number])[];
+  /** All nodes of the highest total were tied. */
+  readonly tied?: true;
 }
 
-class Writer {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
-
-  #room(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-  }
-
-  varint(value: number): void {
-    this.#room(8);
-    let rest = value;
-    while (rest >= 128) {
-      this.#bytes[this.#length++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#bytes[this.#length++] = rest;
-  }
-
-  signed(value: number): void {
-    this.varint(value < 0 ? -2 * value - 1 : 2 * value);
-  }
-
-  float(value: number): void {
-    this.#room(8);
-    new DataView(this.#bytes.buffer).setFloat64(this.#length, value);
-    this.#length += 8;
-  }
-
-  text(value: string): void {
-    const bytes = Buffer.from(value, 'utf8');
-    this.varint(bytes.length);
-    this.#room(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-}
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (;;) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new RangeError('the decision record is cut short');
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-      scale *= 128;
-    }
-  }
-
-  signed(): number {
-    const value = this.varint();
-    return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
-  }
-
-  float(): number {
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset).getFloat64(this.#at);
-    this.#at += 8;
-    return value;
-  }
-
-  text(): string {
-    const length = this.varint();
-    const bytes = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  }
-}
+const writer = new Writer();
 
 function packed(payload: Uint8Array): Uint8Array {
   const deflated = payload.length >= deflateFrom;
@@ -126,56 +48,9 @@ function packed(payload: Uint8Array): Uint8Array {
 
 /** @throws RangeError for bytes of another version. */
 function unpacked(bytes: Uint8Array): Uint8Array {
-  if (bytes[0] !== version) throw new RangeError(`decision records of version ${bytes[0]} are not known here`);
+  if (!readable.includes(bytes[0])) throw new RangeError(`decision records of version ${bytes[0]} are not known here`);
   const body = bytes.subarray(2);
   return bytes[1] === 1 ? inflateRawSync(body) : body;
-}
-
-function writeRuns(out: Writer, values: ArrayLike<number>, write: (value: number) => void): void {
-  for (let i = 0; i < values.length; ) {
-    const value = values[i]!;
-    let end = i + 1;
-    while (end < values.length && values[end] === value) end++;
-    write(value);
-    out.varint(end - i);
-    i = end;
-  }
-}
-
-function readRuns(input: Reader, length: number, read: () => number): number[] {
-  const out: number[] = [];
-  while (out.length < length) {
-    const value = read();
-    for (let n = input.varint(); n > 0; n--) out.push(value);
-  }
-  return out;
-}
-
-function writeColumn(out: Writer, values: ArrayLike<number>): void {
-  let runs = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
-      out.varint(column.floats);
-      for (let j = 0; j < values.length; j++) out.float(values[j]!);
-      return;
-    }
-    if (i === 0 || value !== values[i - 1]) runs++;
-  }
-  if (runs * 2 < values.length) {
-    out.varint(column.runs);
-    writeRuns(out, values, (value) => out.signed(value));
-    return;
-  }
-  out.varint(column.plain);
-  for (let i = 0; i < values.length; i++) out.signed(values[i]!);
-}
-
-function readColumn(input: Reader, length: number, raw?: readonly number[]): number[] {
-  const kind = input.varint();
-  if (kind === column.sameAsRaw) return raw as number[];
-  if (kind === column.runs) return readRuns(input, length, () => input.signed());
-  return Array.from({ length }, () => (kind === column.floats ? input.float() : input.signed()));
 }
 
 function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
@@ -184,12 +59,10 @@ function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 }
 
 /** Feasible nodes are found in the nodes' order from where the search began; anything else is written out. */
-function inSearchOrder({ feasible, state }: DecisionColumns): boolean {
+function inSearchOrder({ feasible }: DecisionColumns, count: number): boolean {
   let wraps = 0;
   for (let i = 1; i < feasible.length; i++) if (feasible[i]! <= feasible[i - 1]!) wraps++;
   if (wraps > 1 || (wraps === 1 && feasible[feasible.length - 1]! >= feasible[0]!)) return false;
-  let count = 0;
-  for (let i = 0; i < state.length; i++) if (state[i] === 1) count++;
   return count === feasible.length;
 }
 
@@ -248,28 +121,61 @@ export function decodeNames(bytes: Uint8Array): string[] {
 }
 
 /** Without looking at `nodes`, which would be made for it. */
-function headOf(decision: Decision): DecisionHead {
+function headOf(decision: Decision, tied: boolean): DecisionHead {
   const head: Record<string, unknown> = {};
-  for (const key of Object.keys(decision)) if (key !== 'nodes') head[key] = decision[key as keyof Decision];
+  for (const key of Object.keys(decision)) {
+    if (key === 'nodes' || (tied && key === 'tiedWith')) continue;
+    head[key] = decision[key as keyof Decision];
+  }
   return head as unknown as DecisionHead;
+}
+
+/** Positions in `feasible` of the highest total, added up in the order in which the choice did. */
+function highest({ feasible, scores }: DecisionColumns): number[] {
+  const totals = new Float64Array(feasible.length);
+  for (const { weight, normalised } of scores) {
+    for (let i = 0; i < totals.length; i++) totals[i]! += normalised[i]! * weight;
+  }
+  let best = Number.NEGATIVE_INFINITY;
+  let out: number[] = [];
+  for (let i = 0; i < totals.length; i++) {
+    if (totals[i]! > best) {
+      best = totals[i]!;
+      out = [i];
+    } else if (totals[i] === best) out.push(i);
+  }
+  return out;
+}
+
+/** Says the highest total who was tied? Then the names need not be written. */
+function tieIsPlain({ tiedWith }: Decision, data: DecisionColumns): boolean {
+  if (!tiedWith) return false;
+  const positions = highest(data);
+  return (
+    positions.length === tiedWith.length &&
+    positions.every((position, i) => data.nodeNames[data.feasible[position]!] === tiedWith[i])
+  );
 }
 
 /** `intern` keeps a list of names and says under which id. */
 export function encodeDecision(decision: Decision, intern: (names: readonly string[]) => string): Uint8Array {
   const data = columnsOf(decision) ?? columnsFrom(decision.nodes);
+  const tied = tieIsPlain(decision, data);
   const json: Head = {
-    head: headOf(decision),
+    head: headOf(decision, tied),
     verdicts: data.verdicts,
     names: intern(data.nodeNames),
     scores: data.scores.map(({ plugin, weight }) => [plugin, weight] as const),
+    ...(tied && { tied }),
   };
-  const out = new Writer();
+  const out = writer;
+  out.start();
   out.text(JSON.stringify(json));
   out.varint(data.state.length);
-  writeRuns(out, data.state, (value) => out.varint(value));
+  writeRuns(out, data.state, false);
   out.varint(data.feasible.length);
   if (data.feasible.length > 0) {
-    const ordered = inSearchOrder(data);
+    const ordered = inSearchOrder(data, decision.feasible);
     out.varint(ordered ? 1 : 0);
     if (ordered) out.varint(data.feasible[0]!);
     else for (let i = 0; i < data.feasible.length; i++) out.varint(data.feasible[i]!);
@@ -279,13 +185,13 @@ export function encodeDecision(decision: Decision, intern: (names: readonly stri
     if (same(raw, normalised)) out.varint(column.sameAsRaw);
     else writeColumn(out, normalised);
   }
-  return packed(out.finish());
+  return packed(out.written);
 }
 
 /** @throws RangeError for bytes that are no record of this version. */
 export function decodeDecision(bytes: Uint8Array, namesOf: (id: string) => readonly string[] | undefined): Decision {
   const input = new Reader(unpacked(bytes));
-  const { head, verdicts, names, scores: heads } = JSON.parse(input.text()) as Head;
+  const { head, verdicts, names, scores: heads, tied } = JSON.parse(input.text()) as Head;
   const nodeNames = namesOf(names) ?? [];
   const state = readRuns(input, input.varint(), () => input.varint());
   const count = input.varint();
@@ -298,5 +204,7 @@ export function decodeDecision(bytes: Uint8Array, namesOf: (id: string) => reado
     const raw = readColumn(input, count);
     return { plugin, weight, raw, normalised: readColumn(input, count, raw) };
   });
-  return decisionOf(head, { nodeNames, verdicts, state, feasible, scores });
+  const data: DecisionColumns = { nodeNames, verdicts, state, feasible, scores };
+  if (!tied) return decisionOf(head, data);
+  return decisionOf({ ...head, tiedWith: highest(data).map((position) => nodeNames[feasible[position]!]!) }, data);
 }

@@ -148,7 +148,7 @@ export class DecisionBuilder {
   readonly #verdicts: PluginVerdict[] = [];
   /** Reasons, then detail. */
   readonly #verdictIndex = new Map<string, Map<string, number>>();
-  readonly #state: Uint32Array;
+  readonly #state: Uint16Array | Uint32Array;
   readonly #scores: ScoreColumn[] = [];
   #feasible: readonly number[] = [];
   #feasibleCount = 0;
@@ -157,7 +157,8 @@ export class DecisionBuilder {
 
   constructor(nodeNames: readonly string[]) {
     this.#nodeNames = nodeNames;
-    this.#state = new Uint32Array(nodeNames.length);
+    // There are at most as many verdicts as nodes, and one of PreFilter.
+    this.#state = nodeNames.length < 65_000 ? new Uint16Array(nodeNames.length) : new Uint32Array(nodeNames.length);
   }
 
   /** PreFilter leaves only some nodes to look at; the others are out for this reason. */
