@@ -4,9 +4,11 @@ export default class ProxyRules extends ApiCommand {
   static override summary = 'Print the rules that kube-proxy would load on a node for the Services as they stand.';
   static override description =
     'A script that the real tools take: iptables-restore, ipset and ipvsadm, or nft. Computed here from Services, ' +
-    'EndpointSlices and Nodes, so it works on any cluster with --context.';
+    'EndpointSlices and Nodes, so it works on any cluster with --context. With --explain a sentence stands beside each ' +
+    'rule, as a comment: the script loads as before.';
   static override examples = [
     '<%= config.bin %> proxy rules',
+    '<%= config.bin %> proxy rules --explain --service default/kubernetes',
     '<%= config.bin %> proxy rules --mode nftables --node node-2',
     '<%= config.bin %> proxy rules --mode ipvs --service default/web',
   ];
@@ -22,12 +24,18 @@ export default class ProxyRules extends ApiCommand {
       summary: 'only this IP family; all that Services have',
       options: ['ipv4', 'ipv6'] as const,
     }),
+    explain: Flags.boolean({ summary: 'a sentence beside each rule, as a comment' }),
     'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
+    'nodeport-addresses': Flags.string({ summary: "as kube-proxy's flag: ranges, comma-separated, or primary" }),
+    'masquerade-all': Flags.boolean({ summary: "as kube-proxy's flag: masquerade all traffic to cluster IPs" }),
+    'ipvs-scheduler': Flags.string({ summary: "as kube-proxy's flag" }),
+    nfacct: Flags.boolean({ summary: 'with the nfacct counters of the iptables mode' }),
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] as const }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ProxyRules);
-    const { mode, node, service, family } = flags;
+    const { mode, node, service, family, explain, nfacct, output } = flags;
     this.print(
       await proxyRules(await this.session(flags), {
         mode: mode as 'iptables',
@@ -35,6 +43,12 @@ export default class ProxyRules extends ApiCommand {
         service,
         ...(family === undefined ? {} : { family: family as 'ipv4' }),
         clusterCidr: flags['cluster-cidr'],
+        nodePortAddresses: flags['nodeport-addresses']?.split(','),
+        masqueradeAll: flags['masquerade-all'],
+        ipvsScheduler: flags['ipvs-scheduler'],
+        nfacct,
+        explain,
+        output: output as 'json' | undefined,
       }),
     );
   }

@@ -4,6 +4,7 @@
  */
 
 export { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
+export { annotatedScript, type ExplainedLine, explainScript } from './explain/script.ts';
 export { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './iptables/names.ts';
 export { type IptablesRules, iptablesRules } from './iptables/rules.ts';
 export { restoreInput } from './iptables/script.ts';

@@ -3,9 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ipsetRestoreInput, ipvsRules, proxyScript, resolveConfig, servicePorts } from '../../src/proxy/index.ts';
+import {
+  annotatedScript,
+  explainScript,
+  ipsetRestoreInput,
+  ipvsRules,
+  proxyScript,
+  resolveConfig,
+  servicePorts,
+} from '../../src/proxy/index.ts';
 import { canMakeNamespaces, missing } from '../helpers/real.ts';
-import { config, everything } from '../proxy/objects.ts';
+import { config, everything, service, slice } from '../proxy/objects.ts';
 
 const able = missing('iptables-nft', 'iptables-legacy', 'nft', 'ipset', 'unshare').length === 0 && canMakeNamespaces();
 const folder = mkdtempSync(join(tmpdir(), 'klab-rules-'));
@@ -53,5 +61,67 @@ describe.skipIf(!able)('rules in a real kernel', () => {
     const saved = inNamespace(`ipset restore < ${file}; ipset save`);
     for (const set of rules.sets) expect(saved).toContain(`create ${set.name} ${set.type} `);
     expect(saved).toContain('add KUBE-LOAD-BALANCER-SOURCE-CIDR 1.2.3.4,tcp:80,203.0.113.0/25');
+  });
+});
+
+describe.skipIf(!able)('what loads, besides the plain rules', () => {
+  const load = (mode: 'iptables' | 'nftables', script: string, then: string) => {
+    const file = join(folder, 'more');
+    writeFileSync(file, script);
+    return inNamespace(`${mode === 'iptables' ? 'sh' : 'nft -f'} ${file}; ${then}`);
+  };
+  const ports = servicePorts(everything.services, everything.endpointSlices, 'IPv4', config.node);
+  const kept = { iptables: 'iptables-save', nftables: 'nft list ruleset' } as const;
+  const stable = (saved: string) => saved.replaceAll(/^#.*\n/gm, '').replaceAll(/\[\d+:\d+\]/g, '');
+
+  it.each(['iptables', 'nftables'] as const)('explained rules, in mode %s', (mode) => {
+    const script = proxyScript(mode, everything, config);
+    const explained = annotatedScript(explainScript(script, ports));
+    expect(explained.length).toBeGreaterThan(script.length * 1.5);
+    expect(stable(load(mode, explained, kept[mode]))).toBe(stable(load(mode, script, kept[mode])));
+  });
+
+  it('sets with their sentences', () => {
+    const lines = explainScript(proxyScript('ipvs', everything, config), ports);
+    const start = lines.findIndex(({ line }) => line === "ipset restore <<'SETS'");
+    const end = lines.findIndex(({ line }) => line === 'SETS');
+    const text = annotatedScript(lines.slice(start, end + 1));
+    expect(text).toContain('# Cluster IPs with their ports.');
+    const file = join(folder, 'explained-sets.sh');
+    writeFileSync(file, text);
+    expect(inNamespace(`sh ${file}; ipset save`)).toContain('add KUBE-CLUSTER-IP 172.30.0.41,tcp:80');
+  });
+
+  it.each([
+    { by: 'interface', name: 'cbr0' },
+    { by: 'interface-prefix', prefix: 'veth' },
+  ] as const)('local traffic told by %o', (localDetector) => {
+    for (const mode of ['iptables', 'nftables'] as const) {
+      const saved = load(mode, proxyScript(mode, everything, { ...config, localDetector }), kept[mode]);
+      expect(saved).toMatch(/(! -i|iifname !=) "?(cbr0|veth[+*])/);
+    }
+  });
+
+  it('source ranges that lie in one another, and two thousand of them', () => {
+    const [, balanced, ...rest] = everything.services;
+    const ranges = ['10.0.0.0/8', '10.1.0.0/16', '10.1.0.0/16'];
+    for (let i = 0; i < 2000; i++) ranges.push(`20.${i >> 7}.${(i & 127) * 2}.0/24`);
+    const wide = { ...balanced!, spec: { ...balanced!['spec'], loadBalancerSourceRanges: ranges } };
+    const input = { ...everything, services: [wide, ...rest] };
+    for (const mode of ['iptables', 'nftables'] as const) {
+      expect(load(mode, proxyScript(mode, input, config), kept[mode])).toContain('20.15.158.0/24');
+    }
+  });
+
+  it('names at their longest', () => {
+    const long = (letter: string) => letter.repeat(63);
+    const spec = { clusterIP: '172.30.0.9', sessionAffinity: 'ClientIP', ports: [{ name: 'p'.repeat(15), port: 80 }] };
+    const input = {
+      services: [service(long('n'), long('s'), spec)],
+      endpointSlices: [slice(long('n'), long('s'), [['p'.repeat(15), 80]], [{ ip: '10.180.0.1' }])],
+    };
+    for (const mode of ['iptables', 'nftables'] as const) {
+      expect(load(mode, proxyScript(mode, input, config), kept[mode])).toContain('10.180.0.1');
+    }
   });
 });

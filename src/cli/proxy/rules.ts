@@ -1,9 +1,10 @@
 /** `klab proxy rules`: what kube-proxy would load on a node for the Services as they stand. Works on any cluster. */
 import type { KubeObject } from '../../apimachinery/index.ts';
-import type { ProxyMode } from '../../proxy/index.ts';
+import type { ProxyConfig, ProxyMode } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
+import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
-import { rangesOf, readProxyWorld } from './world.ts';
+import { type ProxyWorld, rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyRulesRequest {
   readonly mode: ProxyMode;
@@ -15,20 +16,58 @@ export interface ProxyRulesRequest {
   readonly family?: 'ipv4' | 'ipv6';
   /** Range of all pods. Default: klab's own on a klab cluster, unknown elsewhere. */
   readonly clusterCidr?: string;
+  readonly nodePortAddresses?: readonly string[];
+  readonly masqueradeAll?: boolean;
+  readonly ipvsScheduler?: string;
+  readonly nfacct?: boolean;
+  /** A sentence to each rule, as comments that load. */
+  readonly explain?: boolean;
+  readonly output?: 'json' | 'yaml';
 }
 
 export async function proxyRules(session: Session, request: ProxyRulesRequest): Promise<string> {
-  const { nodes, services, endpointSlices, serviceCIDRs } = await readProxyWorld(session);
+  const world = await readProxyWorld(session);
+  const chosen = selectService(session.namespace, request.service, world.services, world.endpointSlices);
+  const { annotatedScript, explainScript, proxyScript, servicePorts } = await import('../../proxy/index.ts');
+  const sets = (await configsOf(session, request, world, chosen.services)).map((config) => {
+    const script = proxyScript(request.mode, chosen, config);
+    if (!request.explain && request.output === undefined) return { config, script };
+    const ports = servicePorts(chosen.services, chosen.endpointSlices, config.family, config.node);
+    return { config, script, lines: explainScript(script, ports) };
+  });
+  if (request.output === undefined) {
+    return sets.map(({ script, lines }) => (lines ? annotatedScript(lines) : script)).join('\n');
+  }
+  const shown = sets.map(({ config, lines }) => ({
+    mode: request.mode,
+    family: config.family,
+    node: config.node.name,
+    lines: request.explain ? lines : lines!.map(({ line }) => ({ line })),
+  }));
+  return printData({ rules: shown }, request.output);
+}
+
+/** kube-proxy's configuration on the node that is asked for, one a family. @throws UserError when there is no such node. */
+export async function configsOf(
+  session: Session,
+  request: ProxyRulesRequest,
+  { nodes, serviceCIDRs }: ProxyWorld,
+  services: readonly KubeObject[],
+): Promise<ProxyConfig[]> {
   const node = request.node === undefined ? nodes[0] : nodes.find((item) => item.metadata.name === request.node);
   if (!node)
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
-  const chosen = selectService(session.namespace, request.service, services, endpointSlices);
-  const { nodeView, proxyScript } = await import('../../proxy/index.ts');
-  const scripts = familiesOf(chosen.services, request.family).map((family) => {
-    const ranges = rangesOf(session, family, serviceCIDRs, request.clusterCidr);
-    return proxyScript(request.mode, chosen, { node: nodeView(node), family, ...ranges });
-  });
-  return scripts.join('\n');
+  const { nodeView } = await import('../../proxy/index.ts');
+  const { nodePortAddresses, masqueradeAll, ipvsScheduler, nfacct } = request;
+  return familiesOf(services, request.family).map((family) => ({
+    node: nodeView(node),
+    family,
+    ...rangesOf(session, family, serviceCIDRs, request.clusterCidr),
+    ...(nodePortAddresses && { nodePortAddresses }),
+    ...(masqueradeAll && { masqueradeAll }),
+    ...(ipvsScheduler !== undefined && { ipvsScheduler }),
+    ...(nfacct && { nfacct }),
+  }));
 }
 
 /** A node's kube-proxy makes each family's rules by themselves, the first being that of most nodes. */
