@@ -23,7 +23,8 @@ export default class ApiResources extends ApiCommand {
       delimiter: ',',
     }),
     'sort-by': Flags.string({ summary: 'sort by this column', options: ['name', 'kind'] }),
-    headers: Flags.boolean({ summary: 'a line with the names of the columns', default: true, allowNo: true }),
+    'no-headers': Flags.boolean({ summary: 'no line with the names of the columns' }),
+    cached: Flags.boolean({ summary: 'what was known before will do' }),
     output: Flags.string({ char: 'o', summary: 'output format', options: ['wide', 'name', 'json', 'yaml'] }),
   };
 
@@ -38,7 +39,8 @@ export default class ApiResources extends ApiCommand {
         categories: flags.categories,
         sortBy: flags['sort-by'],
         output: flags.output,
-        headers: flags.headers,
+        headers: !flags['no-headers'],
+        cached: flags.cached,
       }),
     );
   }

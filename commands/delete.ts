@@ -1,4 +1,14 @@
-import { ApiCommand, deleteObjects, durationFlag, Flags, readForDelete } from '../src/cli/index.ts';
+import {
+  ApiCommand,
+  checkRaw,
+  confirmed,
+  deleteObjects,
+  durationFlag,
+  Flags,
+  readForDelete,
+  sendRaw,
+  UserError,
+} from '../src/cli/index.ts';
 
 export default class Delete extends ApiCommand {
   static override summary = 'Delete objects by name, selector or manifest (a cluster goes with klab down --purge).';
@@ -35,6 +45,8 @@ export default class Delete extends ApiCommand {
     }),
     wait: Flags.boolean({ summary: 'wait until the objects are gone', default: true, allowNo: true }),
     timeout: Flags.string({ summary: 'how long to wait; 0 for ever', default: '0s' }),
+    interactive: Flags.boolean({ char: 'i', summary: 'show what would go, and ask' }),
+    raw: Flags.string({ summary: 'delete this path of the server' }),
     'ignore-not-found': Flags.boolean({ summary: 'no error for objects that do not exist' }),
     'dry-run': Flags.string({
       summary: 'print only (client), or send without storing (server)',
@@ -47,6 +59,12 @@ export default class Delete extends ApiCommand {
   async run(): Promise<void> {
     const parsed = await this.parse(Delete);
     const { flags } = parsed;
+    if (flags.raw) {
+      if (flags.interactive) throw new UserError('--interactive can not be used with --raw');
+      checkRaw(flags, 'optional');
+      await sendRaw('DELETE', flags, () => this.session(flags), this.streams);
+      return;
+    }
     const manifests = await readForDelete(flags, this.signal);
     const session = await this.session(flags);
     await deleteObjects(
@@ -67,8 +85,13 @@ export default class Delete extends ApiCommand {
         ignoreNotFound: flags['ignore-not-found'],
         dryRun: flags['dry-run'] as 'none' | 'client' | 'server',
         output: flags.output,
+        interactive: flags.interactive,
       },
-      { print: (text) => this.print(text), say: (text) => this.say(text) },
+      {
+        print: (text) => this.print(text),
+        say: (text) => this.say(text),
+        confirm: (question) => confirmed(question, this.streams),
+      },
     );
   }
 }

@@ -24,12 +24,13 @@ export default class Describe extends ApiCommand {
       multipleNonGreedy: true,
     }),
     recursive: Flags.boolean({ char: 'R', summary: 'with -f: folders below folders too' }),
+    kustomize: Flags.string({ char: 'k', summary: 'a folder with a kustomization.yaml that names the objects' }),
   };
 
   async run(): Promise<void> {
     const parsed = await this.parse(Describe);
     const { flags } = parsed;
-    const objects = flags.filename && (await readObjects(flags.filename, { recursive: flags.recursive, verb: 'read' }));
+    const objects = await readObjects(flags, 'read', this.signal);
     await describeResources(
       await this.session(flags),
       {

@@ -56,13 +56,14 @@ export default class Get extends ApiCommand {
       multipleNonGreedy: true,
     }),
     recursive: Flags.boolean({ char: 'R', summary: 'with -f: folders below folders too' }),
+    kustomize: Flags.string({ char: 'k', summary: 'a folder with a kustomization.yaml that names the objects' }),
   };
 
   async run(): Promise<void> {
     const parsed = await this.parse(Get);
     const { flags } = parsed;
     const session = await this.session(flags);
-    const objects = flags.filename && (await readObjects(flags.filename, { recursive: flags.recursive, verb: 'read' }));
+    const objects = await readObjects(flags, 'read', this.signal);
     await getResources(
       session,
       {

@@ -21,6 +21,7 @@ export default class Scale extends ApiCommand {
     ...selectFlags,
     replicas: Flags.integer({ summary: 'how many' }),
     'current-replicas': Flags.integer({ summary: 'only when it is this many now', default: -1 }),
+    timeout: Flags.string({ summary: 'how long to wait until as many are there; 0 does not wait', default: '0s' }),
     'resource-version': Flags.string({ summary: 'only if the object is at this version' }),
   };
 

@@ -36,7 +36,7 @@ export default class Wait extends ApiCommand {
   async run(): Promise<void> {
     const parsed = await this.parse(Wait);
     const { flags } = parsed;
-    const objects = flags.filename && (await readObjects(flags.filename, { recursive: flags.recursive, verb: 'read' }));
+    const objects = await readObjects(flags, 'read', this.signal);
     await waitFor(
       await this.session(flags),
       {

@@ -1,11 +1,13 @@
 import {
   ApiCommand,
+  checkRaw,
   createEditedFiles,
   createFiles,
   createFlags,
   Flags,
   fileFlags,
   readFileFlags,
+  sendRaw,
   UserError,
   usageError,
 } from '../../src/cli/index.ts';
@@ -24,12 +26,21 @@ export default class Create extends ApiCommand {
     ...fileFlags,
     selector: Flags.string({ char: 'l', summary: 'only objects whose labels match' }),
     edit: Flags.boolean({ summary: 'open each object in your editor first' }),
+    raw: Flags.string({ summary: 'send the file as it is to this path, with POST' }),
     'windows-line-endings': Flags.boolean({ summary: 'with --edit: lines end with CRLF', allowNo: true }),
   };
 
   async run(): Promise<void> {
     const { flags, words } = await this.parseWords(Create);
     if (words.length > 0) throw usageError('create', `Unexpected args: [${words.join(' ')}]`);
+    if (flags.raw) {
+      if (!flags.filename?.length && !flags.kustomize) throw new UserError('must specify one of -f and -k');
+      if (flags.edit) throw new UserError('--raw and --edit are mutually exclusive');
+      if (flags.selector) throw new UserError('--raw and --selector (-l) are mutually exclusive');
+      checkRaw(flags, 'one');
+      await sendRaw('POST', flags, () => this.session(flags), this.streams);
+      return;
+    }
     const manifests = await readFileFlags(flags, 'created', this.signal);
     if (!manifests) throw new UserError('must specify one of -f and -k');
     if (flags.edit) {

@@ -22,10 +22,12 @@ export interface ApiResourcesRequest {
   readonly sortBy?: string;
   readonly output?: string;
   readonly headers: boolean;
+  /** Discovery that is kept on disk will do. */
+  readonly cached?: boolean;
 }
 
 export async function apiResources(session: Session, request: ApiResourcesRequest): Promise<string> {
-  const all = preferred(await session.resources({ fresh: true }));
+  const all = preferred(await session.resources({ fresh: !request.cached }));
   const rows = all.filter(
     (row) =>
       (row.verbs === undefined || row.verbs.length > 0) &&

@@ -9,6 +9,7 @@ import { inOrder } from './in-order.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import { selectResources } from './resource-args.ts';
 import type { Session } from './session.ts';
+import type { WriteIo } from './write/io.ts';
 
 /** Requests under way at once. */
 const parallel = 16;
@@ -32,11 +33,15 @@ export interface DeleteRequest {
   readonly dryRun: 'none' | 'client' | 'server';
   /** `name`. */
   readonly output?: string;
+  /** Nothing goes before `confirm` says so. */
+  readonly interactive?: boolean;
 }
 
 export interface DeleteIo {
   readonly print: (text: string) => void;
   readonly say: (text: string) => void;
+  /** Asks the user; needed for `interactive`. */
+  readonly confirm?: (question: string) => Promise<boolean>;
 }
 
 interface Victim {
@@ -112,6 +117,11 @@ export async function deleteObjects(session: Session, raw: DeleteRequest, io: De
   const victims = await select(session, request, errors);
   const gone: (Victim & { readonly uid: string | undefined })[] = [];
   let found = 0;
+  if (request.interactive) {
+    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new ManyErrors(errors);
+    if (victims.length === 0) return io.print('No resources found');
+    if (!(await io.confirm?.(questionOf(victims)))) return io.print('deletion is cancelled');
+  }
   await inOrder(
     victims,
     { limit: parallel, signal: session.signal },
@@ -188,6 +198,28 @@ async function deleteOne(session: Session, victim: Victim, request: Checked): Pr
     dryRun: request.dryRun === 'server',
     signal: session.signal,
   });
+}
+
+/** What is asked before anything goes. */
+function questionOf(victims: readonly Victim[]): string {
+  const lines = victims.map(({ resource, name }) => {
+    const kind = resource.kind.toLowerCase();
+    return `${resource.group === '' ? kind : `${kind}.${resource.group}`}/${name}`;
+  });
+  return `You are about to delete the following ${victims.length} resource(s):\n${lines.join('\n')}\nDo you want to continue? (y/N): `;
+}
+
+/** True when the user's next line is a y. */
+export async function confirmed(question: string, io: WriteIo): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  io.write(question);
+  const lines = createInterface({ input: process.stdin });
+  try {
+    for await (const text of lines) return text.trim().toLowerCase() === 'y';
+    return false;
+  } finally {
+    lines.close();
+  }
 }
 
 /** The object still there, or a Status that says which went. */

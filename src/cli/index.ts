@@ -9,6 +9,7 @@ export { ApiCommand } from './api-command.ts';
 export { type ApiResourcesRequest, apiResources, apiVersions, versionText } from './api-listing.ts';
 export { filterDefaults as apiProxyDefaults } from './api-proxy/filter.ts';
 export { planApiProxy, serveApiProxy } from './api-proxy/serve.ts';
+export { setLastApplied, viewLastApplied } from './apply/last-applied.ts';
 export { type ApplyFlags, checkApplyFlags, readForApply, runApply } from './apply/run.ts';
 export { canI, whoAmI } from './auth/auth.ts';
 export { reconcileRbac } from './auth/reconcile.ts';
@@ -84,7 +85,7 @@ export { createToken } from './create/token.ts';
 export { cronJob, deployment, job } from './create/workloads.ts';
 export { debug } from './debug/debug.ts';
 export type { DebugFlags } from './debug/options.ts';
-export { type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
+export { confirmed, type DeleteRequest, deleteObjects, readForDelete } from './delete.ts';
 export { type DescribeRequest, describeResources } from './describe/describe.ts';
 export { diffObjects } from './diff/diff.ts';
 export { dnsQuery } from './dns/query.ts';
@@ -186,5 +187,6 @@ export {
   watchSubject,
 } from './watch/watch-rows.ts';
 export { dryRunFlag, fieldManagerFlag, fileFlags, printFlags, selectFlags, validateFlag } from './write/flags.ts';
+export { checkRaw, sendRaw } from './write/raw.ts';
 export { readFileFlags } from './write/read-files.ts';
 export { exactlyOneName, requireFlags, usageError } from './write/usage.ts';

@@ -1,10 +1,15 @@
 import type { KubeObject } from '../apimachinery/index.ts';
+import type { FileFlags } from './write/flags.ts';
+import { readFileFlags } from './write/read-files.ts';
 
-/** Objects of manifests for commands that only need to know which they are. The reader is loaded when there are any. */
+/**
+ * Objects of `-f` or `-k` for commands that only need to know which they are; undefined when neither is given. The reader
+ * is loaded when there are any.
+ */
 export async function readObjects(
-  names: readonly string[],
-  options: { readonly recursive?: boolean; readonly verb: string },
-): Promise<KubeObject[]> {
-  const { readManifests } = await import('./manifests/read.ts');
-  return (await readManifests(names, options)).map((manifest) => manifest.object);
+  flags: FileFlags,
+  verb: string,
+  signal?: AbortSignal,
+): Promise<KubeObject[] | undefined> {
+  return (await readFileFlags(flags, verb, signal))?.map((manifest) => manifest.object);
 }

@@ -25,7 +25,7 @@ export interface SimulateRequest {
 /** `session` is asked for only when the nodes are those of a cluster. @throws UserError */
 export async function schedulerSimulate(request: SimulateRequest, session: () => Promise<Session>): Promise<string> {
   const { files, nodes, shapes, output, signal } = request;
-  const workload = await readObjects(files, { recursive: true, verb: 'simulated' });
+  const workload = (await readObjects({ filename: files, recursive: true }, 'simulated')) ?? [];
   const scheduler = await import('../scheduler/index.ts');
   const { expandWorkloads, loadSchedulerConfig, nodesOfShapes, parseShape, SchedulerConfigError } = scheduler;
   const configs = request.configs?.map((file) => {

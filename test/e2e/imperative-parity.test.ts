@@ -311,6 +311,90 @@ describe.each(['websocket', 'spdy'])('klab streams over %s', (protocol) => {
   });
 });
 
+describe('klab asks, remembers and speaks plain HTTP as kubectl does', () => {
+  const yes = ['delete cm/asked -i', 'delete -f cm.yaml --interactive', 'delete deploy,svc -l app=asked -i'];
+  beforeAll(async () => {
+    for (const namespace of ['ns-kubectl', 'ns-klab']) {
+      for (const words of ['configmap asked', 'configmap kept', 'deployment asked --image=a --replicas=0']) {
+        await lab.kubectl('create', ...words.split(' '), '-n', namespace);
+      }
+      await lab.kubectl('apply', '-f', join(folder, 'cm.yaml'), '-n', namespace);
+    }
+    writeFileSync(
+      join(folder, 'changed.yaml'),
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made, annotations: {a: "<b>"}}\ndata: {a: c, list: "[]"}\n',
+    );
+    writeFileSync(join(folder, 'kept.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept}\n');
+    writeFileSync(join(folder, 'raw.json'), '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"raw"}}');
+    mkdirSync(join(folder, 'custom'));
+    writeFileSync(join(folder, 'custom', 'kustomization.yaml'), 'resources: [cm.yaml]\n');
+    writeFileSync(join(folder, 'custom', 'cm.yaml'), readFileSync(join(folder, 'kept.yaml')));
+  });
+
+  it.each(
+    linesOf(`
+      apply view-last-applied cm/made
+      apply view-last-applied cm made -o json
+      apply view-last-applied -f cm.yaml
+      apply view-last-applied cm/kept
+      apply view-last-applied cm/nope
+      apply view-last-applied cm/made -o wide
+      apply view-last-applied
+      apply set-last-applied -f cm.yaml
+      apply set-last-applied -f changed.yaml --dry-run=server
+      apply set-last-applied -f changed.yaml
+      apply set-last-applied -f changed.yaml
+      apply view-last-applied cm/made -o json
+      apply set-last-applied -f kept.yaml
+      apply set-last-applied -f kept.yaml --create-annotation --dry-run=client
+      apply set-last-applied -f kept.yaml --create-annotation
+      apply view-last-applied cm/kept -o yaml
+      apply set-last-applied
+      get -k custom -o name
+      get -k custom -f cm.yaml
+      scale deploy asked --replicas=0 --timeout=5s
+      scale deploy asked --replicas=2 --timeout=30s
+      create --raw /api/v1/namespaces/default/configmaps
+      create --raw /x -f a.txt -f e.env
+      create --raw /x -f a.txt --edit
+      create --raw nope -f a.txt
+      create --raw /x -f a.txt -l a=b
+      delete --raw /api/v1/namespaces/default/configmaps/nope
+      delete --raw nope
+      delete --raw /x -i
+      api-resources --no-headers --api-group=apps
+      api-resources --cached --api-group=batch -o name
+      delete cm/kept -i
+      delete cm -l none=here -i
+    `),
+  )('%s', (line) => expectAlike(line, !line.startsWith('api-resources')));
+
+  it.each(yes)('%s, answered', async (line) => {
+    for (const input of ['n\n', '', 'Y\n']) {
+      const [theirs, ours] = await Promise.all([
+        lab.tryKubectl([...wordsOf(line), '-n', 'ns-kubectl'], { cwd: folder, input }),
+        lab.try([...wordsOf(line), '-n', 'ns-klab'], { cwd: folder, input }),
+      ]);
+      expect(ours.stdout.replaceAll('ns-klab', 'NS')).toBe(theirs.stdout.replaceAll('ns-kubectl', 'NS'));
+      expect(ours.code).toBe(theirs.code);
+    }
+  });
+
+  it('sends a file and deletes a path as they are', async () => {
+    for (const [program, namespace] of [
+      ['tryKubectl', 'ns-kubectl'],
+      ['try', 'ns-klab'],
+    ] as const) {
+      const path = `/api/v1/namespaces/${namespace}/configmaps`;
+      const made = await lab[program](['create', '--raw', path, '-f', 'raw.json'], { cwd: folder });
+      expect(JSON.parse(made.stdout).metadata, program).toMatchObject({ name: 'raw', namespace });
+      expect(JSON.parse((await lab[program](['delete', '--raw', `${path}/raw`])).stdout)).toMatchObject({
+        status: 'Success',
+      });
+    }
+  });
+});
+
 describe('klab runs pods, replaces objects and asks for permissions as kubectl does', () => {
   it.each(
     linesOf(`

@@ -44,7 +44,7 @@ export function modifiedConfiguration(object: Readonly<KubeObject>): KubeObject 
 }
 
 /** JSON as Go's encoder writes a map: keys sorted, no spaces, `<`, `>`, `&` escaped. */
-function goJson(value: unknown): string {
+export function goJson(value: unknown): string {
   return sorted(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

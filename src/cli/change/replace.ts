@@ -4,12 +4,12 @@ import { ManyErrors } from '../errors.ts';
 import { UserError } from '../exit-codes.ts';
 import { durationFlag } from '../flag-values.ts';
 import type { Manifest } from '../manifests/manifest.ts';
-import { readSources } from '../manifests/sources.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import { parseDryRun, parseValidation } from '../write/dry-run.ts';
 import type { FileFlags, WriteFlags } from '../write/flags.ts';
 import { whileDoing } from '../write/in-file.ts';
 import type { WriteIo } from '../write/io.ts';
+import { checkRaw, sendRaw } from '../write/raw.ts';
 import { readFileFlags } from '../write/read-files.ts';
 import { ResultPrinter } from '../write/result-printer.ts';
 
@@ -37,7 +37,10 @@ export async function replaceObjects(flags: ReplaceFlags, session: () => Promise
   if (force && dryRun !== 'none') throw new UserError('--dry-run can not be used when --force is set');
   const printer = new ResultPrinter(flags, dryRun, io.write);
   if (!flags.filename?.length && !flags.kustomize) throw new UserError('must specify one of -f and -k');
-  if (flags.raw) return replaceRaw(flags.raw, flags, session, io);
+  if (flags.raw) {
+    checkRaw(flags, 'one');
+    return sendRaw('PUT', flags, session, io);
+  }
   const manifests = (await readFileFlags(flags, 'replaced', io.signal)) ?? [];
   const opened = await session();
   const { signal } = opened;
@@ -103,37 +106,6 @@ async function deleteFirst(
     },
     say: io.say,
   });
-}
-
-/** `--raw`: one file, as it is, to a path. */
-async function replaceRaw(
-  path: string,
-  flags: ReplaceFlags,
-  session: () => Promise<Session>,
-  io: WriteIo,
-): Promise<void> {
-  const [file = ''] = flags.filename ?? [];
-  if (flags.filename?.length !== 1) throw new UserError('--raw can only use a single local file or stdin');
-  if (/^https?:\/\//.test(file)) throw new UserError('--raw cannot read from a url');
-  if (flags.recursive) throw new UserError('--raw and --recursive are mutually exclusive');
-  if (flags.output) throw new UserError('--raw and --output are mutually exclusive');
-  if (!path.startsWith('/')) {
-    throw new UserError(`--raw must be a valid URL path: parse ${JSON.stringify(path)}: invalid URI for request`);
-  }
-  const [{ text } = { text: '' }] = await readSources([file]);
-  const { client, signal } = await session();
-  const [plain = '', query = ''] = path.split(/\?(.*)/s);
-  const answer = await client.transport.stream(
-    client.prepare({
-      method: 'PUT',
-      path: plain,
-      query: Object.fromEntries(new URLSearchParams(query)),
-      body: text,
-      signal,
-    }),
-  );
-  const decoder = new TextDecoder();
-  for await (const chunk of answer) io.write(decoder.decode(chunk, { stream: true }));
 }
 
 /** A duration; 0 for none. @throws UserError */
