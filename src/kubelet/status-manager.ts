@@ -44,6 +44,8 @@ export class StatusManager {
   readonly #deps: StatusManagerDeps;
   readonly #entries = new Map<string, Entry>();
   readonly #dirty = new Set<string>();
+  /** Pods a write is under way for: a second one, made on the same base, could overtake the first. */
+  readonly #writing = new Set<string>();
   #wake: (() => void) | undefined;
 
   constructor(deps: StatusManagerDeps) {
@@ -103,8 +105,11 @@ export class StatusManager {
       while (!signal.aborted) {
         for (const uid of this.#dirty) {
           if (active.size >= parallelWrites) break;
+          if (this.#writing.has(uid)) continue;
           this.#dirty.delete(uid);
+          this.#writing.add(uid);
           const write: Promise<void> = this.#write(uid, signal).then(() => {
+            this.#writing.delete(uid);
             active.delete(write);
             this.#wakeUp();
           });
@@ -182,7 +187,10 @@ export class StatusManager {
       if (this.#canBeDeleted(pod, entry)) {
         await withCause(podCause(pod), () => api.deletePod(entry.namespace, entry.name, uid, signal));
         this.remove(uid);
+        return;
       }
+      // What others wrote meanwhile came while this version did not count as written.
+      if (this.#newest(entry) !== pod) this.reconcile(uid);
     } catch (error) {
       if (signal.aborted) return;
       if (isNotFound(error) || isConflict(error)) {
