@@ -3,24 +3,40 @@ import ipaddr from 'ipaddr.js';
 
 export type IpFamily = 'IPv4' | 'IPv6';
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-
-/** Strict: four decimal octets without leading zeros, or any IPv6 form. Undefined when `text` is no address. */
-function parse(text: string): Address | undefined {
-  if (text.includes(':')) {
-    if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
-    return ipaddr.IPv6.parse(text);
+/**
+ * Four decimal octets without leading zeros as a number; -1 when `text` is anything else. By hand, and not by ipaddr.js:
+ * rules for 50,000 endpoints ask this 200,000 times.
+ */
+function ipv4Number(text: string): number {
+  let value = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 46) {
+      if (octet < 0 || ++dots > 3) return -1;
+      value = value * 256 + octet;
+      octet = -1;
+    } else if (code >= 48 && code <= 57 && octet !== 0) {
+      octet = octet < 0 ? code - 48 : octet * 10 + code - 48;
+      if (octet > 255) return -1;
+    } else return -1;
   }
-  return ipaddr.IPv4.isValidFourPartDecimal(text) && !/(^|\.)0\d/.test(text) ? ipaddr.IPv4.parse(text) : undefined;
+  return dots === 3 && octet >= 0 ? value * 256 + octet : -1;
+}
+
+/** Any IPv6 form without a zone. Undefined when `text` is none. */
+function parseIpv6(text: string): ipaddr.IPv6 | undefined {
+  return text.includes('%') || !ipaddr.IPv6.isValid(text) ? undefined : ipaddr.IPv6.parse(text);
 }
 
 export function isIp(text: string): boolean {
-  return parse(text) !== undefined;
+  return familyOf(text) !== undefined;
 }
 
 export function familyOf(ip: string): IpFamily | undefined {
-  const address = parse(ip);
-  return address && (address.kind() === 'ipv4' ? 'IPv4' : 'IPv6');
+  if (ipv4Number(ip) >= 0) return 'IPv4';
+  return ip.includes(':') && parseIpv6(ip) ? 'IPv6' : undefined;
 }
 
 /** Family of an address or CIDR. */
@@ -30,7 +46,7 @@ export function familyOfCidr(cidr: string): IpFamily | undefined {
 
 /** Canonical text: lower case, zeros compressed as Go's net.IP prints. */
 export function canonicalIp(ip: string): string {
-  return parse(ip)?.toString() ?? ip;
+  return ip.includes(':') ? (parseIpv6(ip)?.toString() ?? ip) : ip;
 }
 
 export interface Cidr {
@@ -43,7 +59,9 @@ export interface Cidr {
 }
 
 export function ipToNumber(ip: string): bigint | undefined {
-  const address = parse(ip);
+  const four = ipv4Number(ip);
+  if (four >= 0) return BigInt(four);
+  const address = ip.includes(':') ? parseIpv6(ip) : undefined;
   if (!address) return undefined;
   let value = 0n;
   for (const byte of address.toByteArray()) value = (value << 8n) | BigInt(byte);

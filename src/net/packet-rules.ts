@@ -26,13 +26,18 @@ export interface Jump {
   readonly match: readonly string[];
 }
 
+const odd = /[\s"]/;
+
 /** iptables-save quotes what has a space. */
 export function quoteToken(token: string): string {
-  return /[\s"]/.test(token) ? `"${token.replaceAll('"', '\\"')}"` : token;
+  return odd.test(token) ? `"${token.replaceAll('"', '\\"')}"` : token;
 }
 
 export function ruleText(rule: Rule): string {
-  return ['-A', rule.chain, ...rule.match.map(quoteToken), ...rule.target.map(quoteToken)].join(' ');
+  const words = ['-A', rule.chain];
+  for (const token of rule.match) words.push(quoteToken(token));
+  for (const token of rule.target) words.push(quoteToken(token));
+  return words.join(' ');
 }
 
 export function comment(text: string): string[] {
@@ -41,10 +46,9 @@ export function comment(text: string): string[] {
 
 /** One table as `iptables-restore --noflush` reads it. */
 export function tableText(table: RuleTable): string {
-  return [
-    `*${table.name}`,
-    ...table.chains.map((chain) => `:${chain} - [0:0]`),
-    ...table.rules.map(ruleText),
-    'COMMIT',
-  ].join('\n');
+  const lines = [`*${table.name}`];
+  for (const chain of table.chains) lines.push(`:${chain} - [0:0]`);
+  for (const rule of table.rules) lines.push(ruleText(rule));
+  lines.push('COMMIT');
+  return lines.join('\n');
 }

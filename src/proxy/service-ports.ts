@@ -92,6 +92,10 @@ function skipped(service: KubeObject): boolean {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+const noHints: { forZones?: any[]; forNodes?: any[] } = {};
+const noNames: readonly string[] = [];
+const hintName = ({ name }: { name: string }): string => name;
+
 interface SlicePort {
   readonly name: string;
   readonly protocol: Protocol;
@@ -109,24 +113,31 @@ function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: N
     const ports: SlicePort[] = (slice['ports'] ?? [])
       .filter((port: any) => typeof port.port === 'number' && port.port !== 0)
       .map((port: any) => ({ name: port.name ?? '', protocol: port.protocol ?? 'TCP', port: port.port }));
+    const byName = ports.map((port) => {
+      const key = `${slice.metadata.namespace}/${service}/${port.name}/${port.protocol}`;
+      let endpoints = byPort.get(key);
+      if (!endpoints) {
+        endpoints = new Map();
+        byPort.set(key, endpoints);
+      }
+      return [port, endpoints] as const;
+    });
     for (const endpoint of slice['endpoints'] ?? []) {
-      const ip = endpoint.addresses?.[0];
-      if (!ip || familyOf(ip) !== family) continue;
+      const written = endpoint.addresses?.[0];
+      if (!written || familyOf(written) !== family) continue;
+      const ip = canonicalIp(written);
       const conditions = endpoint.conditions ?? {};
       const terminating = conditions.terminating ?? false;
       const ready = conditions.ready ?? true;
-      for (const port of ports) {
-        const key = `${slice.metadata.namespace}/${service}/${port.name}/${port.protocol}`;
-        let endpoints = byPort.get(key);
-        if (!endpoints) {
-          endpoints = new Map();
-          byPort.set(key, endpoints);
-        }
-        const address = joinHostPort(canonicalIp(ip), port.port);
+      const { forZones, forNodes } = endpoint.hints ?? noHints;
+      const zoneHints: readonly string[] = forZones?.map(hintName) ?? noNames;
+      const nodeHints: readonly string[] = forNodes?.map(hintName) ?? noNames;
+      for (const [port, endpoints] of byName) {
+        const address = joinHostPort(ip, port.port);
         // A pod that leaves does not hide a new one that already has its address.
         if (terminating && endpoints.has(address)) continue;
         endpoints.set(address, {
-          ip: canonicalIp(ip),
+          ip,
           port: port.port,
           address,
           nodeName: endpoint.nodeName,
@@ -134,8 +145,8 @@ function indexEndpoints(slices: readonly KubeObject[], family: IpFamily, node: N
           ready,
           serving: conditions.serving ?? true,
           terminating,
-          zoneHints: (endpoint.hints?.forZones ?? []).map((zone: any) => zone.name),
-          nodeHints: (endpoint.hints?.forNodes ?? []).map((hint: any) => hint.name),
+          zoneHints,
+          nodeHints,
         });
       }
     }

@@ -63,9 +63,15 @@ export function categorizeEndpoints(port: ServicePort, node: NodeView): Endpoint
       local = endpoints.filter((endpoint) => endpoint.isLocal && endpoint.serving && endpoint.terminating);
     }
   }
+  return { cluster, local, reachable: union(cluster, local), hasAny, topologyMode: mode };
+}
+
+/** Without repeats, sorted by address, as both lists are. */
+function union(cluster: readonly Endpoint[], local: readonly Endpoint[]): readonly Endpoint[] {
+  if (local.length === 0) return cluster;
+  if (cluster.length === 0) return local;
   const byAddress = new Map([...cluster, ...local].map((endpoint) => [endpoint.address, endpoint]));
-  const reachable = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
-  return { cluster, local, reachable, hasAny, topologyMode: mode };
+  return [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
 /** What becomes of traffic without a usable endpoint: rejected when there is none anywhere, dropped when only not here. */

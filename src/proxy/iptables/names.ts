@@ -1,5 +1,5 @@
 /** Chain names. Upstream: pkg/proxy/iptables/proxier.go portProtoHash and servicePortEndpointChainName. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
@@ -22,12 +22,23 @@ export function base32(bytes: Uint8Array, length: number): string {
 }
 
 export function sha256Base32(text: string, length: number): string {
-  return base32(createHash('sha256').update(text).digest(), length);
+  return base32(hash('sha256', text, 'buffer'), length);
 }
 
 /** `servicePortName` is `ns/svc:port`; `protocol` is written in lower case. */
 function portHash(servicePortName: string, protocol: string): string {
   return sha256Base32(servicePortName + protocol.toLowerCase(), 16);
+}
+
+/** All chains of a service port, for one hash. */
+export function portChains(name: string, protocol: string) {
+  const hashed = portHash(name, protocol);
+  return {
+    cluster: `KUBE-SVC-${hashed}`,
+    local: `KUBE-SVL-${hashed}`,
+    external: `KUBE-EXT-${hashed}`,
+    firewall: `KUBE-FW-${hashed}`,
+  };
 }
 
 export const clusterPolicyChain = (name: string, protocol: string) => `KUBE-SVC-${portHash(name, protocol)}`;

@@ -8,7 +8,7 @@ import { iptablesLocalMatch } from '../local-traffic.ts';
 import { isLoopback, nodePortAddressesOf, primaryAddress } from '../node-addresses.ts';
 import type { Endpoint, ServicePort } from '../service-ports.ts';
 import { type TrafficChoice, trafficChoice } from '../topology.ts';
-import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts';
+import { endpointChain, portChains } from './names.ts';
 
 export interface IptablesRules {
   readonly filter: RuleTable;
@@ -66,6 +66,16 @@ function protocolMatch(port: ServicePort): string[] {
   return ['-m', protocol, '-p', protocol];
 }
 
+/** What becomes of traffic without a usable endpoint: rejected when there is none at all, dropped when only not here. */
+const refusals = {
+  none: undefined,
+  reject: { text: 'has no endpoints', target: 'REJECT' },
+  drop: { text: 'has no local endpoints', target: 'DROP' },
+} as const;
+
+const nothing: readonly string[] = [];
+const toMasquerade: readonly string[] = ['-j', 'KUBE-MARK-MASQ'];
+
 /** One sync: collects the rules of all services, in upstream's order. */
 class IptablesSync {
   readonly config: ResolvedProxyConfig;
@@ -80,6 +90,7 @@ class IptablesSync {
   readonly natChains = ['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-POSTROUTING', 'KUBE-MARK-MASQ'];
   readonly natRules: Rule[] = [];
   readonly #large: boolean;
+  readonly #dice: (readonly string[])[] = [];
 
   constructor(config: ResolvedProxyConfig, large: boolean) {
     this.config = config;
@@ -128,20 +139,11 @@ class IptablesSync {
     const name = port.name;
     const proto = protocolMatch(port);
     const dport = ['--dport', String(port.port)];
-    const cluster = clusterPolicyChain(name, port.protocol);
-    const local = localPolicyChain(name, port.protocol);
-    const external = externalChain(name, port.protocol);
+    const { cluster, local, external, firewall } = portChains(name, port.protocol);
     const internalChain = port.internalLocal ? local : cluster;
     const externalPolicyChain = port.externalLocal ? local : cluster;
     const firewalled = choice.hasAny && port.loadBalancerVIPs.length > 0 && port.loadBalancerSourceRanges.length > 0;
-    const firewall = firewallChain(name, port.protocol);
 
-    // What becomes of traffic without a usable endpoint: rejected when there is none at all, dropped when only not here.
-    const refusals = {
-      none: undefined,
-      reject: { text: 'has no endpoints', target: 'REJECT' },
-      drop: { text: 'has no local endpoints', target: 'DROP' },
-    } as const;
     const noInternal = refusals[choice.internalRefusal];
     const noExternal = refusals[choice.externalRefusal];
 
@@ -222,9 +224,13 @@ class IptablesSync {
 
     if (choice.usesExternal) this.#externalChain(port, external, cluster, externalPolicyChain, choice);
     if (firewalled) this.#firewallChain(port, firewall, external);
-    if (choice.usesCluster) this.#policyChain(port, cluster, choice.cluster);
-    if (choice.usesLocal) this.#policyChain(port, local, choice.local);
-    for (const endpoint of choice.reachable) this.#endpointChain(port, endpoint);
+    // A hash each: made once, for the policy chains and for the endpoint's own.
+    const chains = new Map<Endpoint, string>();
+    for (const endpoint of choice.reachable) chains.set(endpoint, endpointChain(name, port.protocol, endpoint.address));
+    if (choice.usesCluster) this.#policyChain(port, cluster, choice.cluster, chains);
+    if (choice.usesLocal) this.#policyChain(port, local, choice.local, chains);
+    const remark = this.#large ? nothing : comment(name);
+    for (const [endpoint, chain] of chains) this.#endpointChain(port, endpoint, chain, remark, proto);
   }
 
   #externalChain(port: ServicePort, chain: string, cluster: string, policyChain: string, choice: TrafficChoice): void {
@@ -272,47 +278,56 @@ class IptablesSync {
     this.#nat(chain, comment(`other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`));
   }
 
-  #policyChain(port: ServicePort, chain: string, endpoints: readonly Endpoint[]): void {
+  #policyChain(
+    port: ServicePort,
+    chain: string,
+    endpoints: readonly Endpoint[],
+    chains: ReadonlyMap<Endpoint, string>,
+  ): void {
     this.natChains.push(chain);
-    const remark = (endpoint: Endpoint) => (this.#large ? [] : comment(`${port.name} -> ${endpoint.address}`));
-    const target = (endpoint: Endpoint) => endpointChain(port.name, port.protocol, endpoint.address);
+    const remarked = (endpoint: Endpoint, words: readonly string[]) =>
+      this.#large ? words : [...comment(`${port.name} -> ${endpoint.address}`), ...words];
+    const seconds = String(port.sessionAffinitySeconds);
     if (port.sessionAffinitySeconds !== undefined) {
       for (const endpoint of endpoints) {
-        const sep = target(endpoint);
-        const recent = [
-          '-m',
-          'recent',
-          '--name',
-          sep,
-          '--rcheck',
-          '--seconds',
-          String(port.sessionAffinitySeconds),
-          '--reap',
-        ];
-        this.#nat(chain, [...remark(endpoint), ...recent], '-j', sep);
+        const to = chains.get(endpoint)!;
+        const recent = ['-m', 'recent', '--name', to, '--rcheck', '--seconds', seconds, '--reap'];
+        this.natRules.push({ chain, match: remarked(endpoint, recent), target: ['-j', to] });
       }
     }
-    endpoints.forEach((endpoint, i) => {
-      const left = endpoints.length - i;
-      const random = left > 1 ? ['-m', 'statistic', '--mode', 'random', '--probability', (1 / left).toFixed(10)] : [];
-      this.#nat(chain, [...remark(endpoint), ...random], '-j', target(endpoint));
-    });
+    for (const [i, endpoint] of endpoints.entries()) {
+      const match = remarked(endpoint, this.#random(endpoints.length - i));
+      this.natRules.push({ chain, match, target: ['-j', chains.get(endpoint)!] });
+    }
   }
 
-  #endpointChain(port: ServicePort, endpoint: Endpoint): void {
-    const chain = endpointChain(port.name, port.protocol, endpoint.address);
+  /** The dice for the first of as many endpoints as are left. */
+  #random(left: number): readonly string[] {
+    if (left <= 1) return nothing;
+    let words = this.#dice[left];
+    if (!words) {
+      words = ['-m', 'statistic', '--mode', 'random', '--probability', (1 / left).toFixed(10)];
+      this.#dice[left] = words;
+    }
+    return words;
+  }
+
+  #endpointChain(
+    port: ServicePort,
+    endpoint: Endpoint,
+    chain: string,
+    remark: readonly string[],
+    proto: readonly string[],
+  ): void {
     this.natChains.push(chain);
-    const remark = this.#large ? [] : comment(port.name);
-    this.#nat(chain, [...remark, '-s', endpoint.ip], '-j', 'KUBE-MARK-MASQ');
-    const affinity = port.sessionAffinitySeconds !== undefined ? ['-m', 'recent', '--name', chain, '--set'] : [];
-    this.#nat(
+    this.natRules.push({ chain, match: [...remark, '-s', endpoint.ip], target: toMasquerade });
+    const affinity = port.sessionAffinitySeconds === undefined ? nothing : ['-m', 'recent', '--name', chain, '--set'];
+    const plain = remark === nothing && affinity === nothing;
+    this.natRules.push({
       chain,
-      [...remark, ...affinity, ...protocolMatch(port)],
-      '-j',
-      'DNAT',
-      '--to-destination',
-      endpoint.address,
-    );
+      match: plain ? proto : [...remark, ...affinity, ...proto],
+      target: ['-j', 'DNAT', '--to-destination', endpoint.address],
+    });
   }
 
   /** Node ports come last in KUBE-SERVICES; then the forwarding rules. */
