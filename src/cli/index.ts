@@ -95,6 +95,7 @@ export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
+export { EtcdHistoryCommand, valueFlags } from './etcd/history-command.ts';
 export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';

@@ -172,14 +172,23 @@ function objectOfKey(
 
 const masked = '(masked; add --show-secrets to see it)';
 
+const isProtobuf = (value: Uint8Array): boolean => Buffer.from(value.subarray(0, 4)).toString('latin1') === 'k8s\0';
+
 /** Objects, in JSON or protobuf, as objects; others as text or base64. Secret data is masked. */
-function decodeValue(value: Uint8Array | undefined, showSecrets: boolean): { value?: unknown; base64?: string } {
+function decodeValue(
+  value: Uint8Array | undefined,
+  { showSecrets, raw }: { readonly showSecrets: boolean; readonly raw: boolean },
+): { value?: unknown; base64?: string } {
   if (!value) return {};
-  const object: any = decodeStoredObject(value);
+  const object: any = raw && showSecrets ? undefined : decodeStoredObject(value);
+  if (raw && (object !== undefined ? object.kind !== 'Secret' : showSecrets || !isProtobuf(value))) {
+    return { base64: Buffer.from(value).toString('base64') };
+  }
+  if (raw) return { value: masked };
   if (object === undefined) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     // An object that cannot be read might be a Secret.
-    if (!showSecrets && bytes.subarray(0, 4).toString('latin1') === 'k8s\0') return { value: masked };
+    if (!showSecrets && isProtobuf(value)) return { value: masked };
     const text = bytes.toString('utf8');
     return /^[\x20-\x7e\s]*$/.test(text) ? { value: text } : { base64: bytes.toString('base64') };
   }
@@ -194,7 +203,7 @@ function decodeValue(value: Uint8Array | undefined, showSecrets: boolean): { val
   return { value: object };
 }
 
-function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
+function historyItem(entry: HistoryEntry, show: { readonly showSecrets: boolean; readonly raw: boolean }): object {
   return {
     key: Buffer.from(entry.key).toString('utf8'),
     revision: entry.revision,
@@ -210,8 +219,13 @@ function historyItem(entry: HistoryEntry, showSecrets: boolean): object {
       ...(entry.provenance.agent !== undefined && { agent: entry.provenance.agent }),
       ...(entry.provenance.cause && { cause: entry.provenance.cause }),
     }),
-    ...decodeValue(entry.value, showSecrets),
+    ...decodeValue(entry.value, show),
   };
+}
+
+function showOf(context: RequestContext): { showSecrets: boolean; raw: boolean } {
+  const { query } = context.request;
+  return { showSecrets: query.get('showSecrets') === 'true', raw: query.get('raw') === 'true' };
 }
 
 function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRouteDeps): KlabRoute[] {
@@ -249,7 +263,7 @@ function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRou
         const key = context.request.query.get('key');
         if (!key) throw newBadRequest('key is required, e.g. ?key=/registry/pods/default/web');
         authorize(context, key);
-        const show = context.request.query.get('showSecrets') === 'true';
+        const show = showOf(context);
         const entries = await history.history(Buffer.from(key), {
           limit: integer(context, 'limit') ?? 100,
           ...(integer(context, 'before') !== undefined && { before: integer(context, 'before') }),
@@ -271,7 +285,7 @@ function etcdRoutes({ etcd, notHere, history, definitions, authorizer }: KlabRou
           ...(prefix !== '' && { prefix: Buffer.from(prefix) }),
           limit: integer(context, 'limit') ?? 1000,
         });
-        const show = context.request.query.get('showSecrets') === 'true';
+        const show = showOf(context);
         return ok({ kind: 'ChangeList', items: entries.map((entry) => historyItem(entry, show)) });
       },
     },

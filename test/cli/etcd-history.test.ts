@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type HistoryItem, renderDiff } from '../../src/cli/etcd/history.ts';
+import { renderDiff } from '../../src/cli/etcd/history.ts';
+import type { HistoryItem } from '../../src/cli/etcd/history-source.ts';
 
 const item = (revision: number, value: unknown): HistoryItem => ({
   key: '/k',

@@ -5,6 +5,7 @@ import { clock } from '../../src/cli/clock.ts';
 import { dnsQuery } from '../../src/cli/dns/query.ts';
 import { prefixEnd } from '../../src/cli/etcd/connection.ts';
 import { etcdHistory } from '../../src/cli/etcd/history.ts';
+import { sessionHistory } from '../../src/cli/etcd/history-source.ts';
 import { rangeOf } from '../../src/cli/etcd/keys.ts';
 import { etcdEnv } from '../../src/cli/etcd/members.ts';
 import { raftLog, raftStatus } from '../../src/cli/etcd/raft.ts';
@@ -293,18 +294,36 @@ describe('proxy rules', () => {
 });
 
 describe('etcd', () => {
+  const values = { showSecrets: false, showManagedFields: false, raw: false };
+
+  it('history, diff and changes show bytes as they are stored, but not those of Secrets', async () => {
+    const source = sessionHistory(session);
+    const raw = { showSecrets: false, raw: true };
+    const [item] = await source.history('/registry/pods/default/web', 1, raw);
+    expect(Buffer.from(item!.base64!, 'base64').toString('latin1')).toMatch(/^(k8s\0|\{)/);
+    await cluster.client
+      .resource('secrets')
+      .namespace('default')
+      .create({ metadata: { name: 'hidden' }, stringData: { a: 'hunter2' } });
+    const key = '/registry/secrets/default/hidden';
+    const [hidden] = await source.history(key, 1, raw);
+    expect(hidden).toMatchObject({ type: 'create', value: expect.stringContaining('masked') });
+    expect(hidden!.base64).toBeUndefined();
+    const [shown] = await source.history(key, 1, { showSecrets: true, raw: true });
+    expect(Buffer.from(shown!.base64!, 'base64').includes(Buffer.from('hunter2').toString('base64'))).toBe(true);
+  });
+
   it('history names who wrote each revision and why', async () => {
-    const text = await etcdHistory(session, {
+    const text = await etcdHistory(sessionHistory(session), {
       key: '/registry/pods/default/web',
       limit: 50,
-      showSecrets: false,
-      showManagedFields: false,
+      ...values,
     });
     expect(text).toMatch(/^revision \d+ {2}create .*\n {2}by user:/);
     expect(text).toMatch(/\n {2}\+ {3}nodeName: node-\d|\n {2}\+ {5}nodeName: node-\d|\+ +nodeName: node-\d/);
-    await expect(
-      etcdHistory(session, { key: '/registry/none', limit: 1, showSecrets: false, showManagedFields: false }),
-    ).rejects.toThrow('key "/registry/none" has no history');
+    await expect(etcdHistory(sessionHistory(session), { key: '/registry/none', ...values, limit: 1 })).rejects.toThrow(
+      'key "/registry/none" has no history',
+    );
   });
 
   it('raft status and log show the members and what was written', async () => {

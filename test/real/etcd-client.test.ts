@@ -1,4 +1,5 @@
 /** Our client on Debian's etcd: proof that the interface and the conformance body say what etcd does. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { wallClock } from '../../src/base/index.ts';
 import { RemoteKV, serveEtcd } from '../../src/etcd/index.ts';
 import { ensureClusterPki } from '../../src/pki/index.ts';
+import { checkThePast } from '../cli/etcd/past.ts';
 import { kvConformance } from '../etcd/kv-conformance.ts';
 import { etcdProxy } from '../helpers/etcd-proxy.ts';
 import { clientTls, etcdInstalled, mustHave, startRealEtcd } from '../helpers/real-etcd.ts';
@@ -61,6 +63,17 @@ describe.skipIf(!installed)('a real etcd', () => {
       expect((await kv.leaseKeepAlive(lease)).ttl).toBe(100);
       await kv.leaseRevoke(lease);
       expect((await kv.range({ key: Buffer.from('foreign') })).count).toBe(0);
+    } finally {
+      kv.close();
+      await etcd.stop();
+    }
+  });
+
+  test('klab etcd history, diff and changes read its past', async () => {
+    const etcd = await startRealEtcd();
+    const kv = new RemoteKV({ endpoints: [etcd.url] });
+    try {
+      await checkThePast(kv);
     } finally {
       kv.close();
       await etcd.stop();

@@ -4,33 +4,12 @@ import { encodeYaml, isObject } from '../../apimachinery/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { diffLines, hunks } from '../line-diff.ts';
 import { printData, renderTable } from '../output.ts';
-import type { Session } from '../session.ts';
+import type { ChangesRange, HistoryItem, HistorySource, ShowValues } from './history-source.ts';
 
-/** One item of /klab/v1/etcd/history. */
-export interface HistoryItem {
-  readonly key: string;
-  readonly revision: number;
-  readonly version: number;
-  readonly type: 'create' | 'update' | 'delete';
-  /** Absent where another wrote it to a real etcd. */
-  readonly time?: string;
-  readonly actor?: string;
-  readonly agent?: string;
-  readonly cause?: {
-    readonly object?: string;
-    readonly revision?: number;
-    readonly count?: number;
-    readonly timer?: string;
-  };
-  readonly value?: unknown;
-  readonly base64?: string;
-}
-
-export interface HistoryRequest {
+export interface HistoryRequest extends ShowValues {
   readonly key: string;
   /** Newest revisions shown. */
   readonly limit: number;
-  readonly showSecrets: boolean;
   readonly showManagedFields: boolean;
   readonly output?: string;
 }
@@ -38,12 +17,9 @@ export interface HistoryRequest {
 const contextLines = 2;
 
 /** Oldest first, as a story. @throws UserError when the key never was. */
-export async function etcdHistory(session: Session, request: HistoryRequest): Promise<string> {
-  const { signal } = session;
+export async function etcdHistory(source: HistorySource, request: HistoryRequest): Promise<string> {
   // One more than shown: the oldest one shown differs from something, too.
-  const query = { key: request.key, limit: String(request.limit + 1), showSecrets: String(request.showSecrets) };
-  const answer = await session.client.raw('/klab/v1/etcd/history', { query, signal });
-  const items = [...(answer.items as HistoryItem[])].reverse();
+  const items = [...(await source.history(request.key, request.limit + 1, request))].reverse();
   if (items.length === 0)
     throw new UserError(`key "${request.key}" has no history; see: klab etcd get --prefix --keys-only`);
   const before = items.length > request.limit ? items.shift() : undefined;
@@ -71,22 +47,16 @@ export function renderHistory(
 
 /** The key at two revisions, and what differs. @throws UserError when it is at neither */
 export async function etcdDiff(
-  session: Session,
-  request: {
+  source: HistorySource,
+  request: ShowValues & {
     readonly key: string;
     readonly from: number;
     readonly to: number;
-    readonly showSecrets: boolean;
     readonly showManagedFields: boolean;
   },
 ): Promise<string> {
-  const { client, signal } = session;
-  const { key, from, to, showSecrets } = request;
-  const at = async (revision: number): Promise<HistoryItem | undefined> => {
-    const query = { key, limit: '1', before: String(revision + 1), showSecrets: String(showSecrets) };
-    return (await client.raw('/klab/v1/etcd/history', { query, signal })).items[0];
-  };
-  const [a, b] = await Promise.all([at(from), at(to)]);
+  const { key, from, to } = request;
+  const [a, b] = await Promise.all([source.at(key, from, request), source.at(key, to, request)]);
   if (!a && !b) throw new UserError(`key "${key}" is at neither revision; see: klab etcd history ${key}`);
   return renderDiff(a, b, request);
 }
@@ -113,31 +83,23 @@ export function renderDiff(
 
 /** Changes of all keys with a prefix, oldest first: one line each. */
 export async function etcdChanges(
-  session: Session,
-  request: {
-    readonly prefix: string;
-    readonly from?: number;
-    readonly to?: number;
-    readonly limit: number;
-    readonly showSecrets: boolean;
-    readonly output?: string;
-  },
+  source: HistorySource,
+  request: ChangesRange & ShowValues & { readonly output?: string },
 ): Promise<string> {
-  const { prefix, from, to, limit, showSecrets, output } = request;
-  const query = {
-    prefix,
-    limit: String(limit),
-    showSecrets: String(showSecrets),
-    ...(from !== undefined && { from: String(from - 1) }),
-    ...(to !== undefined && { to: String(to) }),
-  };
-  const answer = await session.client.raw('/klab/v1/etcd/changes', { query, signal: session.signal });
-  if (output === 'json' || output === 'yaml') return printData(answer, output);
-  const items = answer.items as HistoryItem[];
+  const { output, raw } = request;
+  const items = await source.changes(request, request);
+  if (output === 'json' || output === 'yaml') return printData({ kind: 'ChangeList', items }, output);
   if (items.length === 0) return 'nothing changed there';
   return renderTable(
-    ['REVISION', 'TIME', 'CHANGE', 'KEY', 'WHO'],
-    items.map(({ revision, time = '-', type, key, actor = 'unknown' }) => [String(revision), time, type, key, actor]),
+    ['REVISION', 'TIME', 'CHANGE', 'KEY', 'WHO', ...(raw ? ['VALUE'] : [])],
+    items.map(({ revision, time = '-', type, key, actor = 'unknown', value, base64 = String(value ?? '-') }) => [
+      String(revision),
+      time,
+      type,
+      key,
+      actor,
+      ...(raw ? [base64] : []),
+    ]),
   );
 }
 
@@ -175,7 +137,7 @@ function changeLines(
 function linesOf(item: HistoryItem | undefined, options: { readonly showManagedFields: boolean }): string[] {
   if (!item || item.type === 'delete') return [];
   const { value, base64 } = item;
-  if (base64 !== undefined) return [`(base64) ${base64}`];
+  if (base64 !== undefined) return rawLines(base64);
   if (!isObject(value)) return String(value ?? '').split('\n');
   let shown = value as Record<string, any>;
   if (!options.showManagedFields && isObject(shown['metadata'])) {
@@ -183,4 +145,11 @@ function linesOf(item: HistoryItem | undefined, options: { readonly showManagedF
     shown = { ...shown, metadata };
   }
   return encodeYaml(shown).trimEnd().split('\n');
+}
+
+/** Text as it is, other bytes in base64. */
+function rawLines(base64: string): string[] {
+  const bytes = Buffer.from(base64, 'base64');
+  const text = bytes.toString('utf8');
+  return /^[^\0-\x08\x0e-\x1f\uFFFD]*$/.test(text) ? text.split('\n') : [`(base64) ${base64}`];
 }

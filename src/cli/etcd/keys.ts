@@ -115,10 +115,10 @@ export async function etcdGet(kv: RemoteKV, request: EtcdGetRequest, io: EtcdIo)
       if (request.raw && !request.keysOnly) {
         refuseSecret(pair, decode);
         if (output !== 'simple')
-          kvs.push({ ...pairData(kv, pair, { ...decode, keysOnly: true }), value: base64(pair.value) });
+          kvs.push({ ...pairData(pair, { ...decode, keysOnly: true }), value: base64(pair.value) });
         else if (request.prefix) io.print(`${text(pair.key)}\n${base64(pair.value)}`);
         else io.write?.(pair.value);
-      } else if (output !== 'simple') kvs.push(pairData(kv, pair, decode));
+      } else if (output !== 'simple') kvs.push(pairData(pair, decode));
       else if (request.keysOnly) io.print(text(pair.key));
       else io.print(`${text(pair.key)}\n${storedText(decodeStored(pair.value, decode))}`);
     }
@@ -137,7 +137,7 @@ function refuseSecret(pair: KeyValue, options: DecodeOptions): void {
   if (kind === 'Secret') throw new UserError(`${text(pair.key)} is a Secret; add --show-secrets to see its bytes`);
 }
 
-function pairData(kv: RemoteKV, pair: KeyValue, request: DecodeOptions & { readonly keysOnly?: boolean }): object {
+function pairData(pair: KeyValue, request: DecodeOptions & { readonly keysOnly?: boolean }): object {
   const { createRevision, modRevision, version, lease } = pair;
   return {
     key: text(pair.key),
@@ -194,7 +194,7 @@ export async function etcdWatch(kv: RemoteKV, request: EtcdWatchRequest, io: Etc
           ...(prevKv ? [prevKv.value] : []),
         ]);
         const decode = { ...request, protobuf: await protobufFor(values) };
-        for (const event of response.events) io.print(eventText(kv, event, decode));
+        for (const event of response.events) io.print(eventText(event, decode));
         next = response.revision + 1;
       }
       if (io.signal?.aborted) return;
@@ -217,13 +217,13 @@ function canceled(response: WatchResponse): UserError {
   return new UserError(`watch was canceled (${response.cancelReason || 'by the server'})${compacted}`);
 }
 
-function eventText(kv: RemoteKV, event: StoreEvent, request: EtcdWatchRequest & DecodeOptions): string {
+function eventText(event: StoreEvent, request: EtcdWatchRequest & DecodeOptions): string {
   const { kv: pair, prevKv } = event;
   if (request.output !== 'simple') {
     const data = {
       type: event.type.toUpperCase(),
-      ...pairData(kv, pair, { ...request, keysOnly: event.type === 'delete' }),
-      ...(prevKv && { previous: pairData(kv, prevKv, request) }),
+      ...pairData(pair, { ...request, keysOnly: event.type === 'delete' }),
+      ...(prevKv && { previous: pairData(prevKv, request) }),
     };
     return request.output === 'json' ? JSON.stringify(data) : `---\n${printData(data, 'yaml')}`;
   }

@@ -1,5 +1,5 @@
 /** What a real etcd still knows of the past: everything since its last compaction. */
-import type { HistoryEntry, KeyValue, KV, StoreEvent } from '../kv.ts';
+import { type HistoryEntry, isCompacted, type KeyValue, type KV, type StoreEvent } from '../kv.ts';
 
 /** Of one revision that this klab wrote: who, why and when. */
 export type WrittenBy = (revision: number) => Pick<HistoryEntry, 'provenance' | 'time'> | undefined;
@@ -9,7 +9,7 @@ const everything = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
 /**
  * History of klab's kind, read from etcd's own revisions: the state at the compacted revision and the events since. A
  * deletion leaves nothing that a read would find, and a watch of one key does not say when it is complete; but every
- * revision has an event, so the store is watched whole, up to the revision of the asking. `time` is 0 where unknown.
+ * revision has an event, so past a key's creation the store is watched whole, up to the revision of the asking. `time` is 0 where unknown.
  */
 export class RemoteHistory {
   readonly #kv: KV;
@@ -31,14 +31,37 @@ export class RemoteHistory {
     key: Uint8Array,
     { limit = 100, before = Number.MAX_SAFE_INTEGER }: { limit?: number; before?: number } = {},
   ): Promise<readonly HistoryEntry[]> {
-    const to = Math.min(await this.revision(), before - 1);
+    const newest = Math.min(await this.revision(), before - 1);
+    const { life, to } = await this.#life(key, newest, limit);
+    if (life.length >= limit || to <= 0) return life;
+    // What was before its creation, or up to its deletion, no read tells.
     const { compacted, events } = await this.#events(0, to, key);
     const found = events.map((event) => this.#entry(event));
     if (compacted > 0 && compacted <= to) {
       const { kvs } = await this.#kv.range({ key, revision: compacted });
       if (kvs[0]) found.unshift(this.#entry({ type: 'put', kv: kvs[0] }));
     }
-    return found.reverse().slice(0, limit);
+    return [...life, ...found.reverse()].slice(0, limit);
+  }
+
+  /** Revision by revision back to the key's creation, one read each; `to`: the revision before, 0 when compacted. */
+  async #life(key: Uint8Array, newest: number, limit: number): Promise<{ life: HistoryEntry[]; to: number }> {
+    const life: HistoryEntry[] = [];
+    let to = newest;
+    while (to > 0 && life.length < limit) {
+      let kv: KeyValue | undefined;
+      try {
+        kv = (await this.#kv.range({ key, revision: to })).kvs[0];
+      } catch (error) {
+        if (isCompacted(error)) return { life, to: 0 };
+        throw error;
+      }
+      if (!kv) break;
+      life.push(this.#entry({ type: 'put', kv }));
+      to = kv.modRevision - 1;
+      if (kv.version === 1) break;
+    }
+    return { life, to };
   }
 
   /** Every change in (from, to] that etcd still has, oldest first. */

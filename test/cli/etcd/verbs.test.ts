@@ -10,6 +10,7 @@ import { type EtcdDoor, type RemoteKV, serveEtcd } from '../../../src/etcd/index
 import { authService } from '../../../src/etcd/v3/services.ts';
 import { GrpcChannel } from '../../../src/wire/index.ts';
 import { type TestCluster, testEtcd } from '../../helpers/etcd.ts';
+import { checkThePast } from './past.ts';
 
 let etcd: TestCluster;
 let door: EtcdDoor;
@@ -172,6 +173,8 @@ test('an account reads with its token, a wrong password is refused, and without 
     early.close();
   }
 });
+
+test('history, diff and changes read the past of any etcd: lives, values, Secrets and bounds', () => checkThePast(kv));
 
 test('--user needs a password somewhere, and the first colon parts it from the name', async () => {
   const deps = { say: () => {} };
