@@ -304,7 +304,7 @@ describe('etcd', () => {
     await cluster.client
       .resource('secrets')
       .namespace('default')
-      .create({ metadata: { name: 'hidden' }, stringData: { a: 'hunter2' } });
+      .create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden' }, stringData: { a: 'hunter2' } } as any);
     const key = '/registry/secrets/default/hidden';
     const [hidden] = await source.history(key, 1, raw);
     expect(hidden).toMatchObject({ type: 'create', value: expect.stringContaining('masked') });
