@@ -103,7 +103,18 @@ function decisionData(decision: Decision, node?: string): object {
 /** Why the scheduler has no record of a pod. @throws StatusError when there is no such pod. */
 async function silence(session: Session, name: string): Promise<string> {
   const pods = session.client.resource(await session.resolve('pods')).namespace(session.namespace);
-  return noDecisionReason(await pods.get(name, { signal: session.signal }));
+  const pod = await pods.get(name, { signal: session.signal });
+  return (await heldBack(session, pod)) ?? noDecisionReason(pod);
+}
+
+/** A plugin that lets the pod into no queue yet, gates of the pod's own aside. */
+export async function heldBack(session: Session, pod: Readonly<KubeObject>): Promise<string | undefined> {
+  const { namespace, name } = pod.metadata;
+  if (!session.server || pod['spec']?.nodeName || pod['spec']?.schedulingGates?.length > 0) return undefined;
+  const { items = [] } = await session.client.raw('/klab/v1/scheduler/queue', { signal: session.signal });
+  const entry = (items as QueueEntry[]).find(({ pod: key }) => key === `${namespace}/${name}`);
+  if (entry?.queue !== 'gated') return undefined;
+  return `the scheduler has no decision about pod "${name}": ${entry.refusedBy.join(', ')} holds it back before the queue`;
 }
 
 /** Pure. */

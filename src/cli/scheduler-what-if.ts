@@ -27,9 +27,11 @@ export async function schedulerWhatIf(session: Session, request: WhatIfRequest):
     if (error instanceof RangeError) throw new UserError(error.message);
     throw error;
   }
-  const { sentence } = whyDecision(result.now);
+  const mine = pod['spec'].schedulerName ?? 'default-scheduler';
+  const sentence =
+    mine === result.now.scheduler ? whyDecision(result.now).sentence : `it asks for another scheduler, "${mine}".`;
   if (output === 'json' || output === 'yaml') {
-    const { pod: of, wanted, changes, now } = result;
+    const { pod: of, wanted, changes, beyond, now } = result;
     const at = pod['spec'].nodeName as string | undefined;
     return printData(
       {
@@ -38,6 +40,7 @@ export async function schedulerWhatIf(session: Session, request: WhatIfRequest):
         ...(wanted && { wanted }),
         now: { result: now.result, ...(now.node && { node: now.node }), sentence },
         changes,
+        ...(beyond !== undefined && { beyond }),
       },
       output,
     );
@@ -49,7 +52,8 @@ export async function schedulerWhatIf(session: Session, request: WhatIfRequest):
 export function whatIfText(result: WhatIf, why: string, at: string | undefined, gated: boolean): string {
   const { namespace, name } = result.pod;
   const about = `pod ${namespace}/${name}`;
-  const { changes, wanted, now } = result;
+  const { changes, beyond, wanted, now } = result;
+  const also = beyond === undefined ? '' : `\nBeyond what-if: ${beyond}.`;
   if (wanted !== undefined && at === wanted) return `${about} is on ${wanted} already.`;
   if (changes.length === 0) {
     if (wanted === undefined && at) return `${about} is on ${at}. To see what would move it: --node NODE`;
@@ -57,7 +61,7 @@ export function whatIfText(result: WhatIf, why: string, at: string | undefined, 
     if (wanted !== undefined && now.node === wanted) {
       return `${about} needs no change: it would go to ${wanted}${at ? ' were it made anew' : ''}. ${why}`;
     }
-    return `${about}: no single change that was tried ${wanted ? `brings it to ${wanted}` : 'lets it schedule'}. ${why}`;
+    return `${about}: no single change that was tried ${wanted ? `brings it to ${wanted}` : 'lets it schedule'}. ${why}${also}`;
   }
   const aim = wanted === undefined ? 'lets it schedule' : `brings it to ${wanted}`;
   const head = gated ? `${about} waits behind its scheduling gates.` : `${about}: ${at ? `is on ${at}.` : why}`;
@@ -66,7 +70,7 @@ export function whatIfText(result: WhatIf, why: string, at: string | undefined, 
     changes.length === 1
       ? `This change ${aim}, as a dry run shows:`
       : `Any one of these changes ${aim}, as dry runs show:`;
-  return [head, '', title, ...shown].join('\n');
+  return [head, '', title, ...shown].join('\n') + (also && `\n${also}`);
 }
 
 function changeText({ summary, node, note, commands }: Change, number: number): string {

@@ -2,7 +2,7 @@
 import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import type { Decision, Why } from '../scheduler/index.ts';
 import { printData } from './output.ts';
-import { noDecisionReason } from './scheduler-explain.ts';
+import { heldBack, noDecisionReason } from './scheduler-explain.ts';
 import { readPod, readWorld } from './scheduler-world.ts';
 import type { Session } from './session.ts';
 
@@ -56,9 +56,11 @@ export async function schedulerWhy(session: Session, name: string, output: strin
   }
   const world = new World(await readWorld(session));
   const why = whyDecision(world.try(pod as never).decision);
+  const held = (await heldBack(session, pod))?.replace(/^.*?: /, '');
+  const begin = held ?? 'no attempt is recorded';
   const sentence =
     why.result === 'Scheduled'
-      ? `no attempt is recorded; on a copy of the cluster it would be scheduled: ${why.sentence}`
-      : `no attempt is recorded; on a copy of the cluster ${why.sentence}`;
+      ? `${begin}; on a copy of the cluster it would be scheduled: ${why.sentence}`
+      : `${begin}; on a copy of the cluster: ${why.sentence}`;
   return say({ ...why, pod: about, source: 'dry-run', sentence });
 }

@@ -54,5 +54,6 @@ export {
   type WorldResource,
   worldResources,
 } from './simulate/world.ts';
-export { type Change, type ChangeKind, type WhatIf, type WhatIfOptions, whatIf } from './what-if/what-if.ts';
+export type { Change, ChangeKind, WhatIf, WhatIfOptions } from './what-if/change.ts';
+export { whatIf } from './what-if/what-if.ts';
 export { type Why, type WhyGroup, whyDecision } from './why.ts';

@@ -83,10 +83,25 @@ describe('the answers of the scheduler', () => {
       'it waits behind its scheduling gates (example.com/quota)',
     );
     expect(await lab.klab('scheduler', 'why', 'other')).toContain('it asks for another scheduler, "mine"');
+    expect(await lab.klab('scheduler', 'what-if', 'other')).toMatch(
+      /^pod default\/other: it asks for another scheduler, "mine"\.\n/,
+    );
     const { changes } = JSON.parse(await lab.klab('scheduler', 'what-if', 'gated', '-o', 'json'));
     const { code, stderr } = await shell(changes[0].commands[0]);
     expect([code, stderr]).toEqual([0, '']);
     await untilPlaced('gated');
+  });
+
+  it('says who holds a pod back before the queue, and what no change of a pod helps against', async () => {
+    const claims = [{ name: 'g', resourceClaimName: 'nope' }];
+    await lab.kubectl('apply', '-f', manifest('held', pod('held', { resourceClaims: claims })));
+    const held = 'DynamicResources holds it back before the queue';
+    await waitForText(() => lab.klab('scheduler', 'why', 'held'), new RegExp(`^pod default/held: ${held}; on a copy`));
+    const explained = await lab.try(['scheduler', 'explain', 'held']);
+    expect([explained.code, explained.stderr]).toEqual([1, expect.stringContaining(held)]);
+    expect(await lab.klab('scheduler', 'what-if', 'held')).toMatch(
+      /\nBeyond what-if: what is wrong with its resource claims must be put right there: .*"nope" not found\./,
+    );
   });
 
   it('what-if patches the Deployment that a pod comes from', async () => {
@@ -115,6 +130,16 @@ describe('the answers of the scheduler', () => {
     const { code, stderr } = await shell(drop.commands[0]);
     expect([code, stderr]).toEqual([0, '']);
     await lab.kubectl('rollout', 'status', 'deployment/picky', '--timeout=30s');
+  });
+
+  it('the server tells how full the nodes are and how long the queues', async () => {
+    const { items } = JSON.parse(await lab.kubectl('get', '--raw', '/klab/v1/scheduler/nodes'));
+    expect(items.map(({ name }: any) => name)).toEqual(['node-1', 'node-2', 'node-3']);
+    expect(items.every(({ cpu, memory, pods }: any) => cpu > 0 && cpu <= 1 && memory >= 0 && pods > 0)).toBe(true);
+    const { lengths, items: none } = JSON.parse(
+      await lab.kubectl('get', '--raw', '/klab/v1/scheduler/queue?lengths=true'),
+    );
+    expect([Object.keys(lengths), none]).toEqual([['active', 'backoff', 'unschedulable', 'gated'], undefined]);
   });
 
   it('imports a cluster from its API: all stays as it is, nothing runs, the pending pods are explained', async () => {

@@ -3,13 +3,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../../src/api/index.ts';
 import { applyJsonPatch } from '../../src/apimachinery/index.ts';
-import { type Change, World, whatIf } from '../../src/scheduler/index.ts';
+import { type Change, World, type WorldObjects, whatIf } from '../../src/scheduler/index.ts';
 import { makeNode, makePod } from './objects.ts';
 
 const on = (pod: Pod, nodeName: string): Pod => ({ ...pod, spec: { ...pod.spec!, nodeName } }) as Pod;
 
 /** Does what a change says to the objects, and schedules the pod in a cluster made of them. */
-function carriedOut(change: Change, nodes: readonly Node[], placed: readonly Pod[], pod: Pod): string | undefined {
+function carriedOut(
+  change: Change,
+  nodes: readonly Node[],
+  placed: readonly Pod[],
+  pod: Pod,
+  rest: WorldObjects = {},
+): string | undefined {
   let [subject, machines, others] = [pod, [...nodes], [...placed]];
   const { target, patch } = change;
   if (change.manifest) machines.push(change.manifest as Node);
@@ -22,7 +28,7 @@ function carriedOut(change: Change, nodes: readonly Node[], placed: readonly Pod
     expect(target).toMatchObject({ kind: 'Pod', name: pod.metadata.name });
     subject = applyJsonPatch(pod as never, patch as never) as unknown as Pod;
   }
-  return new World({ nodes: machines, pods: others }).try(subject).decision.node;
+  return new World({ ...rest, nodes: machines, pods: others }).try(subject).decision.node;
 }
 
 const gpu = { key: 'gpu', value: 'true', effect: 'NoSchedule' };
@@ -175,5 +181,128 @@ describe('what-if', () => {
       { numRuns: 300, seed: 7 },
     );
     expect([...kinds].sort()).toEqual(['Constraint', 'Eviction', 'NewNode', 'Node', 'Pin', 'Request', 'Toleration']);
+  });
+
+  it('of a Deployment changes the rules of the pods beside it as well, as the template does', () => {
+    const reference = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'rs', controller: true };
+    const labelSelector = { matchLabels: { app: 'web' } };
+    const apart = {
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector }],
+        },
+      },
+    };
+    const made = (name: string) => makePod(name, apart, { labels: { app: 'web' }, ownerReferences: [reference] });
+    const template = { spec: structuredClone(made('web').spec) };
+    const asked = (kind: string) => {
+      const owner = {
+        apiVersion: 'apps/v1',
+        kind,
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { template },
+      };
+      const world = new World({ nodes: [makeNode('a')], pods: [on(made('web-1'), 'a')] });
+      const { changes, now } = whatIf(world, made('web-2'), { owner });
+      // The world is as it was.
+      expect(world.try(made('web-3')).decision.message).toBe(now.message);
+      return changes.map(({ summary }) => summary);
+    };
+    const drop = 'drop the required pod anti-affinity over kubernetes.io/hostname';
+    expect(asked('Deployment')).toContain(drop);
+    // Its pods stay as they are, and refuse the newcomer.
+    expect(asked('ReplicaSet')).not.toContain(drop);
+  });
+
+  it('says of volumes and resource claims that no change of a pod or a node helps', () => {
+    const nodes = [makeNode('a'), makeNode('b')];
+    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+    const missing = whatIf(new World({ nodes }), makePod('web', { volumes }));
+    expect([missing.changes, missing.beyond]).toEqual([
+      [],
+      'what is wrong with its volumes must be put right there: persistentvolumeclaim "data" not found',
+    ]);
+    const resourceClaims = [{ name: 'g', resourceClaimName: 'gpu' }];
+    const { changes, beyond } = whatIf(new World({ nodes }), makePod('web', { resourceClaims }));
+    expect([changes, beyond]).toEqual([
+      [],
+      expect.stringMatching(/^what is wrong with its resource claims .* not found$/),
+    ]);
+  });
+
+  it('says of a gated pod that would not fit either that the gates are not all', () => {
+    const gated = makePod('web', { requests: { cpu: '9' }, schedulingGates: [{ name: 'a.b/c' }] });
+    const { changes, beyond } = whatIf(new World({ nodes: [makeNode('a')] }), gated);
+    expect([changes, beyond]).toEqual([
+      [],
+      'besides, its scheduling gates hold it (a.b/c); without them it would not fit either',
+    ]);
+  });
+
+  it('with volumes of a zone and gates, too, tells only what works, and else says what is in the way', () => {
+    const outcomes = new Set<string>();
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ cpu: fc.integer({ min: 1, max: 4 }), zone: fc.constantFrom('a', 'b') }), {
+          minLength: 1,
+          maxLength: 5,
+        }),
+        fc.record({
+          cpu: fc.integer({ min: 1, max: 5 }),
+          volume: fc.constantFrom('none', 'zone a', 'lost', 'missing'),
+          gated: fc.boolean(),
+        }),
+        (shapes, want) => {
+          const zoneLabel = 'topology.kubernetes.io/zone';
+          const nodes = shapes.map(({ cpu, zone }, i) =>
+            makeNode(`n${i}`, { cpu: String(cpu), labels: { [zoneLabel]: zone } }),
+          );
+          const bound = { storageClassName: '', accessModes: ['ReadWriteOnce'], volumeName: 'pv' };
+          const claim = {
+            apiVersion: 'v1',
+            kind: 'PersistentVolumeClaim',
+            metadata: { name: 'data', namespace: 'default', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+            spec: bound,
+            status: { phase: 'Bound' },
+          };
+          const volume = {
+            apiVersion: 'v1',
+            kind: 'PersistentVolume',
+            metadata: { name: 'pv' },
+            spec: {
+              storageClassName: '',
+              claimRef: { namespace: 'default', name: 'data' },
+              nodeAffinity: {
+                required: {
+                  nodeSelectorTerms: [{ matchExpressions: [{ key: zoneLabel, operator: 'In', values: ['a'] }] }],
+                },
+              },
+            },
+          };
+          const rest = {
+            persistentvolumeclaims: want.volume === 'missing' ? [] : [claim],
+            persistentvolumes: want.volume === 'zone a' ? [volume] : [],
+          } as unknown as WorldObjects;
+          const pod = makePod('subject', {
+            requests: { cpu: String(want.cpu) },
+            ...(want.volume !== 'none' && {
+              volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+            }),
+            ...(want.gated && { schedulingGates: [{ name: 'a.b/c' }] }),
+          });
+          const { changes, now, beyond } = whatIf(new World({ ...rest, nodes }), pod);
+          for (const change of changes) {
+            outcomes.add(change.kind);
+            expect(carriedOut(change, nodes, [], pod, rest), change.summary).toBe(change.node);
+          }
+          if (changes.length === 0 && (now.node === undefined || want.gated)) {
+            if (want.volume !== 'none' || want.gated) expect(beyond).toBeDefined();
+            outcomes.add('beyond');
+          }
+        },
+      ),
+      { numRuns: 200, seed: 11 },
+    );
+    expect([...outcomes].sort()).toEqual(['Gate', 'NewNode', 'Request', 'beyond']);
   });
 });

@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/index.ts';
 import { milliValueOf, wholeValueOf } from '../../apimachinery/index.ts';
 import { formatDecimal } from '../format.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
 import { podRequests, type Resources } from '../framework/resources.ts';
 
 export type PodSpec = NonNullable<Pod['spec']>;
@@ -12,6 +13,8 @@ export interface Edit {
   apply(spec: PodSpec): void;
   /** The API takes it on a pod that exists. */
   readonly inPlace?: boolean;
+  /** It is about rules that pods beside it have as well. */
+  readonly neighbours?: boolean;
 }
 
 export function amountOf(resources: Resources, name: string): number {
@@ -92,8 +95,15 @@ export interface TaintLike {
   readonly effect: string;
 }
 
+export const hardTaints = (node: NodeInfo): TaintLike[] =>
+  ((node.node?.spec?.taints ?? []) as TaintLike[]).filter(
+    ({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute',
+  );
+
+export const taintText = ({ key, value, effect }: TaintLike): string => `${key}${value ? `=${value}` : ''}:${effect}`;
+
 export function tolerate(taints: readonly TaintLike[]): Edit {
-  const text = taints.map(({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`).join(' and ');
+  const text = taints.map(taintText).join(' and ');
   return {
     summary: `tolerate ${text}`,
     inPlace: true,
@@ -167,7 +177,8 @@ export function both(a: Edit, b: Edit): Edit {
 export function constraintDrops(pod: Readonly<Pod>): Edit[] {
   const spec = pod.spec as any;
   const out: Edit[] = [];
-  const drop = (summary: string, apply: (spec: any) => void) => out.push({ summary, apply });
+  const drop = (summary: string, apply: (spec: any) => void, more: Pick<Edit, 'neighbours'> = {}) =>
+    out.push({ summary, apply, ...more });
   for (const [key, value] of Object.entries(spec?.nodeSelector ?? {})) {
     drop(`drop nodeSelector ${key}=${value}`, (target) => {
       delete target.nodeSelector?.[key];
@@ -196,9 +207,13 @@ export function constraintDrops(pod: Readonly<Pod>): Edit[] {
     const terms: any[] = spec?.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
     terms.forEach((term, index) => {
       const word = kind === 'podAffinity' ? 'affinity' : 'anti-affinity';
-      drop(`drop the required pod ${word} over ${term.topologyKey}`, (target) => {
-        target.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution?.splice(index, 1);
-      });
+      drop(
+        `drop the required pod ${word} over ${term.topologyKey}`,
+        (target) => {
+          target.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution?.splice(index, 1);
+        },
+        { neighbours: true },
+      );
     });
   }
   const ports = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap(

@@ -71,6 +71,8 @@ const templates: Readonly<Record<string, { readonly replaces: boolean }>> = {
   ReplicationController: { replaces: false },
 };
 
+export const replacesItsPods = (owner: Readonly<KubeObject>): boolean => templates[owner.kind!]?.replaces === true;
+
 /**
  * An edit of a pod's spec as a patch of `owner`'s template when the pod has such an owner, else of the pod: in place where
  * the API allows it, else by making the pod anew.

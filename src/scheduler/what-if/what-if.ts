@@ -5,73 +5,27 @@
 import type { Node, Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import type { Decision, NodeDecision } from '../decision/record.ts';
-import { formatDecimal } from '../format.ts';
 import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import { toleratesTaint } from '../plugins/taints.ts';
 import type { World } from '../simulate/world.ts';
+import type { Change, ChangeKind, WhatIf, WhatIfOptions } from './change.ts';
 import {
   amountOf,
   both,
   constraintDrops,
   type Edit,
+  hardTaints,
   lowerRequests,
   otherScheduler,
   type PodSpec,
   pinTo,
   removeGates,
   type TaintLike,
+  taintText,
   tolerate,
 } from './edits.ts';
-import { type PatchOp, type PatchTarget, type PodPatch, podPatch, shellWord } from './patch.ts';
-
-export type ChangeKind =
-  | 'Gate'
-  | 'SchedulerName'
-  | 'Pin'
-  | 'Request'
-  | 'Toleration'
-  | 'Constraint'
-  | 'Node'
-  | 'Eviction'
-  | 'NewNode';
-
-export interface Change {
-  readonly kind: ChangeKind;
-  /** `lower its request of cpu by 300m, from 1 to 700m` */
-  readonly summary: string;
-  /** Where the dry run put the pod. */
-  readonly node: string;
-  /** What is patched or deleted; absent for a new node. */
-  readonly target?: PatchTarget;
-  /** A JSON patch of the target. */
-  readonly patch?: readonly PatchOp[];
-  /** The target goes. */
-  readonly delete?: true;
-  /** The node to add. */
-  readonly manifest?: KubeObject;
-  /** Ready to be run. */
-  readonly commands: readonly string[];
-  readonly note?: string;
-}
-
-export interface WhatIf {
-  readonly pod: { readonly namespace: string; readonly name: string };
-  /** What the scheduler would decide as things are; of a pod that is somewhere, without itself. */
-  readonly now: Decision;
-  /** The node it should go to. */
-  readonly wanted?: string;
-  readonly changes: readonly Change[];
-  /** Dry runs made. */
-  readonly trials: number;
-}
-
-export interface WhatIfOptions {
-  readonly node?: string;
-  /** Owner whose template the pod was made from. */
-  readonly owner?: Readonly<KubeObject>;
-  /** Most dry runs of one kind of change. Default 24. */
-  readonly trialsPerKind?: number;
-}
+import { howToAdd, nodesToAdd } from './new-node.ts';
+import { type PatchOp, type PodPatch, podPatch, replacesItsPods } from './patch.ts';
 
 const order: readonly ChangeKind[] = [
   'Gate',
@@ -98,13 +52,6 @@ const perKind: Readonly<Record<ChangeKind, number>> = {
   NewNode: 1,
 };
 
-const hardTaints = (node: NodeInfo): TaintLike[] =>
-  ((node.node?.spec?.taints ?? []) as TaintLike[]).filter(
-    ({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute',
-  );
-
-const taintText = ({ key, value, effect }: TaintLike): string => `${key}${value ? `=${value}` : ''}:${effect}`;
-
 class Search {
   readonly #world: World;
   readonly #pod: Readonly<Pod>;
@@ -113,6 +60,8 @@ class Search {
   readonly #max: number;
   readonly changes: Change[] = [];
   trials = 0;
+  /** Claims that turned out to be in the way once something else was changed. */
+  #behind: string | undefined;
   /** The node wanted, or undefined. */
   readonly #wanted: string | undefined;
 
@@ -139,7 +88,10 @@ class Search {
 
   /** The node where the pod would go, if it would and it is the one wanted. */
   #lands(edit: Edit | undefined): string | undefined {
-    const { node } = this.#decide(edit);
+    const decision = this.#decide(edit);
+    const { node } = decision;
+    // With what was in the way gone, something else may show.
+    if (node === undefined) this.#behind ??= this.#claimsIn(decision);
     return this.#wanted === undefined || node === this.#wanted ? node : undefined;
   }
 
@@ -159,11 +111,55 @@ class Search {
     for (const edit of edits.slice(0, this.#max)) {
       if (found >= perKind[kind]) return;
       const whole = this.#whole(edit);
+      const putBack = edit.neighbours ? this.#editSiblings(edit) : undefined;
       const node = this.#lands(whole);
+      putBack?.();
       if (node === undefined) continue;
       this.#tell(kind, whole, node);
       found++;
     }
+  }
+
+  /** A template that is changed changes the pods beside this one: their rules about neighbours are those of before. */
+  #editSiblings(edit: Edit): () => void {
+    const { owner } = this.#options;
+    if (!owner || !replacesItsPods(owner)) return () => {};
+    const controller = (pod: Readonly<Pod>) => pod.metadata.ownerReferences?.find((reference) => reference.controller);
+    const maker = controller(this.#pod)?.uid;
+    if (maker === undefined) return () => {};
+    const undo: (() => void)[] = [];
+    for (const { name, pods } of this.#world.cache.nodes) {
+      for (const { pod } of [...pods.values()]) {
+        if (controller(pod)?.uid !== maker) continue;
+        const spec = structuredClone(pod.spec!) as PodSpec;
+        edit.apply(spec);
+        this.#world.put({ ...pod, spec } as Pod, name);
+        undo.push(() => this.#world.put(pod, name));
+      }
+    }
+    return () => {
+      for (const step of undo) step();
+    };
+  }
+
+  /** What none of the changes tried here helps against: they are about pods and nodes. */
+  beyond(now: Decision): string | undefined {
+    const claims = this.#claimsIn(now) ?? (this.changes.length === 0 ? this.#behind : undefined);
+    if (claims !== undefined) return claims;
+    const gates = (this.#pod.spec?.schedulingGates ?? []).map(({ name }) => name);
+    if (gates.length === 0 || this.changes.length > 0) return undefined;
+    return `besides, its scheduling gates hold it (${gates.join(', ')}); without them it would not fit either`;
+  }
+
+  #claimsIn({ preFilter, nodes }: Decision): string | undefined {
+    const by = (plugin: string) => (plugin === 'DynamicResources' ? 'its resource claims' : 'its volumes');
+    const told = preFilter.find(({ plugin, reasons }) => reasons.length > 0 && aboutClaims.has(plugin));
+    if (told) return `what is wrong with ${by(told.plugin)} must be put right there: ${told.reasons.join(', ')}`;
+    const refused = nodes.filter(({ filter }) => filter && aboutClaims.has(filter.plugin));
+    if (refused.length === 0) return undefined;
+    const { plugin, reasons } = refused[0]!.filter!;
+    const where = refused.length === 1 ? refused[0]!.name : `${refused.length} nodes`;
+    return `${by(plugin)} keep it from ${where}, which changes of pods and nodes do not help: ${reasons.join(', ')}`;
   }
 
   run(): Decision {
@@ -396,83 +392,25 @@ class Search {
 
   /** One more node of a shape that the cluster has, the smallest that does; else one made to measure. */
   #newNodes(): void {
-    const pod = podInfoOf(this.#pod);
-    const shapes = new Map<string, NodeInfo>();
-    for (const node of this.#world.cache.nodes) {
-      const { 'kubernetes.io/hostname': _, ...labels } = node.labels;
-      const key = JSON.stringify([node.node!.status?.allocatable, labels, hardTaints(node).filter(lasting)]);
-      if (!shapes.has(key)) shapes.set(key, node);
-    }
-    const bySize = [...shapes.values()].sort(
-      (a, b) => a.allocatable.milliCPU - b.allocatable.milliCPU || a.allocatable.memory - b.allocatable.memory,
-    );
-    const made = bySize.filter(({ allocatable }) => fits(pod, allocatable)).map((like) => this.#nodeLike(like));
-    const largest = bySize.at(-1);
-    if (largest) made.push(this.#nodeLike(largest, pod));
-    for (const node of made.slice(0, this.#max)) {
+    for (const node of nodesToAdd(this.#world.cache, podInfoOf(this.#pod)).slice(0, this.#max)) {
       const undo = this.#world.setNode(node);
       const landed = this.#lands(undefined);
       undo();
       if (landed !== node.metadata.name) continue;
-      const { name } = node.metadata;
-      const allocatable = node.status!.allocatable as Record<string, string>;
-      const { 'kubernetes.io/hostname': _, ...labels } = node.metadata.labels ?? {};
-      const pairs = (map: Record<string, string>) =>
-        Object.entries(map)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(',');
-      const taints = (node.spec?.taints ?? []) as TaintLike[];
-      const own = Object.fromEntries(Object.entries(labels).filter(([key]) => !/^(beta\.)?kubernetes\.io\//.test(key)));
-      const command = [
-        `klab node add ${name} --capacity ${shellWord(pairs(allocatable))}`,
-        ...(Object.keys(own).length > 0 ? [`--labels ${shellWord(pairs(own))}`] : []),
-        ...(taints.length > 0 ? [`--taints ${shellWord(taints.map(taintText).join(','))}`] : []),
-      ].join(' ');
-      const { cpu, memory } = allocatable;
+      const { summary, command } = howToAdd(node);
       this.changes.push({
         kind: 'NewNode',
-        summary: `add a node of cpu ${cpu}, memory ${memory}${taints.length > 0 ? `, tainted ${taints.map(taintText).join(', ')}` : ''}`,
-        node: name!,
+        summary,
+        node: node.metadata.name!,
         manifest: node as KubeObject,
         commands: [command],
       });
       return;
     }
   }
-
-  /** A node like another, with no pods; large enough for `pod` when given. */
-  #nodeLike(like: NodeInfo, pod?: PodInfo): Node {
-    let number = this.#world.cache.nodes.length + 1;
-    while (this.#world.cache.get(`node-${number}`)) number++;
-    const name = `node-${number}`;
-    const { metadata, spec, status } = like.node!;
-    const allocatable = { ...(status?.allocatable as Record<string, string>) };
-    if (pod) {
-      const cpus = Math.ceil(pod.requests.milliCPU / 1000);
-      const gib = Math.ceil(pod.requests.memory / 2 ** 30);
-      if (cpus * 1000 > like.allocatable.milliCPU) allocatable['cpu'] = String(2 ** Math.ceil(Math.log2(cpus)));
-      if (gib * 2 ** 30 > like.allocatable.memory) allocatable['memory'] = `${2 ** Math.ceil(Math.log2(gib))}Gi`;
-      for (const [resource, amount] of pod.requests.scalar) {
-        if (amount > amountOf(like.allocatable, resource)) allocatable[resource] = String(amount);
-      }
-      if (pod.requests.ephemeralStorage > like.allocatable.ephemeralStorage) {
-        allocatable['ephemeral-storage'] = formatDecimal(
-          'ephemeral-storage',
-          2 ** Math.ceil(Math.log2(pod.requests.ephemeralStorage)),
-        );
-      }
-    }
-    const selector = pod ? ((this.#pod.spec?.nodeSelector ?? {}) as Record<string, string>) : {};
-    const taints = pod ? [] : ((spec?.taints ?? []) as TaintLike[]).filter(lasting);
-    return {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name, labels: { ...metadata.labels, ...selector, 'kubernetes.io/hostname': name } },
-      spec: taints.length > 0 ? { taints } : {},
-      status: { allocatable, capacity: allocatable, images: [] },
-    } as unknown as Node;
-  }
 }
+
+const aboutClaims = new Set(['VolumeRestrictions', 'VolumeBinding', 'VolumeZone', 'DynamicResources']);
 
 const evictionHelps = new Set([
   'NodeResourcesFit',
@@ -483,14 +421,6 @@ const evictionHelps = new Set([
   'NodeVolumeLimits',
 ]);
 
-/** Not a condition of the moment. */
-const lasting = ({ key }: TaintLike): boolean => !key.startsWith('node.kubernetes.io/');
-
-function fits({ requests }: PodInfo, allocatable: NodeInfo['allocatable']): boolean {
-  if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
-  return [...requests.scalar].every(([name, amount]) => amount <= amountOf(allocatable, name));
-}
-
 /** The world is as it was when this returns. @throws RangeError when the node wanted does not exist. */
 export function whatIf(world: World, pod: Readonly<Pod>, options: WhatIfOptions = {}): WhatIf {
   if (options.node !== undefined && !world.cache.get(options.node)) {
@@ -500,11 +430,13 @@ export function whatIf(world: World, pod: Readonly<Pod>, options: WhatIfOptions 
   const search = new Search(world, pod, options);
   const now = search.run();
   putBack?.();
+  const beyond = now.node === undefined ? search.beyond(now) : undefined;
   return {
     pod: { namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name! },
     now,
     ...(options.node !== undefined && { wanted: options.node }),
     changes: search.changes,
+    ...(beyond !== undefined && { beyond }),
     trials: search.trials,
   };
 }
