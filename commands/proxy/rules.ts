@@ -1,16 +1,19 @@
-import { ApiCommand, Flags, proxyRules } from '../../src/cli/index.ts';
+import { ApiCommand, Flags, proxyRules, proxyRulesDiff } from '../../src/cli/index.ts';
 
 export default class ProxyRules extends ApiCommand {
   static override summary = 'Print the rules that kube-proxy would load on a node for the Services as they stand.';
   static override description =
     'A script that the real tools take: iptables-restore, ipset and ipvsadm, or nft. Computed here from Services, ' +
     'EndpointSlices and Nodes, so it works on any cluster with --context. With --explain a sentence stands beside each ' +
-    'rule, as a comment: the script loads as before.';
+    'rule, as a comment: the script loads as before. With --diff the rules are compared with those of an earlier revision, or ' +
+    'with what iptables-save, nft list ruleset or ipvsadm-save -n printed on a real node.';
   static override examples = [
     '<%= config.bin %> proxy rules',
     '<%= config.bin %> proxy rules --explain --service default/kubernetes',
     '<%= config.bin %> proxy rules --mode nftables --node node-2',
     '<%= config.bin %> proxy rules --mode ipvs --service default/web',
+    '<%= config.bin %> proxy rules --diff 1200',
+    'iptables-save | <%= config.bin %> proxy rules --diff - --context prod --node node-7',
   ];
   static override flags = {
     mode: Flags.string({
@@ -24,6 +27,7 @@ export default class ProxyRules extends ApiCommand {
       summary: 'only this IP family; all that Services have',
       options: ['ipv4', 'ipv6'] as const,
     }),
+    diff: Flags.string({ summary: 'compare with a revision, a file, or - for standard input', helpValue: 'REV|FILE' }),
     explain: Flags.boolean({ summary: 'a sentence beside each rule, as a comment' }),
     'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
     'nodeport-addresses': Flags.string({ summary: "as kube-proxy's flag: ranges, comma-separated, or primary" }),
@@ -35,21 +39,21 @@ export default class ProxyRules extends ApiCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ProxyRules);
-    const { mode, node, service, family, explain, nfacct, output } = flags;
-    this.print(
-      await proxyRules(await this.session(flags), {
-        mode: mode as 'iptables',
-        node,
-        service,
-        ...(family === undefined ? {} : { family: family as 'ipv4' }),
-        clusterCidr: flags['cluster-cidr'],
-        nodePortAddresses: flags['nodeport-addresses']?.split(','),
-        masqueradeAll: flags['masquerade-all'],
-        ipvsScheduler: flags['ipvs-scheduler'],
-        nfacct,
-        explain,
-        output: output as 'json' | undefined,
-      }),
-    );
+    const { mode, node, service, family, explain, nfacct, output, diff } = flags;
+    const request = {
+      mode: mode as 'iptables',
+      node,
+      service,
+      ...(family === undefined ? {} : { family: family as 'ipv4' }),
+      clusterCidr: flags['cluster-cidr'],
+      nodePortAddresses: flags['nodeport-addresses']?.split(','),
+      masqueradeAll: flags['masquerade-all'],
+      ipvsScheduler: flags['ipvs-scheduler'],
+      nfacct,
+      explain,
+      output: output as 'json' | undefined,
+    };
+    const session = await this.session(flags);
+    this.print(await (diff === undefined ? proxyRules(session, request) : proxyRulesDiff(session, request, diff)));
   }
 }

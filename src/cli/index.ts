@@ -150,6 +150,7 @@ export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';
 export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
 export { proxyRules } from './proxy/rules.ts';
+export { proxyRulesDiff } from './proxy/rules-diff.ts';
 export { proxyTrace } from './proxy/trace.ts';
 export { readObjects } from './read-objects.ts';
 export {

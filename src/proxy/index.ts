@@ -3,6 +3,9 @@
  * upstream counterpart: pkg/proxy (1.36).
  */
 
+export { type DumpKind, dumpFamilies, dumpKind, expectedRules, modesOf, readDump } from './compare/compare.ts';
+export { mentions } from './compare/mentions.ts';
+export { compareRuleSets, type Difference, DumpError, type RuleSet } from './compare/rule-set.ts';
 export { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
 export { annotatedScript, type ExplainedLine, explainScript } from './explain/script.ts';
 export { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './iptables/names.ts';

@@ -10,18 +10,21 @@ export interface ProxyWorld {
   readonly serviceCIDRs: readonly string[];
 }
 
-export async function listAll(session: Session, word: string): Promise<KubeObject[]> {
+/** `revision`: as it was then, where the store still knows. @throws StatusError 410 when it does not. */
+export async function listAll(session: Session, word: string, revision?: string): Promise<KubeObject[]> {
   const resource = await session.find(word);
   if (!resource) return [];
   const out: KubeObject[] = [];
-  for await (const page of session.client.resource(resource).pages({ signal: session.signal })) out.push(...page.items);
+  const then = revision === undefined ? {} : ({ resourceVersion: revision, resourceVersionMatch: 'Exact' } as const);
+  const pages = session.client.resource(resource).pages({ signal: session.signal, ...then });
+  for await (const page of pages) out.push(...page.items);
   return out;
 }
 
-export async function readProxyWorld(session: Session): Promise<ProxyWorld> {
+export async function readProxyWorld(session: Session, revision?: string): Promise<ProxyWorld> {
   const [nodes = [], services = [], endpointSlices = [], ranges = []] = await Promise.all(
     ['nodes', 'services', 'endpointslices.discovery.k8s.io', 'servicecidrs.networking.k8s.io'].map((word) =>
-      listAll(session, word),
+      listAll(session, word, revision),
     ),
   );
   const serviceCIDRs = ranges.flatMap((range) => (range['spec']?.cidrs ?? []) as string[]);
