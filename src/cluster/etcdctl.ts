@@ -197,7 +197,7 @@ async function put(call: Call): Promise<number> {
   const { process, member, words, format } = call;
   const [key, given] = words;
   if (key === undefined) throw new UsageError('put command needs 1 argument and input from stdin or 2 arguments');
-  const value = given ?? (await process.until(process.stdin.readAll()));
+  const value = given ?? (await process.readAll());
   const done = await process.until(member.put({ key: encodeText(key), value: encodeText(value) }));
   return said(process, format === 'json' ? json({ header: header(done.header) }) : 'OK\n');
 }

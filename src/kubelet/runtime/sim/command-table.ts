@@ -2,6 +2,7 @@
 
 import { agnhost } from './agnhost.ts';
 import { FileError } from './file-system.ts';
+import { OutOfMemory } from './out-of-memory.ts';
 import type { Process } from './process.ts';
 import { apache, generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
 import { diskCommands } from './shell/commands/disk.ts';
@@ -131,7 +132,7 @@ export function commandOf(
     } catch (error) {
       // A server that a script's unknown word became has ended.
       if (error instanceof Flow) return error.value;
-      if (error instanceof FileError) {
+      if (error instanceof FileError || error instanceof OutOfMemory) {
         await process.complain(`${word}: ${error.message}`);
         return 1;
       }

@@ -3,7 +3,11 @@ import type { Clock, Prng } from '../../../base/index.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../types.ts';
 import type { NetworkFabric, Peer } from './fabric-types.ts';
 import type { FileSystem } from './file-system.ts';
+import { maxHeldCharacters, OutOfMemory } from './out-of-memory.ts';
 import type { Terminal } from './terminal.ts';
+
+/** Input held is told to the memory meter in pieces of so many bytes. */
+const accountedBytes = 256 * 1024;
 
 export type Signal = 'TERM' | 'INT' | 'QUIT' | 'HUP' | 'USR1' | 'USR2' | 'KILL';
 export const signalNumbers: Record<Signal, number> = { HUP: 1, INT: 2, QUIT: 3, KILL: 9, USR1: 10, USR2: 12, TERM: 15 };
@@ -28,14 +32,11 @@ export interface Source {
   /** What is there, as soon as there is something. */
   read(): Promise<string | undefined>;
   readLine(): Promise<string | undefined>;
-  /** Everything that is left. */
-  readAll(): Promise<string>;
 }
 
 export const emptySource: Source = {
   read: async () => undefined,
   readLine: async () => undefined,
-  readAll: async () => '',
 };
 
 export class TextSource implements Source {
@@ -51,12 +52,9 @@ export class TextSource implements Source {
     return line;
   }
   async read(): Promise<string | undefined> {
-    return (await this.readAll()) || undefined;
-  }
-  async readAll(): Promise<string> {
     const text = this.#text;
     this.#text = '';
-    return text;
+    return text || undefined;
   }
 }
 
@@ -132,17 +130,6 @@ export class Pipe implements Sink, Source {
     this.#buffer = '';
     this.#notify();
     return text;
-  }
-
-  async readAll(): Promise<string> {
-    let text = '';
-    for (;;) {
-      text += this.#buffer;
-      this.#buffer = '';
-      this.#notify();
-      if (this.#writerClosed || this.#readerClosed) return text;
-      await this.#input();
-    }
   }
 
   /** Resolves when a reader asks for more than there is, or nobody will read again. */
@@ -353,6 +340,35 @@ export class Process {
   async #rest(): Promise<void> {
     const over = ++this.#steps.slices - freeSlices;
     await this.sleep(over < 0 ? 1 : Math.min(maxThrottleMs, 2 ** Math.min(10, over / slicesPerDoubling)));
+  }
+
+  /**
+   * Everything that is left of a source. It counts as the container's memory while it is read, so that one with a limit
+   * is killed as a real one; without a limit the command ends at `maxHeldCharacters`.
+   * @throws Killed, OutOfMemory
+   */
+  async readAll(source: Source = this.stdin): Promise<string> {
+    const parts: string[] = [];
+    let held = 0;
+    let taken = 0;
+    const release: (() => void)[] = [];
+    try {
+      for (;;) {
+        const text = await this.until(source.read());
+        if (text === undefined) return parts.join('');
+        parts.push(text);
+        held += text.length;
+        if (held > maxHeldCharacters) throw new OutOfMemory();
+        if (held - taken >= accountedBytes) {
+          release.push(this.world.memory.take(held - taken));
+          taken = held;
+          // The limit may just have been passed, and who writes may never wait.
+          await this.#rest();
+        }
+      }
+    } finally {
+      for (const free of release) free();
+    }
   }
 
   /** A real wait: the script is no runaway. */

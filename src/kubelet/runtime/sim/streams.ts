@@ -43,17 +43,6 @@ export class StreamSource implements Source {
     }
   }
 
-  async readAll(): Promise<string> {
-    const parts = [this.#buffer];
-    this.#buffer = '';
-    while (!this.#ended) {
-      await this.#more();
-      parts.push(this.#buffer);
-      this.#buffer = '';
-    }
-    return parts.join('');
-  }
-
   /** Nobody reads any more. */
   async close(): Promise<void> {
     this.#ended = true;

@@ -48,11 +48,6 @@ export class Terminal {
   readonly input: Source = {
     read: async () => this.#next(),
     readLine: async () => (await this.#next())?.replace(/\n$/, ''),
-    readAll: async () => {
-      let text = '';
-      for (let line = await this.#next(); line !== undefined; line = await this.#next()) text += line;
-      return text;
-    },
   };
 
   /** What was typed. */

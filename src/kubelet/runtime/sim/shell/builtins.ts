@@ -105,7 +105,7 @@ export const builtins: Record<string, Builtin> = {
   async unset(shell, _, args) {
     for (const name of args) {
       if (name.startsWith('-')) continue;
-      shell.state.variables.delete(name);
+      shell.state.unset(name);
       shell.state.exported.delete(name);
       shell.state.functions.delete(name);
     }

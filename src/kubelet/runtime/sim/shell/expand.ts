@@ -1,5 +1,6 @@
 /** Words into fields: parameters, commands, arithmetic, field splitting, file names, quote removal. */
 import { normalize } from '../file-system.ts';
+import { maxHeldCharacters, OutOfMemory } from '../out-of-memory.ts';
 import { evaluate } from './arithmetic.ts';
 import type { Parameter, Script, Word, WordPart } from './ast.ts';
 import { hasGlob, patternToRegExp } from './pattern.ts';
@@ -12,6 +13,9 @@ export type RunSubstitution = (script: Script) => Promise<string>;
 export class ExpansionError extends Error {
   override readonly name = 'ExpansionError';
 }
+
+/** Most words of one command: `set -- "$@" "$@"` doubles them. */
+const maxFields = 500_000;
 
 export class Expander {
   readonly #state: ShellState;
@@ -47,7 +51,10 @@ export class Expander {
   async fields(words: readonly Word[]): Promise<string[]> {
     const out: string[] = [];
     for (const word of words) {
-      for (const braced of expandBraces(word)) out.push(...(await this.#fieldsOf(braced)));
+      for (const braced of expandBraces(word)) {
+        for (const field of await this.#fieldsOf(braced)) out.push(field);
+        if (out.length > maxFields) throw new OutOfMemory();
+      }
     }
     return out;
   }
@@ -165,7 +172,12 @@ export class Expander {
     if (pattern === '') return value;
     const replacement = param.second ? await this.text(param.second) : '';
     const expression = patternToRegExp(pattern).source.slice(1, -1);
-    return value.replace(new RegExp(expression, param.op === '//' ? 'g' : ''), () => replacement);
+    let length = value.length;
+    return value.replace(new RegExp(expression, param.op === '//' ? 'g' : ''), () => {
+      length += replacement.length;
+      if (length > maxHeldCharacters) throw new OutOfMemory();
+      return replacement;
+    });
   }
 
   /** Names that match; the word itself when none does. */

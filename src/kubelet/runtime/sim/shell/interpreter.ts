@@ -2,6 +2,7 @@
 import { Deferred, isAbort } from '../../../../base/index.ts';
 import { FileError, normalize } from '../file-system.ts';
 import { commandMs } from '../load.ts';
+import { OutOfMemory } from '../out-of-memory.ts';
 import { Killed, Pipe, type Process, type Signal, type Sink, type Source, TextSink, TextSource } from '../process.ts';
 import { ArithmeticError } from './arithmetic.ts';
 import { type Command, type Redirection, type Script, ShellSyntaxError } from './ast.ts';
@@ -205,6 +206,10 @@ export class Shell {
       await this.process.complain(`${shell}: ${error.line > 0 ? `line ${error.line}: ` : ''}${error.message}`);
       return 2;
     }
+    if (error instanceof OutOfMemory) {
+      await this.process.complain(`${shell}: ${error.message}`);
+      return 2;
+    }
     if (error instanceof ExpansionError || error instanceof ArithmeticError) {
       await this.process.complain(`${shell}: ${error.message}`);
       return error instanceof ExpansionError ? 1 : 2;
@@ -364,7 +369,13 @@ export class Shell {
     const program = this.table.find(name, inner);
     if (!program) return this.table.unknown(name, inner);
     inner.world.work(commandMs);
-    return program(inner, args);
+    try {
+      return await program(inner, args);
+    } catch (error) {
+      if (!(error instanceof OutOfMemory)) throw error;
+      await inner.complain(`${name}: ${error.message}`);
+      return 1;
+    }
   }
 
   async #function(body: Command, args: readonly string[], process: Process): Promise<number> {

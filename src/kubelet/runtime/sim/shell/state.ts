@@ -1,5 +1,6 @@
 /** What a shell knows: variables, options, functions, traps, where it is. */
 import type { FileSystem } from '../file-system.ts';
+import { maxHeldCharacters, OutOfMemory } from '../out-of-memory.ts';
 import type { Command } from './ast.ts';
 
 export interface ShellOptions {
@@ -22,10 +23,13 @@ export class ShellState {
   lastStatus = 0;
   lastBackground = '';
   pid = '1';
+  /** Of all values. */
+  #characters = 0;
 
   constructor(fs: FileSystem, env: ReadonlyMap<string, string>, cwd: string, name: string, args: readonly string[]) {
     this.fs = fs;
     this.variables = new Map(env);
+    for (const value of env.values()) this.#characters += value.length;
     this.exported = new Set(env.keys());
     this.functions = new Map();
     this.traps = new Map();
@@ -42,6 +46,7 @@ export class ShellState {
     for (const name of this.exported) child.exported.add(name);
     for (const [name, body] of this.functions) child.functions.set(name, body);
     Object.assign(child.options, this.options);
+    child.#characters = this.#characters;
     child.lastStatus = this.lastStatus;
     child.pid = this.pid;
     return child;
@@ -51,8 +56,18 @@ export class ShellState {
     return this.variables.get(name);
   }
 
+  /** @throws OutOfMemory when all variables together grow too large */
   set(name: string, value: string): void {
+    const grown = this.#characters + value.length - (this.variables.get(name)?.length ?? 0);
+    if (grown > maxHeldCharacters) throw new OutOfMemory();
+    this.#characters = grown;
     this.variables.set(name, value);
+  }
+
+  unset(name: string): void {
+    this.#characters -= this.variables.get(name)?.length ?? 0;
+    this.variables.delete(name);
+    this.exported.delete(name);
   }
 
   /** `$1`, `$#`, `$?` and the like. */

@@ -2,6 +2,7 @@
  * awk, the part that one-liners use: patterns, BEGIN and END, fields, print and printf, variables and arrays,
  * arithmetic, comparison, matching, if/while/for, and a few functions.
  */
+import { maxHeldCharacters, OutOfMemory } from '../../out-of-memory.ts';
 import type { Process } from '../../process.ts';
 import { type AwkExpression, type AwkRule, type AwkStatement, AwkSyntaxError, parseAwk } from './awk-parser.ts';
 import { eachInput, eachLine } from './lines.ts';
@@ -260,6 +261,7 @@ class Awk {
     const right = this.#evaluate(e.value);
     const before = e.op === '=' ? '' : this.#evaluate(e.target);
     const value = e.op === '=' ? right : arithmetic(e.op[0]!, number(before), number(right));
+    if (typeof value === 'string' && value.length > maxHeldCharacters) throw new OutOfMemory();
     const { target } = e;
     if (target.kind === 'variable') this.#variables.set(target.name, value);
     else if (target.kind === 'element') this.#array(target.array).set(text(this.#evaluate(target.index)), value);

@@ -23,7 +23,7 @@ const dd: Program = async (process, args) => {
     const content = endless
       ? '\0'.repeat(Math.min(wanted, maxBytes))
       : (from === undefined
-          ? await process.until(process.stdin.readAll())
+          ? await process.readAll()
           : await process.world.fs.read(normalize(from, process.cwd))
         ).slice(0, Math.min(wanted, maxBytes));
     if (to === undefined) await process.print(content);

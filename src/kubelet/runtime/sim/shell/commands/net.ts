@@ -313,7 +313,7 @@ async function nc(process: Process, args: readonly string[]): Promise<number> {
   }
   if (flags.has('v')) await process.complain(`${host} (${result.ip}:${port}) open`);
   if (flags.has('z')) return 0;
-  const input = await process.until(process.stdin.readAll());
+  const input = await process.readAll();
   const http = /^(GET|HEAD|POST) (\S+) HTTP/.exec(input);
   if (http) {
     const response = await process.until(
@@ -347,7 +347,7 @@ async function redisCli(process: Process, args: readonly string[]): Promise<numb
     await process.complain(`Could not connect to Redis at ${host[0]}:${host[1]}: ${result.error}`);
     return 1;
   }
-  const command = args.slice(at).join(' ') || (await process.until(process.stdin.readAll())).trim();
+  const command = args.slice(at).join(' ') || (await process.readAll()).trim();
   await process.print(`${redisReply(await process.until(result.session.send(`${command}\r\n`)))}\n`);
   return 0;
 }

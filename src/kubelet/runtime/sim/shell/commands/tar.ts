@@ -199,9 +199,7 @@ async function read(process: Process, options: TarOptions): Promise<number> {
   const { file } = options;
   let archive: Buffer;
   try {
-    archive = encodeText(
-      file === '-' ? await process.until(process.stdin.readAll()) : await fs.read(normalize(file, process.cwd)),
-    );
+    archive = encodeText(file === '-' ? await process.readAll() : await fs.read(normalize(file, process.cwd)));
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     await process.complain(`tar: can't open '${file}': ${error.message}`);

@@ -2,7 +2,8 @@
 
 import { byteLength, decodeBytes, encodeText } from '../../bytes.ts';
 import { normalize } from '../../file-system.ts';
-import type { Process } from '../../process.ts';
+import { maxHeldLines, OutOfMemory } from '../../out-of-memory.ts';
+import type { Process, Source } from '../../process.ts';
 import { awk } from './awk.ts';
 import { eachInput, eachLine, type Program } from './lines.ts';
 import { parseArgs } from './options.ts';
@@ -16,8 +17,13 @@ async function allLines(
 ): Promise<{ lines: string[]; status: number }> {
   const lines: string[] = [];
   const status = await eachInput(command, process, files, async (source) => {
-    const text = await process.until(source.readAll());
-    if (text !== '') lines.push(...text.replace(/\n$/, '').split('\n'));
+    const text = await process.readAll(source);
+    for (let at = 0; at < text.length; ) {
+      const end = text.indexOf('\n', at);
+      lines.push(end < 0 ? text.slice(at) : text.slice(at, end));
+      if (lines.length > maxHeldLines) throw new OutOfMemory();
+      at = end < 0 ? text.length : end + 1;
+    }
     return true;
   });
   return { lines, status };
@@ -142,15 +148,28 @@ async function tail(process: Process, args: readonly string[]): Promise<number> 
     follow && rest[0] === '/dev/null'
       ? 0
       : await eachInput('tail', process, rest, async (source) => {
-          const text = await process.until(source.readAll());
+          if (!values.has('c') && !count.startsWith('+')) {
+            return process.print(joined(await lastLines(process, source, Math.abs(Number(count)))));
+          }
+          const text = await process.readAll(source);
           if (values.has('c')) return process.print(text.slice(-Number(values.get('c'))));
           const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n');
-          return process.print(
-            joined(count.startsWith('+') ? lines.slice(Number(count) - 1) : lines.slice(-Number(count))),
-          );
+          return process.print(joined(lines.slice(Number(count) - 1)));
         });
   if (!follow) return status;
   return followFile(process, normalize(rest[0] ?? '/dev/null', process.cwd));
+}
+
+/** The last lines, held as they come: what feeds them may never end. */
+async function lastLines(process: Process, source: Source, count: number): Promise<string[]> {
+  let lines: string[] = [];
+  await eachLine(process, source, async (line) => {
+    lines.push(line);
+    // Not at every line: cutting costs what is left.
+    if (lines.length > 2 * count + 1_000) lines = lines.slice(-count);
+    return true;
+  });
+  return count > 0 ? lines.slice(-count) : [];
 }
 
 /** How often a followed file is looked at. */
@@ -171,7 +190,7 @@ async function followFile(process: Process, path: string): Promise<number> {
 async function wc(process: Process, args: readonly string[]): Promise<number> {
   const { flags, rest } = parseArgs(args, 'lwcm');
   return eachInput('wc', process, rest, async (source, name) => {
-    const text = await process.until(source.readAll());
+    const text = await process.readAll(source);
     const lines = text.split('\n').length - 1;
     const words = text.split(/\s+/).filter((word) => word !== '').length;
     const bytes = byteLength(text);
@@ -247,7 +266,7 @@ async function tr(process: Process, args: readonly string[]): Promise<number> {
   const from = set(rest[0] ?? '');
   const to = set(rest[1] ?? '');
   const complement = flags.has('c') || flags.has('C');
-  const text = await process.until(process.stdin.readAll());
+  const text = await process.readAll();
   let out = '';
   for (const c of text) {
     const at = from.indexOf(c);
@@ -268,7 +287,7 @@ async function cat(process: Process, args: readonly string[]): Promise<number> {
   let number = 1;
   return eachInput('cat', process, rest, async (source, name) => {
     if (!flags.has('n')) {
-      if (name !== '-') return process.print(await source.readAll());
+      if (name !== '-') return process.print(await process.readAll(source));
       // Standard input may never end: pass on what comes.
       for (;;) {
         const text = await process.until(source.read());
@@ -325,7 +344,7 @@ async function seq(process: Process, args: readonly string[]): Promise<number> {
 async function base64(process: Process, args: readonly string[]): Promise<number> {
   const { flags, rest } = parseArgs(args, 'dw:', ['decode']);
   return eachInput('base64', process, rest, async (source) => {
-    const text = await process.until(source.readAll());
+    const text = await process.readAll(source);
     if (flags.has('d') || flags.has('decode')) return process.print(decodeBytes(Buffer.from(text, 'base64')));
     return process.print(`${encodeText(text).toString('base64')}\n`);
   });
