@@ -149,6 +149,7 @@ export { taintNodes } from './nodes/taint.ts';
 export { Args, Flags } from './oclif.ts';
 export { printData, renderTable } from './output.ts';
 export { type ColumnDefinition, showTable, type TableOptions, type TableRow } from './printers/table.ts';
+export { proxyApply, proxyCleanUp } from './proxy/apply.ts';
 export { proxyRules } from './proxy/rules.ts';
 export { proxyRulesDiff } from './proxy/rules-diff.ts';
 export { proxyTrace } from './proxy/trace.ts';

@@ -71,7 +71,7 @@ export async function configsOf(
 }
 
 /** A node's kube-proxy makes each family's rules by themselves, the first being that of most nodes. */
-function familiesOf(services: readonly KubeObject[], wanted: ProxyRulesRequest['family']): ('IPv4' | 'IPv6')[] {
+export function familiesOf(services: readonly KubeObject[], wanted: ProxyRulesRequest['family']): ('IPv4' | 'IPv6')[] {
   if (wanted !== undefined) return [wanted === 'ipv6' ? 'IPv6' : 'IPv4'];
   const ips = services.flatMap((service) => (service['spec']?.clusterIPs ?? []) as string[]);
   const six = ips.some((ip) => ip.includes(':'));

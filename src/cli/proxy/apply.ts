@@ -1,0 +1,153 @@
+/** `klab proxy apply` and `cleanup`: a node's rules in a real kernel, kept as the cluster's Services are. */
+import type { KubeObject } from '../../apimachinery/index.ts';
+import { Prng, silentLogger, TaskGroup, wallClock } from '../../base/index.ts';
+import { SharedInformerFactory } from '../../client/index.ts';
+import type { KernelHost, NodeProxy, ProxyMode, SyncReport } from '../../proxy/index.ts';
+import { UserError } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+import { familiesOf } from './rules.ts';
+import { rangesOf, readProxyWorld } from './world.ts';
+
+export interface ProxyApplyRequest {
+  readonly mode: ProxyMode;
+  /** Default: the first node by name. */
+  readonly node?: string;
+  /** A name as `ip netns add` makes them, or a path. Default: this machine's own network. */
+  readonly netns?: string;
+  readonly iptablesBackend?: 'nft' | 'legacy';
+  readonly family?: 'ipv4' | 'ipv6';
+  readonly clusterCidr?: string;
+  /** Print what would be loaded, load nothing. */
+  readonly dryRun: boolean;
+  /** Load once and end, rather than follow the cluster. */
+  readonly once: boolean;
+  readonly syncPeriodMs: number;
+  readonly minSyncPeriodMs: number;
+}
+
+export interface ProxyApplyOutput {
+  readonly print: (text: string) => void;
+  readonly say: (text: string) => void;
+  /** Ends the following of the cluster; the rules stay. */
+  readonly signal: AbortSignal;
+}
+
+const nowhere: KernelHost = {
+  prefix: [],
+  run: () => Promise.reject(new Error('a dry run loads nothing')),
+};
+
+export async function proxyApply(
+  session: Session,
+  request: ProxyApplyRequest,
+  output: ProxyApplyOutput,
+): Promise<void> {
+  const { kernelHost, NodeProxy, nodeView } = await import('../../proxy/index.ts');
+  const host = request.dryRun ? nowhere : kernelHost({ netns: request.netns });
+  const world = await readProxyWorld(session);
+  const node =
+    request.node === undefined ? world.nodes[0] : world.nodes.find(({ metadata }) => metadata.name === request.node);
+  if (!node) {
+    throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
+  }
+  const proxies = familiesOf(world.services, request.family).map((family) => {
+    const proxy = new NodeProxy({
+      mode: request.mode,
+      config: {
+        node: nodeView(node),
+        family,
+        ...rangesOf(session, family, world.serviceCIDRs, request.clusterCidr),
+      },
+      host,
+      clock: wallClock,
+      iptablesBackend: request.iptablesBackend,
+      syncPeriodMs: request.syncPeriodMs,
+      minSyncPeriodMs: request.minSyncPeriodMs,
+      onSync: (report) => output.say(reportLine(report)),
+      onError: (error, ms) => output.say(`error: ${error.message}\ntrying again in ${(ms / 1000).toFixed(0)} s`),
+      onWarning: (text) => output.say(`Warning: ${text}`),
+    });
+    for (const service of world.services) proxy.tracker.setService(service);
+    for (const slice of world.endpointSlices) proxy.tracker.setSlice(slice);
+    return proxy;
+  });
+  if (request.dryRun) for (const proxy of proxies) output.print(await previewText(proxy, request));
+  else if (request.once) for (const proxy of proxies) output.say(reportLine(await proxy.sync()));
+  else await follow(session, node.metadata.name!, proxies, output);
+}
+
+async function previewText(proxy: NodeProxy, request: ProxyApplyRequest): Promise<string> {
+  const { loaderOf, programsOf } = await import('../../proxy/index.ts');
+  const programs = programsOf(proxy.tracker.family, request.iptablesBackend);
+  return proxy
+    .preview()
+    .steps.map(({ program, input }) => {
+      const [name, args] = loaderOf(program, programs);
+      return `# ${[name, ...args].join(' ')}\n${input.trimEnd()}`;
+    })
+    .join('\n');
+}
+
+function reportLine(report: SyncReport): string {
+  const { kind, family, services, changed, bytes, milliseconds, staleFlows } = report;
+  const flows = staleFlows === 0 ? '' : `, ${staleFlows} stale UDP flows removed`;
+  const what = kind === 'full' ? `${services} Services` : `${changed} of ${services} Services`;
+  return `${family}: ${kind} sync of ${what}, ${bytes} bytes in ${milliseconds.toFixed(0)} ms${flows}`;
+}
+
+/** Watches Services, EndpointSlices and the node until interrupted. */
+async function follow(
+  session: Session,
+  nodeName: string,
+  proxies: readonly NodeProxy[],
+  output: ProxyApplyOutput,
+): Promise<void> {
+  const { nodeView } = await import('../../proxy/index.ts');
+  const informers = new SharedInformerFactory({
+    client: session.client,
+    clock: wallClock,
+    prng: new Prng('proxy-apply'),
+    log: silentLogger,
+  });
+  const each = (act: (proxy: NodeProxy) => void) => {
+    for (const proxy of proxies) {
+      act(proxy);
+      proxy.changed();
+    }
+  };
+  const [services, slices, nodes] = await Promise.all(
+    ['services', 'endpointslices.discovery.k8s.io', 'nodes'].map((word) => session.resolve(word)),
+  );
+  informers.informer(services!).addHandler({
+    onAdd: (object) => each(({ tracker }) => tracker.setService(object)),
+    onUpdate: (_, object) => each(({ tracker }) => tracker.setService(object)),
+    onDelete: (object) => each(({ tracker }) => tracker.deleteService(object)),
+  });
+  informers.informer(slices!).addHandler({
+    onAdd: (object) => each(({ tracker }) => tracker.setSlice(object)),
+    onUpdate: (_, object) => each(({ tracker }) => tracker.setSlice(object)),
+    onDelete: (object) => each(({ tracker }) => tracker.deleteSlice(object)),
+  });
+  const seen = (object: Readonly<KubeObject>) => {
+    if (object.metadata.name === nodeName) for (const proxy of proxies) proxy.setNode(nodeView(object));
+  };
+  informers
+    .informer(nodes!, { fieldSelector: `metadata.name=${nodeName}` })
+    .addHandler({ onAdd: seen, onUpdate: (_, object) => seen(object) });
+  const group = new TaskGroup(output.signal);
+  group.add(informers);
+  await informers.waitForSync(output.signal);
+  for (const [i, proxy] of proxies.entries()) group.spawn(`proxy-${i}`, (signal) => proxy.run(signal));
+  await group.wait();
+}
+
+export async function proxyCleanUp(request: {
+  readonly netns?: string;
+  readonly iptablesBackend?: 'nft' | 'legacy';
+}): Promise<string> {
+  const { cleanUp, kernelHost } = await import('../../proxy/index.ts');
+  const removed = await cleanUp(kernelHost({ netns: request.netns }), [request.iptablesBackend]);
+  return removed.length === 0
+    ? 'nothing of kube-proxy was there\n'
+    : `${removed.map((line) => `removed ${line}`).join('\n')}\n`;
+}
