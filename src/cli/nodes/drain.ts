@@ -1,39 +1,32 @@
 /** `klab cordon`, `uncordon` and `drain`. Upstream: kubectl/pkg/cmd/drain, kubectl/pkg/drain. */
-import { isNotFound, isTooManyRequests, type KubeObject } from '../../apimachinery/index.ts';
-import { wallClock } from '../../base/index.ts';
+import { isNotFound, type KubeObject, parseLabelSelector } from '../../apimachinery/index.ts';
 import { ManyErrors } from '../errors.ts';
-import { exitCodes, UserError } from '../exit-codes.ts';
+import { UserError } from '../exit-codes.ts';
 import { durationFlag } from '../flag-values.ts';
 import type { Session, SessionRequest } from '../session.ts';
 import { type DryRun, parseDryRun } from '../write/dry-run.ts';
 import type { WriteIo } from '../write/io.ts';
 import { eachLiveObject, type LiveObject } from '../write/live-objects.ts';
 import { usageError } from '../write/usage.ts';
+import { type EvictFlags, isLongDeleted, removePods } from './evict.ts';
 
 export interface CordonFlags extends SessionRequest {
   readonly selector?: string;
   readonly 'dry-run'?: string;
 }
 
-export interface DrainFlags extends CordonFlags {
+export interface DrainFlags extends CordonFlags, EvictFlags {
   readonly force?: boolean;
   readonly 'ignore-daemonsets'?: boolean;
   readonly 'delete-emptydir-data'?: boolean;
-  readonly 'disable-eviction'?: boolean;
-  readonly 'grace-period'?: number;
   readonly timeout?: string;
   readonly 'pod-selector'?: string;
-  readonly 'skip-wait-for-delete-timeout'?: number;
 }
 
 type Pod = KubeObject & {
   spec: { volumes?: { emptyDir?: object }[] };
   status?: { phase?: string };
 };
-
-/** A refused eviction is asked again after this long. */
-const evictionRetryMs = 5000;
-const goneEveryMs = 1000;
 
 async function nodesOf(
   session: Session,
@@ -47,7 +40,13 @@ async function nodesOf(
   const found: LiveObject[] = [];
   const named = words.map((word) => (word.includes('/') ? word : `node/${word}`));
   const request = { command, words: named.length > 0 ? named : ['nodes'], selector: flags.selector };
-  await eachLiveObject(session, request, (live) => void found.push(live));
+  await eachLiveObject(session, request, (live) => {
+    const { group, version, plural } = live.resource;
+    if (group !== '' || plural !== 'nodes') {
+      throw new UserError(`expected resource of type node, got "${group}/${version}, Resource=${plural}"`);
+    }
+    found.push(live);
+  });
   return found;
 }
 
@@ -82,11 +81,11 @@ export async function cordonNodes(
   }
 }
 
-interface Verdict {
-  readonly pod: Pod;
-  readonly reason?: string;
-  readonly fatal: boolean;
-  readonly skip?: boolean;
+/** What is to become of a pod: nothing, a warning, or an error that keeps the node from being drained. */
+export interface Verdict {
+  readonly remove: boolean;
+  readonly warning?: string;
+  readonly error?: string;
 }
 
 const texts = {
@@ -98,36 +97,53 @@ const texts = {
   localDeleted: 'deleting Pods with local storage',
 };
 
-/** What is to become of a pod. Upstream: kubectl/pkg/drain/filters.go. */
-export function verdictOf(pod: Pod, flags: DrainFlags): Verdict {
+/**
+ * Of several reasons to go the last one is told. Upstream: kubectl/pkg/drain/filters.go.
+ * @param daemonSetError why the pod's DaemonSet is not there; undefined when it is
+ */
+export async function verdictOf(
+  pod: Pod,
+  flags: DrainFlags,
+  daemonSetError: (namespace: string, name: string) => Promise<Error | undefined>,
+): Promise<Verdict> {
+  if (isLongDeleted(pod, flags['skip-wait-for-delete-timeout'])) return { remove: false };
   const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller);
   const done = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  if (owner?.kind === 'DaemonSet' && !done) {
-    return flags['ignore-daemonsets']
-      ? { pod, reason: texts.daemonSetIgnored, fatal: false, skip: true }
-      : { pod, reason: texts.daemonSet, fatal: true };
+  let warning: string | undefined;
+  if (owner?.kind === 'DaemonSet' && owner.apiVersion === 'apps/v1' && !done) {
+    const missing = await daemonSetError(pod.metadata.namespace ?? '', owner.name);
+    if (!missing && !flags['ignore-daemonsets']) return { remove: false, error: texts.daemonSet };
+    if (!missing) return { remove: false, warning: texts.daemonSetIgnored };
+    if (!isNotFound(missing) || !flags.force) return { remove: false, error: missing.message };
+    // An orphan; what is said of it here is not told, as upstream: it has a controller by its own word.
   }
-  if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return { pod, fatal: false, skip: true };
-  if (pod.spec.volumes?.some(({ emptyDir }) => emptyDir !== undefined) && !done) {
-    if (!flags['delete-emptydir-data']) return { pod, reason: texts.local, fatal: true };
-    return { pod, reason: texts.localDeleted, fatal: false };
+  if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return { remove: false };
+  if (done) return { remove: true };
+  if (pod.spec.volumes?.some(({ emptyDir }) => emptyDir !== undefined)) {
+    if (!flags['delete-emptydir-data']) return { remove: false, error: texts.local };
+    warning = texts.localDeleted;
   }
-  if (!owner && !done) {
-    return flags.force
-      ? { pod, reason: texts.unmanagedForced, fatal: false }
-      : { pod, reason: texts.unmanaged, fatal: true };
-  }
-  return { pod, fatal: false };
+  if (owner) return { remove: true };
+  if (!flags.force) return { remove: false, error: texts.unmanaged };
+  warning = texts.unmanagedForced;
+  return { remove: true, warning };
 }
 
-function reasonsText(verdicts: readonly Verdict[], prefix: string): string {
-  const byReason = new Map<string, string[]>();
-  for (const { pod, reason } of verdicts) {
+/** `REASON: NAMESPACE/NAME, …` for each reason, in the order in which they came up. */
+function byReason(pods: readonly (readonly [Pod, string | undefined])[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const [{ metadata }, reason] of pods) {
     if (reason === undefined) continue;
-    const { namespace, name } = pod.metadata;
-    byReason.set(reason, [...(byReason.get(reason) ?? []), `${namespace}/${name}`]);
+    groups.set(reason, [...(groups.get(reason) ?? []), `${metadata.namespace}/${metadata.name}`]);
   }
-  return [...byReason].map(([reason, pods]) => `${prefix}${reason}: ${pods.join(', ')}`).join('; ');
+  return [...groups].map(([reason, names]) => `${reason}: ${names.join(', ')}`);
+}
+
+/** Several errors in one text, as Go's aggregate. */
+function textOf(error: Error): string {
+  if (!(error instanceof ManyErrors)) return error.message;
+  const texts = error.errors.map(({ message }) => message);
+  return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
 }
 
 export async function drainNodes(
@@ -138,98 +154,92 @@ export async function drainNodes(
 ): Promise<void> {
   const dryRun = parseDryRun(flags['dry-run']);
   const timeoutMs = durationFlag('timeout', flags.timeout ?? '0s');
+  checkPodSelector(flags['pod-selector']);
   const opened = await session();
   const nodes = await nodesOf(opened, 'drain', words, flags);
   for (const live of nodes) await setSchedulable(live, true, dryRun, io);
-  const pods = opened.client.resource<Pod>(await opened.resolve('pods'));
   const failed: { readonly name: string; readonly error: Error }[] = [];
   for (const { name } of nodes) {
     try {
-      const list = await pods.list({
-        fieldSelector: `spec.nodeName=${name}`,
-        labelSelector: flags['pod-selector'],
-        signal: opened.signal,
-      });
-      const verdicts = list.items.map((pod) => verdictOf(pod as Pod, flags));
-      const fatal = verdicts.filter((verdict) => verdict.fatal);
-      if (fatal.length > 0) throw new UserError(reasonsText(fatal, 'cannot delete '));
-      const warnings = reasonsText(verdicts, '');
-      if (warnings !== '') io.say(`Warning: ${warnings}`);
-      const victims = verdicts.filter(({ skip }) => !skip).map(({ pod }) => pod);
-      const deadline = timeoutMs > 0 ? wallClock.monotonic() + timeoutMs : Infinity;
-      await Promise.all(victims.map((pod) => evict(opened, pod, flags, dryRun, deadline, io)));
+      const pods = await podsToGo(opened, name, flags, (warning) => io.say(`Warning: ${warning}`));
+      if (dryRun === 'client') {
+        for (const { metadata } of pods) {
+          io.write(`evicting pod ${metadata.namespace}/${metadata.name} (dry run)\n`);
+        }
+      } else {
+        try {
+          await removePods({ session: opened, flags, dryRun, timeoutMs, io }, pods);
+        } catch (error) {
+          opened.signal?.throwIfAborted();
+          await sayPending(opened, name, flags, error as Error, io);
+          throw error;
+        }
+      }
       io.write(`node/${name} drained${suffixOf(dryRun)}\n`);
     } catch (error) {
       opened.signal?.throwIfAborted();
       failed.push({ name, error: error as Error });
-      io.say(
-        `error: unable to drain node ${JSON.stringify(name)} due to error: ${(error as Error).message}, continuing command...`,
-      );
+      const text = textOf(error as Error);
+      io.say(`error: unable to drain node ${JSON.stringify(name)} due to error: ${text}, continuing command...`);
     }
   }
   if (failed.length === 0) return;
   io.say('There are pending nodes to be drained:');
   for (const { name } of failed) io.say(` ${name}`);
-  throw new ManyErrors(failed.map(({ error }) => new UserError(error.message, exitCodes.failed)));
+  if (failed.length === 1) throw failed[0]!.error;
+  throw new ManyErrors(failed.map(({ error }) => new UserError(textOf(error))));
 }
 
-async function evict(
+function checkPodSelector(text: string | undefined): void {
+  if (!text) return;
+  try {
+    parseLabelSelector(text);
+  } catch {
+    throw new UserError('--pod-selector=<pod_selector> must be a valid label selector');
+  }
+}
+
+/** Pods of a node that must go. @throws ManyErrors when one may not */
+async function podsToGo(
   session: Session,
-  pod: Pod,
+  node: string,
   flags: DrainFlags,
-  dryRun: DryRun,
-  deadline: number,
-  io: WriteIo,
-): Promise<void> {
-  const { namespace = '', name = '', uid } = pod.metadata;
-  const [verb, done] = flags['disable-eviction'] ? ['deleting', 'deleted'] : ['evicting', 'evicted'];
-  io.say(`${verb} pod ${namespace}/${name}${suffixOf(dryRun)}`);
-  if (dryRun === 'client') return;
-  const calls = session.client.resource(await session.resolve('pods')).namespace(namespace);
-  const grace = flags['grace-period'] ?? -1;
-  const deleteOptions = grace >= 0 ? { gracePeriodSeconds: grace } : {};
-  const late = () =>
-    new UserError(
-      `error when ${verb} pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)}: global timeout reached: ${flags.timeout}`,
-    );
-  for (;;) {
-    try {
-      if (flags['disable-eviction']) {
-        await calls.delete(name, { ...deleteOptions, dryRun: dryRun === 'server', signal: session.signal });
-      } else {
-        const eviction = {
-          apiVersion: 'policy/v1',
-          kind: 'Eviction',
-          metadata: { name, namespace },
-          deleteOptions: { ...deleteOptions, ...(dryRun === 'server' && { dryRun: ['All'] }) },
-        } as unknown as KubeObject;
-        await calls.createSubresource(name, 'eviction', eviction, { signal: session.signal });
-      }
-      break;
-    } catch (error) {
-      if (isNotFound(error)) break;
-      if (!isTooManyRequests(error)) throw error;
-      io.say(
-        `error when evicting pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)} (will retry after 5s): ${(error as Error).message}`,
+  warn: (text: string) => void,
+): Promise<Pod[]> {
+  const { signal } = session;
+  const pods = session.client.resource<Pod>(await session.resolve('pods'));
+  const daemonSets = session.client.resource(await session.resolve('daemonsets.apps'));
+  const list = await pods.list({
+    fieldSelector: `spec.nodeName=${node}`,
+    labelSelector: flags['pod-selector'],
+    signal,
+  });
+  const daemonSetError = (namespace: string, name: string) =>
+    daemonSets
+      .namespace(namespace)
+      .get(name, { signal })
+      .then(
+        () => undefined,
+        (error: Error) => error,
       );
-      if (wallClock.monotonic() + evictionRetryMs > deadline) throw late();
-      await wallClock.sleep(evictionRetryMs, session.signal);
-    }
+  const judged = await Promise.all(
+    list.items.map(async (pod) => [pod as Pod, await verdictOf(pod as Pod, flags, daemonSetError)] as const),
+  );
+  const errors = byReason(judged.map(([pod, { error }]) => [pod, error]));
+  if (errors.length > 0) throw new ManyErrors(errors.map((text) => new UserError(`cannot delete ${text}`)));
+  const warnings = byReason(judged.map(([pod, { warning }]) => [pod, warning]));
+  if (warnings.length > 0) warn(warnings.join('; '));
+  return judged.filter(([, { remove }]) => remove).map(([pod]) => pod);
+}
+
+/** What is still on the node after an error. */
+async function sayPending(session: Session, node: string, flags: DrainFlags, error: Error, io: WriteIo): Promise<void> {
+  try {
+    const pods = await podsToGo(session, node, flags, () => {});
+    if (pods.length === 0) return;
+    io.say(`There are pending pods in node ${JSON.stringify(node)} when an error occurred: ${textOf(error)}`);
+    for (const { metadata } of pods) io.say(`pod/${metadata.name}`);
+  } catch (listing) {
+    io.say(`Following errors occurred while getting the list of pods to delete:\n${textOf(listing as Error)}`);
   }
-  if (dryRun === 'server') return;
-  const skip = flags['skip-wait-for-delete-timeout'] ?? 0;
-  for (;;) {
-    try {
-      const { metadata } = await calls.get(name, { signal: session.signal });
-      if (metadata.uid !== uid) break;
-      const since = metadata.deletionTimestamp ? (wallClock.now() - Date.parse(metadata.deletionTimestamp)) / 1000 : 0;
-      if (skip > 0 && since > skip) return;
-    } catch (error) {
-      if (isNotFound(error)) break;
-      throw error;
-    }
-    if (wallClock.monotonic() > deadline) throw late();
-    await wallClock.sleep(goneEveryMs, session.signal);
-  }
-  io.write(`pod/${name} ${done}\n`);
 }
