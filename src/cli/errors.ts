@@ -72,6 +72,14 @@ export function renderError(error: unknown): RenderedError {
       exitCode: exitCodes.usage,
     };
   }
+  const unknown = error instanceof Error && /^command (\S+) not found/.exec(error.message);
+  if (unknown) {
+    const words = unknown[1]!.replaceAll(':', ' ');
+    return {
+      text: withStack(`error: unknown command "${words}" for "klab"\nSee: klab help`),
+      exitCode: exitCodes.usage,
+    };
+  }
   if (isUsageError(error)) {
     return { text: withStack(`error: ${firstLines(error.message)}\nSee: klab help`), exitCode: exitCodes.usage };
   }

@@ -244,6 +244,16 @@ describe('klab changes objects as kubectl does, each in its own namespace', () =
       rollout restart deploy/web
       rollout resume deploy/web
       rollout resume deploy/web
+      rollout restart deploy
+      rollout pause deploy
+      rollout resume deploy
+      rollout pause sts
+      rollout resume deploy -l no=body
+      rollout restart deploy -l no=body
+      rollout status deploy -l no=body
+      rollout status rs
+      rollout restart rs
+      rollout history deploy -l no=body
       rollout status cm/kube-root-ca.crt
       rollout status deploy/nope
       rollout restart cm/kube-root-ca.crt

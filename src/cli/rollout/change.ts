@@ -61,8 +61,8 @@ export async function changeRollout(
   const printer = new ResultPrinter(flags, 'none', io.write);
   const manifests = await readFileFlags(flags, done[verb], io.signal);
   const opened = await session();
-  const request = { command: `rollout ${verb}`, words, manifests, selector: flags.selector };
-  await eachLiveObject(opened, request, async (live) => {
+  const request = { command: `rollout ${verb}`, words, manifests, selector: flags.selector, kindAlone: true };
+  const count = await eachLiveObject(opened, request, async (live) => {
     const after = deepCopy(live.object) as Workload;
     try {
       change(verb, after);
@@ -75,4 +75,5 @@ export async function changeRollout(
     const result = await patchLive(live, after, { dryRun: 'none', fieldManager, signal: opened.signal });
     printer.print(result ?? live.object, done[verb]);
   });
+  if (count === 0) io.say(`No resources found in ${opened.namespace} namespace.`);
 }

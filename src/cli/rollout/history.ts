@@ -142,7 +142,7 @@ export async function rolloutHistory(
   const printer = new ResultPrinter(flags, 'none', io.write);
   const manifests = await readFileFlags(flags, 'shown', io.signal);
   const opened = await session();
-  const request = { command: 'rollout history', words, manifests, selector: flags.selector };
+  const request = { command: 'rollout history', words, manifests, selector: flags.selector, kindAlone: true };
   await eachLiveObject(opened, request, async (live) => {
     needHistory(live, 'history');
     const revisions = await revisionsOf(opened, live);
@@ -165,7 +165,7 @@ export async function undoRollout(
   const printer = new ResultPrinter(flags, dryRun, io.write);
   const manifests = await readFileFlags(flags, 'rolled back', io.signal);
   const opened = await session();
-  const request = { command: 'rollout undo', words, manifests, selector: flags.selector };
+  const request = { command: 'rollout undo', words, manifests, selector: flags.selector, kindAlone: true };
   await eachLiveObject(opened, request, async (live) => {
     if (live.object.metadata.annotations?.[lastAppliedAnnotation] !== undefined) {
       const { group, plural } = live.resource;

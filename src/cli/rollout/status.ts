@@ -25,6 +25,11 @@ export interface RolloutState {
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 
+/** `ReplicaSet.apps`, `Pod`. */
+function groupKindOf({ apiVersion, kind }: KubeObject): string {
+  return apiVersion.includes('/') ? `${kind}.${apiVersion.split('/')[0]}` : kind;
+}
+
 /** One look at a workload. @throws UserError when it failed, or cannot be followed. */
 export function rolloutState(object: KubeObject, revision = 0): RolloutState {
   const { name = '' } = object.metadata;
@@ -110,7 +115,7 @@ export function rolloutState(object: KubeObject, revision = 0): RolloutState {
       };
     }
     default:
-      throw new UserError(`no status viewer has been implemented for ${object.kind}`);
+      throw new UserError(`no status viewer has been implemented for ${groupKindOf(object)}`);
   }
 }
 
@@ -122,17 +127,24 @@ export async function rolloutStatus(
 ): Promise<void> {
   needWords(words, flags);
   if ((flags.revision ?? 0) < 0) throw new UserError(`revision must be a positive integer: ${flags.revision}`);
+  const timeoutMs = durationFlag('timeout', flags.timeout ?? '0s');
   const manifests = await readFileFlags(flags, 'followed', io.signal);
   const opened = await session();
-  const request = { command: 'rollout status', words, manifests, selector: flags.selector };
-  await eachLiveObject(opened, request, (live) => follow(opened, live, flags, io));
+  const request = { command: 'rollout status', words, manifests, selector: flags.selector, kindAlone: true };
+  const count = await eachLiveObject(opened, request, (live) => follow(opened, live, flags, timeoutMs, io));
+  if (count === 0) io.say(`No resources found in ${opened.namespace} namespace.`);
 }
 
-async function follow(session: Session, live: LiveObject, flags: StatusFlags, io: WriteIo): Promise<void> {
+async function follow(
+  session: Session,
+  live: LiveObject,
+  flags: StatusFlags,
+  timeoutMs: number,
+  io: WriteIo,
+): Promise<void> {
   const first = rolloutState(live.object, flags.revision);
   io.write(first.text);
   if (first.done || flags.watch === false) return;
-  const timeoutMs = durationFlag('timeout', flags.timeout ?? '0s');
   const finished = new AbortController();
   let failure: Error | undefined;
   let said = first.text;

@@ -16,6 +16,8 @@ export interface LiveRequest {
   readonly selector?: string;
   readonly fieldSelector?: string;
   readonly all?: boolean;
+  /** A type without names means all of its objects. */
+  readonly kindAlone?: boolean;
   readonly allNamespaces?: boolean;
 }
 
@@ -62,6 +64,7 @@ export async function eachLiveObject(
       labelSelector: request.selector,
       fieldSelector: request.fieldSelector,
       all: request.all,
+      kindAlone: request.kindAlone,
       allNamespaces: request.allNamespaces,
     });
     for (const { resource, namespace, name } of selection.targets) {
