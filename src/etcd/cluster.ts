@@ -1,30 +1,21 @@
-import {
-  assert,
-  type Clock,
-  deferTurn,
-  type Logger,
-  type Prng,
-  StoppedError,
-  silentLogger,
-  TaskGroup,
-} from '../base/index.ts';
+import { assert, type Clock, type Logger, type Prng, StoppedError, silentLogger, TaskGroup } from '../base/index.ts';
 import { MemoryBackend } from '../mvcc/index.ts';
 import type { Entry, Message } from '../raft/index.ts';
 import { noAuth } from './auth/state.ts';
+import type { EtcdClusterOptions } from './cluster-options.ts';
 import { proposalCodec } from './codec.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember } from './etcd-member.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { clusterIdentity, membershipMeta } from './identity.ts';
 import { EtcdError } from './kv.ts';
 import { LeaderWaits } from './leader-waits.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LiveMembers } from './live-members.ts';
-import { compactIndex, type HistoryBounds, pruneHistory } from './maintenance.ts';
 import type { Member } from './member.ts';
 import type { Membership } from './membership.ts';
 import type { ProposedRequest } from './proposal.ts';
 import { Reconfigure } from './reconfigure.ts';
-import { hashRevisions } from './revisions.ts';
 import { Roster, type RosterHost } from './roster.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
 import { type SideState, StateMachine } from './state-machine.ts';
@@ -32,44 +23,8 @@ import type { ClusterStorage } from './storage.ts';
 import { Transport } from './transport.ts';
 import { Turns } from './turns.ts';
 
-export interface EtcdClusterOptions extends HistoryBounds {
-  /** Where it lives: `openStorage({ path })` of the sqlite room, or `memoryStorage()`. Closed with the cluster. */
-  readonly storage: ClusterStorage;
-  /** The cluster clock: ticks, leases, times of revisions. */
-  readonly clock: Clock;
-  readonly prng: Prng;
-  readonly log?: Logger;
-  /** 1, 3 or 5. Default: what the storage was made with, else 1. Another number than that is refused. */
-  readonly members?: number;
-  /**
-   * `shared` (default): history is stored once, members are cursors. `own`: every member has its own memory backend,
-   * so that a divergence could be seen; only with memory storage.
-   */
-  readonly stores?: 'shared' | 'own';
-  /** etcd's `--heartbeat-interval`, ms. Default 100. */
-  readonly heartbeatMs?: number;
-  /** etcd's `--election-timeout`, ms. Default 1000. */
-  readonly electionMs?: number;
-  /** etcd's `--quota-backend-bytes`. Default 2 GiB. */
-  readonly quotaBytes?: number;
-  /** Applied entries a log keeps for members that lag. Default 5000. */
-  readonly catchUpEntries?: number;
-  /** Bytes of values kept in memory. Default 64 MiB. */
-  readonly valueCacheBytes?: number;
-  /** How often watches with progressNotify are told the revision, ms. Default 10 minutes. */
-  readonly progressNotifyMs?: number;
-  /** Called once when the storage fails for good; the cluster has stopped then. */
-  readonly onFailure?: (error: unknown) => void;
-}
-
 /** Steps of one turn; more means that messages go round in circles. */
 const maxSteps = 100_000;
-/** How often history is held to its bounds, ms. */
-const pruneEveryMs = 30_000;
-/** Log entries compacted away at once. */
-const compactStep = 500;
-/** Commits between two looks at the database's size for the quota. */
-const commitsPerQuotaCheck = 32;
 
 /**
  * The members of an etcd cluster in one process. A turn of the loop takes what has come in, runs every member to a
@@ -107,15 +62,11 @@ export class EtcdCluster implements RosterHost {
   readonly #turns = new Turns(() => this.#turn());
   #closed = false;
   #failure: unknown;
-  #commits = 0;
-  #overQuota = false;
   readonly #leaderWaits: LeaderWaits;
   #ticking = false;
   /** Called after members have come or gone. */
   onMembers: () => void = () => {};
-  #compacting: Promise<void> = Promise.resolve();
-  /** Revisions whose state somebody reads slice by slice: it is not pruned. */
-  readonly #pins = new Set<{ readonly revision: number }>();
+  readonly #housekeeping: Housekeeping;
 
   /** Opens or makes a cluster; with one member, or with storage that has a quorum's logs, it leads when this resolves. */
   static async open(options: EtcdClusterOptions): Promise<EtcdCluster> {
@@ -151,6 +102,14 @@ export class EtcdCluster implements RosterHost {
         topology: () => this.live?.changed(),
       },
     );
+    this.#housekeeping = new Housekeeping({
+      options,
+      log: this.#log,
+      members: this.members,
+      machines: this.#machines,
+      signal: this.#tasks.signal,
+      commit: () => this.#commit(),
+    });
     storage.setCodec(proposalCodec);
     const identity = clusterIdentity(storage, this.#prng.fork('identity'), options.members);
     this.clusterId = identity.clusterId;
@@ -209,7 +168,7 @@ export class EtcdCluster implements RosterHost {
     best.node!.campaign();
     this.#turn();
     this.#startTicks();
-    this.#tasks.spawn('etcd history', (signal) => this.#prune(signal));
+    this.#tasks.spawn('etcd history', (signal) => this.#housekeeping.prune(signal));
     this.#tasks.spawn('etcd progress', async (signal) => {
       for await (const _ of this.#clock.every(this.#options.progressNotifyMs ?? 600_000, signal)) {
         for (const { hub } of this.members) hub.notifyProgress();
@@ -301,7 +260,7 @@ export class EtcdCluster implements RosterHost {
     this.#closed = true;
     this.#stop(etcdError('Stopped'));
     await this.#tasks.stop(new StoppedError('etcd is closed'));
-    await this.#compacting;
+    await this.#housekeeping.compacted;
     if (this.#failure === undefined && this.#storage.dirty) this.#storage.commit();
     await this.#storage.close();
   }
@@ -363,48 +322,23 @@ export class EtcdCluster implements RosterHost {
   }
 
   checkQuota(member: Member, request: ProposedRequest): void {
-    if (!this.#overQuota || request.kind === 'alarm') return;
-    const raised = member.machine.alarms.some((row) => row.member === member.index && row.alarm === 'nospace');
-    if (!raised) {
-      this.#log.warn('the database exceeds its quota', { quotaBytes: this.#quota });
-      const alarm: ProposedRequest = { kind: 'alarm', action: 'activate', member: member.index, alarm: 'nospace' };
-      member.propose(alarm, { provenance: { actor: 'etcd:quota' } }).catch(() => {});
-    }
-    throw etcdError('NoSpace');
-  }
-
-  get #quota(): number {
-    return this.#options.quotaBytes ?? 2 * 1024 ** 3;
+    this.#housekeeping.checkQuota(member, request);
   }
 
   compactIndex(member: Member): Promise<void> {
-    const { store } = member.machine;
-    const { signal } = this.#tasks;
-    this.#compacting = this.#compacting.then(() => compactIndex(store, () => this.#lowest(member.machine), signal));
-    return this.#compacting;
+    return this.#housekeeping.compactIndex(member);
   }
 
   hash(member: Member, revision: number): Promise<number> {
-    const { compactRevision } = member.cursor;
-    return this.pinned(compactRevision, () => hashRevisions(member.machine.store, compactRevision, revision));
+    return this.#housekeeping.hash(member, revision);
   }
 
-  async pinned<T>(revision: number, work: () => Promise<T>): Promise<T> {
-    const pin = { revision };
-    this.#pins.add(pin);
-    try {
-      return await work();
-    } finally {
-      this.#pins.delete(pin);
-    }
+  pinned<T>(revision: number, work: () => Promise<T>): Promise<T> {
+    return this.#housekeeping.pinned(revision, work);
   }
 
-  async defragment(): Promise<void> {
-    do {
-      if (this.#closed || !this.#commit()) return;
-      await new Promise<void>((resolve) => deferTurn(resolve));
-    } while (!this.#closed && this.#storage.shrink(512));
-    this.#checkSize();
+  defragment(): Promise<void> {
+    return this.#housekeeping.defragment();
   }
 
   /**
@@ -414,28 +348,11 @@ export class EtcdCluster implements RosterHost {
    */
   async purge(key: Uint8Array): Promise<{ readonly revisions: number; readonly compactRevision: number }> {
     const { header } = await this.anyMember().range({ key, countOnly: true });
-    const revision = header.revision;
-    if (this.members.some(({ cursor }) => cursor.compactRevision < revision)) {
-      await this.anyMember().compact(revision, { physical: true });
+    const compactRevision = header.revision;
+    if (this.members.some(({ cursor }) => cursor.compactRevision < compactRevision)) {
+      await this.anyMember().compact(compactRevision, { physical: true });
     }
-    const behind = this.members.find(
-      (m) => m.cursor.index < m.machine.store.appliedIndex || m.cursor.revision < revision,
-    );
-    if (behind) {
-      throw new EtcdError(
-        'FailedPrecondition',
-        `member ${behind.name} lags and still reads the past: let it catch up first`,
-      );
-    }
-    if (this.#pins.size > 0)
-      throw new EtcdError('FailedPrecondition', 'a snapshot is being taken: try again when it is done');
-    let revisions = 0;
-    for (const machine of this.#machines) revisions = Math.max(revisions, machine.store.backend.purge(key));
-    for (const { log, cursor } of this.members) log.compact(cursor.index);
-    if (!this.#commit()) throw new EtcdError('Unavailable', 'etcdserver: the database could not be written');
-    this.#storage.scrub();
-    this.#checkSize();
-    return { revisions, compactRevision: revision };
+    return { revisions: this.#housekeeping.erase(key, compactRevision), compactRevision };
   }
 
   moveLeader(member: Member, target: Member): Promise<void> {
@@ -478,7 +395,7 @@ export class EtcdCluster implements RosterHost {
     const checkpoints = this.members.map((m) => m.checkpoint());
     try {
       this.#toFixpoint();
-      this.#compactLogs();
+      this.#housekeeping.compactLogs();
       this.#storage.commit();
     } catch (error) {
       this.#turnFailed(this.#storage.explain(error), checkpoints);
@@ -504,8 +421,7 @@ export class EtcdCluster implements RosterHost {
     }
     this.#leaderWaits.check();
     this.#reconcile();
-    if (++this.#commits % commitsPerQuotaCheck === 0) this.#checkSize();
-    for (const machine of this.#machines) machine.store.lessor.forgetRevoked(this.#lowestIndex(machine));
+    this.#housekeeping.committed();
     if (this.members.some((m) => m.backlog)) this.wake();
   }
 
@@ -554,44 +470,10 @@ export class EtcdCluster implements RosterHost {
     }
   }
 
-  #checkSize(): void {
-    this.#overQuota = this.#storage.size().total > this.#quota;
-  }
-
-  #compactLogs(): void {
-    const keep = this.#options.catchUpEntries ?? 5000;
-    for (const { log, cursor } of this.members) {
-      if (cursor.index - log.firstIndex() >= keep + Math.min(compactStep, keep)) log.compact(cursor.index - keep);
-    }
-  }
-
-  /** The lowest revision a member still reads at. */
-  #lowest(machine: StateMachine): number {
-    let lowest = machine.store.revision;
-    for (const m of this.members) if (m.machine === machine) lowest = Math.min(lowest, m.cursor.revision);
-    return lowest;
-  }
-
-  #lowestIndex(machine: StateMachine): number {
-    let lowest = machine.store.appliedIndex;
-    for (const m of this.members) if (m.machine === machine) lowest = Math.min(lowest, m.cursor.index);
-    return lowest;
-  }
-
   async #tick(signal: AbortSignal): Promise<void> {
     for await (const _ of this.#clock.every(this.#heartbeatMs, signal)) {
       for (const member of this.members) member.tick();
       this.wake();
-    }
-  }
-
-  async #prune(signal: AbortSignal): Promise<void> {
-    for await (const now of this.#clock.every(pruneEveryMs, signal)) {
-      for (const machine of this.#machines) {
-        const lowest = () => Math.min(this.#lowest(machine), ...[...this.#pins].map(({ revision }) => revision));
-        const commit = () => this.#commit();
-        await pruneHistory(this.#storage, machine.store, { bounds: this.#options, lowest, now, commit, signal });
-      }
     }
   }
 }

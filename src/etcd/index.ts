@@ -6,7 +6,8 @@ export { type LeaseId, leaseIdOf } from '../mvcc/index.ts';
 export { underPrefix } from './client/prefixed-kv.ts';
 export { RemoteHistory, type WrittenBy } from './client/remote-history.ts';
 export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';
-export { EtcdCluster, type EtcdClusterOptions } from './cluster.ts';
+export { EtcdCluster } from './cluster.ts';
+export type { EtcdClusterOptions } from './cluster-options.ts';
 export {
   type CallOptions,
   type Cause,

@@ -13,7 +13,9 @@ import type { Outcome } from './apply.ts';
 import { maxRequestBytes } from './check.ts';
 import { etcdError } from './errors.ts';
 import type { CallOptions, EtcdError, ResponseHeader } from './kv.ts';
+import type { MemberHost } from './member-host.ts';
 import { entryOf, needsSpace, type Proposal, type ProposedRequest, proposalOf, requestSize } from './proposal.ts';
+import { ReadRequests } from './read-requests.ts';
 import type { Cursor, StateDump, StateMachine } from './state-machine.ts';
 
 /** Entries and bytes one member proposes in a turn: the size of a commit. */
@@ -32,44 +34,6 @@ interface Pending {
   readonly movable: boolean;
   /** Monotonic ms. */
   readonly since: number;
-}
-
-interface PendingRead {
-  /** Resolves with the member to read at. */
-  readonly deferred: Deferred<Member>;
-  readonly movable: boolean;
-  readonly since: number;
-}
-
-interface ReadBatch {
-  readonly context: string;
-  readonly reads: PendingRead[];
-  readonly since: number;
-}
-
-/** What a member needs of the cluster it is part of. */
-export interface MemberHost {
-  readonly members: readonly Member[];
-  /** The member with Raft's ID, while it is one of the cluster. */
-  memberAt(index: number): Member | undefined;
-  /** All members apply to one store. */
-  readonly sharedStore: boolean;
-  readonly single: boolean;
-  readonly clusterId: bigint;
-  readonly electionTicks: number;
-  readonly requestTimeoutMs: number;
-  wake(): void;
-  send(message: Message): void;
-  monotonic(): number;
-  now(): number;
-  random(n: number): number;
-  markApplied(entry: Entry): void;
-  nextProposalId(member: number): number;
-  /** Throws NoSpace when the quota does not allow the request. */
-  checkQuota(member: Member, request: ProposedRequest): void;
-  connected(a: number, b: number): boolean;
-  /** Whether two members run, move and hear each other. */
-  reachable(a: Member, b: Member): boolean;
 }
 
 export interface MemberCheckpoint {
@@ -103,9 +67,7 @@ export class Member {
   readonly #waiting = new Map<number, Pending>();
   /** What other members did for requests of this one, until its own cursor gets there. */
   readonly #stash = new Map<number, Outcome>();
-  #reads: PendingRead[] = [];
-  #batch: ReadBatch | undefined;
-  #confirmed: { index: number; reads: PendingRead[] }[] = [];
+  readonly #reads = new ReadRequests();
   #readSeq = 0;
   #leaderSeen = 0;
   // This turn's:
@@ -171,13 +133,9 @@ export class Member {
     const answered = this.#answers.map(({ pending }) => pending);
     for (const { deferred } of [...this.#queue, ...this.#waiting.values(), ...answered]) deferred.reject(error);
     this.#answers = [];
-    const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
-    for (const { deferred } of reads) deferred.reject(error);
     this.#queue = [];
     this.#waiting.clear();
-    this.#reads = [];
-    this.#batch = undefined;
-    this.#confirmed = [];
+    this.#reads.fail(error);
     this.hub.close(error);
   }
 
@@ -218,10 +176,9 @@ export class Member {
     if (!this.node) return Promise.reject(etcdError('Stopped'));
     // Alone, and nothing is between what is applied and what is committed: turns are synchronous.
     if (this.#host.single && this.node.role === 'leader') return undefined;
-    const deferred = new Deferred<Member>();
-    this.#reads.push({ deferred, movable, since: this.#host.monotonic() });
+    const read = this.#reads.add(movable, this.#host.monotonic());
     this.#host.wake();
-    return deferred.promise;
+    return read;
   }
 
   /**
@@ -245,12 +202,7 @@ export class Member {
       this.#stash.delete(id);
       settle({ pending, outcome });
     }
-    const reads = [...this.#reads, ...(this.#batch?.reads ?? []), ...this.#confirmed.flatMap((c) => c.reads)];
-    to.#reads.push(...reads.filter(moves));
-    const stays = (r: PendingRead) => !r.movable;
-    this.#reads = this.#reads.filter(stays);
-    if (this.#batch) this.#batch = { ...this.#batch, reads: this.#batch.reads.filter(stays) };
-    this.#confirmed = this.#confirmed.map((c) => ({ ...c, reads: c.reads.filter(stays) }));
+    this.#reads.handOver(to.#reads);
     this.#host.wake();
   }
 
@@ -280,25 +232,16 @@ export class Member {
   #expire(): void {
     const { requestTimeoutMs } = this.#host;
     const now = this.#host.monotonic();
-    const late = (p: { since: number }) => now - p.since >= requestTimeoutMs;
+    const late = (since: number) => now - since >= requestTimeoutMs;
     const over = (p: Pending) => {
       if (p.signal?.aborted) p.deferred.reject(p.signal.reason);
-      else if (late(p)) p.deferred.reject(this.#timeout(p.since));
+      else if (late(p.since)) p.deferred.reject(this.#timeout(p.since));
       else return false;
       return true;
     };
     if (this.#queue.length > 0) this.#queue = this.#queue.filter((p) => !over(p));
     for (const [id, p] of this.#waiting) if (over(p)) this.#waiting.delete(id);
-    const current = (r: PendingRead) => {
-      if (late(r)) r.deferred.reject(this.#timeout(r.since));
-      return !late(r);
-    };
-    if (this.#reads.length > 0) this.#reads = this.#reads.filter(current);
-    // An answer may have been lost: ask again, as etcd does every 500 ms.
-    if (this.#batch && now - this.#batch.since >= 500) {
-      this.#reads.unshift(...this.#batch.reads.filter(current));
-      this.#batch = undefined;
-    }
+    this.#reads.expire(now, (since) => (late(since) ? this.#timeout(since) : undefined));
   }
 
   #timeout(since: number): EtcdError {
@@ -332,8 +275,7 @@ export class Member {
       if (!this.#taken.includes(pending)) this.#waiting.set(pending.proposal.id, pending);
     }
     for (const { deferred } of this.#taken) deferred.reject(error);
-    if (this.#batch) this.#reads.unshift(...this.#batch.reads);
-    this.#batch = undefined;
+    this.#reads.retry();
   }
 
   /** One step of a turn. Returns whether anything happened. */
@@ -354,11 +296,7 @@ export class Member {
     if (ready.snapshot) this.#restore(ready.snapshot.data as { cursor: Cursor; dump?: StateDump });
     for (const entry of ready.committedEntries) this.#apply(node, entry);
     if (ready.committedEntries.length > 0) this.log.setApplied(this.cursor.index);
-    for (const { index, context } of ready.readStates) {
-      if (this.#batch?.context !== context) continue;
-      this.#confirmed.push({ index, reads: this.#batch.reads });
-      this.#batch = undefined;
-    }
+    for (const state of ready.readStates) this.#reads.confirm(state);
     node.advance(ready);
     return true;
   }
@@ -383,10 +321,9 @@ export class Member {
       }
     }
     if (this.#queue.length > 0 && this.#canPropose(node) && this.#propose(node)) fed = true;
-    if (this.#reads.length > 0 && !this.#batch && node.leader !== 0) {
+    if (this.#reads.due && node.leader !== 0) {
       const context = `${this.index}/${this.#host.nextProposalId(this.index)}/${++this.#readSeq}`;
-      this.#batch = { context, reads: this.#reads, since: this.#host.monotonic() };
-      this.#reads = [];
+      this.#reads.ask(context, this.#host.monotonic());
       node.readIndex(context);
       fed = true;
     }
@@ -498,11 +435,7 @@ export class Member {
     }
     for (const answer of this.#answers) settle(answer);
     this.#answers = [];
-    if (this.#confirmed.length > 0) {
-      const ready = this.#confirmed.filter((c) => c.index <= index);
-      this.#confirmed = this.#confirmed.filter((c) => c.index > index);
-      for (const { reads } of ready) for (const { deferred } of reads) deferred.resolve(this);
-    }
+    this.#reads.applied(index, this);
   }
 
   #changesFor(published: readonly RevisionChanges[]): readonly RevisionChanges[] {

@@ -1,7 +1,8 @@
 import type { LogStore } from '../raft/index.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember, type MemberApiHost } from './etcd-member.ts';
-import { Member, type MemberHost } from './member.ts';
+import { Member } from './member.ts';
+import type { MemberHost } from './member-host.ts';
 import type { ClusterMember, Membership } from './membership.ts';
 import { cursorAfterRestart } from './restart-cursor.ts';
 import type { StateMachine } from './state-machine.ts';
