@@ -57,6 +57,7 @@ export {
   type TracedPacket,
   TraceError,
   type TraceProtocol,
+  unknownInterface,
   withStep,
 } from './trace/branch.ts';
 export { IptablesWalk } from './trace/iptables-walk.ts';

@@ -30,6 +30,7 @@ export { type ServiceChanges, ServiceTracker } from './sync/service-tracker.ts';
 export { bytesWritten, type LoadProgram, type LoadStep, type RuleTransaction } from './sync/transaction.ts';
 export { categorizeEndpoints, type TopologyMode, trafficChoice } from './topology.ts';
 export { type Diagnosis, diagnoseService } from './trace/diagnose.ts';
+export { parseRuleDump, type RuleDump } from './trace/engines.ts';
 export type { EndpointFate, TrafficKind } from './trace/fates.ts';
 export type { Origin, PathEnd, PathStep, Place } from './trace/path.ts';
 export {

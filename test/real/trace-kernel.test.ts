@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IpFamily } from '../../src/net/index.ts';
-import { nodeView, type Outcome, proxyScript, type TraceConfig, Tracer } from '../../src/proxy/index.ts';
+import { nodeView, type Outcome, parseRuleDump, proxyScript, type TraceConfig, Tracer } from '../../src/proxy/index.ts';
 import { NetMachine } from '../helpers/netlab.ts';
 import type { Seen } from '../helpers/netlab-agent.ts';
 import { canMakeNamespaces, missing } from '../helpers/real.ts';
@@ -120,6 +120,11 @@ function load(mode: (typeof modes)[number][0], loader: string, family: IpFamily,
   lab.node.run(mode === 'nftables' ? `nft -f ${file}` : `sh ${file}`);
 }
 
+function saved(loader: string, family: IpFamily): string {
+  const name = loader.replace('iptables', family === 'IPv4' ? 'iptables' : 'ip6tables');
+  return lab.node.run(loader === 'nft' ? 'nft list ruleset' : `${name}-save`);
+}
+
 function unload(): void {
   lab.node.run(`
     for t in iptables-legacy ip6tables-legacy; do for table in nat filter; do $t -w 5 -t $table -F; $t -w 5 -t $table -X; done; done
@@ -152,6 +157,19 @@ const seenAs = (seen: Seen): string =>
 
 const originOf = (by: Sender) =>
   ({ kind: by === 'node' ? 'node' : by === 'outside' ? 'outside' : 'pod', node: 'n1' }) as const;
+
+/** All that a tracer says of a flow, odds included. */
+function ends(tracer: Tracer, mode: 'iptables' | 'nftables', family: IpFamily, flow: Flow): string[] {
+  const source = flow.from ?? (flow.by === 'node' ? addressesOf(family).n1 : addressesOf(family).clientAt(0));
+  const connection = {
+    source,
+    destination: flow.to,
+    destinationPort: flow.port,
+    protocol: flow.udp ? 'udp' : 'tcp',
+  } as const;
+  const { outcomes } = tracer.trace(mode, connection, originOf(flow.by));
+  return outcomes.map((outcome) => `${outcome.odds.toFixed(4)} ${outcome.end.kind} ${toldBy(outcome)}`).sort();
+}
 
 /** @returns nothing where they agree, else who says what. */
 async function disagreement(
@@ -235,7 +253,16 @@ describe.skipIf(!able)('tracer and kernel', () => {
     try {
       const flows = flowsOf(family);
       expect(flows.length).toBeGreaterThan(50);
-      expect(await disagreements(new Tracer(traceWorld(family), config), mode, family, flows)).toEqual([]);
+      const tracer = new Tracer(traceWorld(family), config);
+      // What the kernel holds, read back: it must lead to the same ends as the rules that were made.
+      const dump = parseRuleDump(saved(loader, family));
+      const pasted = new Tracer(traceWorld(family), config, { node: 'n1', dump });
+      for (const flow of flows)
+        expect([flow.what, ...ends(pasted, mode, family, flow)]).toEqual([
+          flow.what,
+          ...ends(tracer, mode, family, flow),
+        ]);
+      expect(await disagreements(pasted, mode, family, flows)).toEqual([]);
     } finally {
       unload();
     }

@@ -25,6 +25,9 @@ export interface TracedPacket {
   readonly bridged?: boolean;
 }
 
+/** An interface there is, but nobody said which: rules that ask for one by name are refused, not guessed at. */
+export const unknownInterface = '?';
+
 export interface Translation {
   readonly kind: 'DNAT' | 'SNAT';
   readonly from: string;
@@ -85,6 +88,19 @@ export function stepsOf(branch: Branch): Step[] {
 
 /** Longer chains are dispatchers: their rules that do not match are counted, not told one by one. */
 export const toldChainLength = 24;
+
+/** Does `walk` for a rule that stands on a line of a dump: what it refuses is refused with that line. */
+export function atLine<T>(line: number | undefined, walk: () => T): T {
+  if (line === undefined) return walk();
+  try {
+    return walk();
+  } catch (error) {
+    if (error instanceof TraceError && !error.message.startsWith('line ')) {
+      throw new TraceError(`line ${line}: ${error.message}`);
+    }
+    throw error;
+  }
+}
 
 /** A rule set that the walk cannot read: an extension it does not know, a jump to a chain that is not there. */
 export class TraceError extends Error {}

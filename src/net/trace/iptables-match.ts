@@ -1,6 +1,6 @@
 /** Whether a packet meets a rule's matches. Semantics: iptables-extensions(8), one case a match. */
-import { cidrContains, ipToNumber, parseCidr } from '../addresses.ts';
-import { type TracedPacket, TraceError } from './branch.ts';
+import { cidrContains, familyOf, ipToNumber, parseCidr } from '../addresses.ts';
+import { type TracedPacket, TraceError, unknownInterface } from './branch.ts';
 
 /** What matches ask of the machine. */
 export interface MatchWorld {
@@ -30,6 +30,7 @@ const modifiers = new Set([
   '--mask',
   '--mode',
   '--comment',
+  '--name',
   '--nfacct-name',
   '-m',
   '--match',
@@ -39,17 +40,15 @@ const modifiers = new Set([
 /** @throws TraceError for a match the walk does not know: better no answer than a wrong one. */
 export function matchIptables(tokens: readonly string[], packet: TracedPacket, world: MatchWorld): MatchResult {
   let odds: number | undefined;
-  let list = '';
+  // iptables-save writes the list's name behind the question.
+  const named = tokens.indexOf('--name');
+  const list = named < 0 ? '' : tokens[named + 1]!;
   for (let i = 0; i < tokens.length; i++) {
     const inverted = tokens[i] === '!';
     if (inverted) i++;
     const option = tokens[i]!;
     const value = bare.has(option) ? '' : tokens[++i]!;
     if (modifiers.has(option)) continue;
-    if (option === '--name') {
-      list = value;
-      continue;
-    }
     if (option === '--probability') {
       odds = inverted ? 1 - Number(value) : Number(value);
       continue;
@@ -191,7 +190,11 @@ function addressType(
 /** An address, or a range of them. */
 export function inRange(range: string, ip: string): boolean {
   if (range === ip) return true;
-  if (!range.includes('/')) return range.includes(':') && ipToNumber(range) === ipToNumber(ip);
+  if (!range.includes('/') && !range.includes('-')) return range.includes(':') && ipToNumber(range) === ipToNumber(ip);
+  if (range.includes('-')) {
+    const [low, high, at] = [...range.split('-'), ip].map(ipToNumber);
+    return familyOf(range.split('-')[0]!) === familyOf(ip) && at! >= low! && at! <= high!;
+  }
   const cidr = parseCidr(range);
   if (!cidr) throw new TraceError(`${range} is no range of addresses`);
   return cidrContains(cidr, ip);
@@ -205,8 +208,16 @@ function inPorts(value: string, port: number): boolean {
   });
 }
 
-/** `eth0`, or `cali+` for all whose names begin so. */
-function sameInterface(pattern: string, name: string | undefined): boolean {
+/** `eth0`, or `cali+` for all whose names begin so. @throws TraceError where only the machine itself could tell. */
+export function sameInterface(pattern: string, name: string | undefined): boolean {
   if (name === undefined) return false;
+  if (name === unknownInterface) {
+    // What a trace follows comes by links; only what a node sends itself goes by lo.
+    if (pattern === 'lo') return false;
+    if (pattern === '+' || pattern === '*') return true;
+    throw new TraceError(
+      `the rule asks for interface ${pattern}, and Services and pods do not say by which the packet comes or leaves`,
+    );
+  }
   return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }

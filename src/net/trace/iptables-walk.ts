@@ -5,7 +5,7 @@
  */
 import { joinHostPort } from '../addresses.ts';
 import { type Jump, quoteToken, type Rule, type RuleTable, ruleText } from '../packet-rules.ts';
-import { type Branch, type Step, TraceError, toldChainLength, withStep } from './branch.ts';
+import { atLine, type Branch, type Step, TraceError, toldChainLength, withStep } from './branch.ts';
 import { type MatchWorld, matchIptables } from './iptables-match.ts';
 
 export interface IptablesWorld extends MatchWorld {
@@ -13,7 +13,29 @@ export interface IptablesWorld extends MatchWorld {
   masqueradeAddress(destination: string): string;
 }
 
+/** A rule of a dump knows its line. */
+type WalkedRule = Rule & { readonly line?: number };
+
+type WalkedTable = RuleTable & {
+  readonly rules: readonly WalkedRule[];
+  /** Of built-in chains; ACCEPT where nothing is said. */
+  readonly policies?: Readonly<Record<string, string>>;
+};
+
 type TableName = RuleTable['name'];
+
+/** Targets that do something beside the packet's way. */
+const bystanders = new Set([
+  'LOG',
+  'NFLOG',
+  'TRACE',
+  'CONNMARK',
+  'CONNSECMARK',
+  'SECMARK',
+  'CLASSIFY',
+  'TCPMSS',
+  'CHECKSUM',
+]);
 
 /** How a chain was left: off its end (or by RETURN), or for good. */
 interface Left {
@@ -22,14 +44,15 @@ interface Left {
 }
 
 export class IptablesWalk {
-  readonly #chains = new Map<string, Rule[]>();
+  readonly #chains = new Map<string, WalkedRule[]>();
+  readonly #policies = new Map<string, string>();
   readonly #world: IptablesWorld;
   /** All rules there are, jumps included. */
   readonly size: number;
 
-  constructor(tables: readonly RuleTable[], jumps: readonly Jump[], world: IptablesWorld) {
+  constructor(tables: readonly WalkedTable[], jumps: readonly Jump[], world: IptablesWorld) {
     this.#world = world;
-    const chain = (table: string, name: string): Rule[] => {
+    const chain = (table: string, name: string): WalkedRule[] => {
       const key = `${table} ${name}`;
       const rules = this.#chains.get(key) ?? [];
       this.#chains.set(key, rules);
@@ -42,12 +65,14 @@ export class IptablesWalk {
     }
     for (const table of tables) {
       for (const name of table.chains) chain(table.name, name);
+      for (const [name, policy] of Object.entries(table.policies ?? {}))
+        this.#policies.set(`${table.name} ${name}`, policy);
       for (const rule of table.rules) chain(table.name, rule.chain).push(rule);
     }
     this.size = [...this.#chains.values()].reduce((sum, rules) => sum + rules.length, 0);
   }
 
-  /** What one table does at one hook: the built-in chain of that name, then its policy ACCEPT. */
+  /** What one table does at one hook: the built-in chain of that name, then its policy. */
   run(branches: readonly Branch[], table: TableName, hook: string): Branch[] {
     return branches.flatMap((branch) => {
       if (branch.verdict !== undefined) return [branch];
@@ -55,7 +80,10 @@ export class IptablesWalk {
       const rules = this.#chains.get(`${table} ${hook}`);
       if (!rules) return [branch];
       const { returned, ended } = this.#walk(branch, table, hook, hook, 0);
-      return [...returned, ...ended];
+      if (this.#policies.get(`${table} ${hook}`) !== 'DROP') return [...returned, ...ended];
+      const step = { hook, table, chain: hook, rule: `:${hook} DROP`, matched: true } as const;
+      const why = 'no rule ended it, and the policy of the chain is to drop';
+      return [...returned.map((each) => withStep(each, { ...step, why }, { verdict: 'drop' })), ...ended];
     });
   }
 
@@ -72,7 +100,7 @@ export class IptablesWalk {
       const next: Branch[] = [];
       for (const before of here) {
         const branch = { ...before, tried: before.tried + 1 };
-        const result = matchIptables(rule.match, branch.packet, this.#world);
+        const result = atLine(rule.line, () => matchIptables(rule.match, branch.packet, this.#world));
         const step = (matched: boolean, why: string, odds?: number): Step => ({
           hook,
           table,
@@ -95,12 +123,8 @@ export class IptablesWalk {
           if (result.odds === 0) continue;
         }
         const odds = result.odds;
-        this.#target(
-          rule,
-          taken,
-          { table, hook, depth, step: (why) => step(true, why, odds) },
-          { next, returned, ended },
-        );
+        const at = { table, hook, depth, step: (why: string) => step(true, why, odds) };
+        atLine(rule.line, () => this.#target(rule, taken, at, { next, returned, ended }));
       }
       here = next;
     }
@@ -157,8 +181,12 @@ export class IptablesWalk {
         return;
       }
       default: {
-        if (target === undefined || rule.target[0] !== '-j')
-          throw new TraceError(`target ${rule.target.map(quoteToken).join(' ')} is not known`);
+        if (bystanders.has(target)) {
+          out.next.push(withStep(branch, at.step('it changes nothing about the way')));
+          return;
+        }
+        if (!this.#chains.has(`${at.table} ${target}`) && (options.length > 0 || rule.target[0]?.startsWith('--')))
+          throw new TraceError(`target ${rule.target.map(quoteToken).join(' ')} is one the walk does not know`);
         const inside = this.#walk(
           withStep(branch, { ...at.step(`on to ${target}`), moves: 'jump' }),
           at.table,
@@ -166,7 +194,8 @@ export class IptablesWalk {
           target,
           at.depth + 1,
         );
-        out.next.push(...inside.returned);
+        // A goto forgets where it came from: its end is the end of this chain too.
+        (rule.target[0] === '-g' ? out.returned : out.next).push(...inside.returned);
         out.ended.push(...inside.ended);
       }
     }

@@ -11,6 +11,7 @@ export type NftSelector =
   | 'l4proto'
   | 'sport'
   | 'dport'
+  | 'nfproto'
   | 'mark'
   | 'ct state'
   | 'ct status'
@@ -21,8 +22,12 @@ export type NftSelector =
 
 export interface NftExpression {
   readonly selectors: readonly NftSelector[];
-  /** `mark and 0x4000`. */
+  /** `mark and 0x4000`, which nft lists as `meta mark & 0x00004000`. */
   readonly mask?: number;
+  /** `ip saddr` is never that of an IPv6 packet. */
+  readonly family?: 'ip' | 'ip6';
+  /** `tcp dport` is never that of a UDP packet. */
+  readonly protocol?: 'tcp' | 'udp' | 'sctp';
 }
 
 export type NftVerdict =
@@ -71,9 +76,29 @@ const selectorWords: Readonly<Record<string, NftSelector>> = {
   'fib daddr type': 'daddr type',
   'meta iifname': 'iifname',
   'meta oifname': 'oifname',
+  'udp sport': 'sport',
+  'tcp sport': 'sport',
+  'sctp sport': 'sport',
+  'ip protocol': 'l4proto',
+  'ip6 nexthdr': 'l4proto',
+  'meta nfproto': 'nfproto',
+  'meta iif': 'iifname',
+  'meta oif': 'oifname',
   mark: 'mark',
   iifname: 'iifname',
   oifname: 'oifname',
+  iif: 'iifname',
+  oif: 'oifname',
+};
+
+/** Bits are put into words by those who write, into signs by nft when it lists. */
+const bitWords: Readonly<Record<string, 'or' | 'xor' | 'and'>> = {
+  or: 'or',
+  xor: 'xor',
+  and: 'and',
+  '|': 'or',
+  '^': 'xor',
+  '&': 'and',
 };
 
 class Words {
@@ -119,15 +144,30 @@ export function parseNftRule(text: string): NftStatement[] {
   return statements;
 }
 
+/** Of `log`, each with a value. */
+const logWords = new Set(['prefix', 'level', 'flags', 'group', 'snaplen', 'queue-threshold']);
+
 function statement(words: Words): NftStatement {
   const verdict = verdictOf(words);
   if (verdict) return { kind: 'verdict', verdict };
   if (words.takeIf('masquerade')) {
-    words.takeIf('fully-random');
+    if (words.takeIf('to')) words.take();
+    while (words.takeIf('fully-random') || words.takeIf('random') || words.takeIf('persistent') || words.takeIf(','));
     return { kind: 'masquerade' };
   }
   if (words.takeIf('counter')) {
     if (words.takeIf('name')) words.take();
+    else if (words.takeIf('packets')) {
+      words.take();
+      if (words.takeIf('bytes')) words.take();
+    }
+    return { kind: 'count' };
+  }
+  if (words.takeIf('log')) {
+    while (logWords.has(words.peek() ?? '')) {
+      words.take();
+      words.take();
+    }
     return { kind: 'count' };
   }
   if (words.takeIf('update') || words.takeIf('add')) {
@@ -151,18 +191,22 @@ function translation(words: Words): NftStatement {
     return { kind: 'snat', to: words.take() };
   }
   if (words.peek() === 'ip' || words.peek() === 'ip6') words.take();
-  if (words.takeIf('addr', '.', 'port', 'to', 'numgen', 'random', 'mod')) {
+  // nft lists it without `addr . port`.
+  words.takeIf('addr', '.', 'port');
+  words.takeIf('to');
+  if (words.takeIf('numgen', 'random', 'mod')) {
     words.take();
     if (!words.takeIf('map')) words.fail();
     return { kind: 'dnat', to: list(words).map((entry) => joined(after(entry))) };
   }
-  words.takeIf('to');
+  if (!/^[\d.:[\]a-f]+$/.test(words.peek() ?? '')) words.fail();
   return { kind: 'dnat', to: [words.take()] };
 }
 
 /** `10.0.0.1 . 80` → `10.0.0.1:80`. */
 function joined(text: string): string {
-  const [ip = '', port = ''] = text.split(' . ');
+  const [ip = '', port] = text.split(' . ');
+  if (port === undefined) return ip.includes(':') ? `[${ip}]` : ip;
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
@@ -173,27 +217,34 @@ function markSet(words: Words): NftStatement {
   const first = words.take();
   if (first !== 'mark' && first !== 'meta') return { kind: 'mark', how: 'set', value: Number(first) };
   if (first === 'meta') words.take();
-  const how = words.take();
-  if (how !== 'or' && how !== 'xor' && how !== 'and') words.fail();
+  const how = bitWords[words.peek() ?? ''];
+  if (!how) words.fail();
+  words.take();
   return { kind: 'mark', how, value: Number(words.take()) };
 }
 
 function expression(words: Words): NftExpression {
   const selectors: NftSelector[] = [];
+  let family: NftExpression['family'];
+  let protocol: NftExpression['protocol'];
   do {
     let found: NftSelector | undefined;
     for (const length of [3, 2, 1]) {
       const name = Array.from({ length }, (_, i) => words.peek(i)).join(' ');
       found = selectorWords[name];
       if (!found) continue;
+      const [first] = name.split(' ');
+      if (first === 'ip' || first === 'ip6') family = first;
+      if (first === 'tcp' || first === 'udp' || first === 'sctp') protocol = first;
       for (let i = 0; i < length; i++) words.take();
       break;
     }
     if (!found) words.fail();
     selectors.push(found);
   } while (words.takeIf('.'));
-  if (words.takeIf('and')) return { selectors, mask: Number(words.take()) };
-  return { selectors };
+  const made = { selectors, ...(family && { family }), ...(protocol && { protocol }) };
+  if (words.takeIf('and') || words.takeIf('&')) return { ...made, mask: Number(words.take()) };
+  return made;
 }
 
 function match(words: Words): NftStatement {

@@ -2,8 +2,10 @@
  * One nftables table as the kernel walks it: base chains at their hooks in order of priority, jumps, gotos, sets and maps.
  * Semantics: nft(8). A verdict `accept` ends a base chain, not the hook; `drop` ends the packet.
  */
-import { joinHostPort } from '../addresses.ts';
+import { familyOf, joinHostPort } from '../addresses.ts';
+import type { NftFamily } from '../dump/nft-ruleset.ts';
 import {
+  atLine,
   type Branch,
   type Step,
   type TracedPacket,
@@ -12,7 +14,7 @@ import {
   toldChainLength,
   withStep,
 } from './branch.ts';
-import { inRange } from './iptables-match.ts';
+import { inRange, sameInterface } from './iptables-match.ts';
 import { hostPort } from './iptables-walk.ts';
 import {
   type NftExpression,
@@ -25,9 +27,16 @@ import {
 
 /** A table as data; kube-proxy's generator and whoever reads a real one give it. */
 export interface NftTable {
-  readonly family: 'ip' | 'ip6';
-  readonly chains: readonly { readonly name: string; readonly base?: string }[];
-  readonly rules: readonly { readonly chain: string; readonly rule: string; readonly comment?: string }[];
+  /** Packets of other families do not meet it; inet is for both. */
+  readonly family: NftFamily;
+  readonly chains: readonly { readonly name: string; readonly base?: string; readonly policy?: string }[];
+  readonly rules: readonly {
+    readonly chain: string;
+    readonly rule: string;
+    readonly comment?: string;
+    /** Where it stands in a dump. */
+    readonly line?: number;
+  }[];
   readonly elements: readonly { readonly set: string; readonly key: readonly string[]; readonly value?: string }[];
 }
 
@@ -40,11 +49,26 @@ export interface NftWorld {
 
 interface ReadRule {
   readonly text: string;
+  readonly line: number | undefined;
   /** Parsed when it is first met: of thousands of rules a packet meets a dozen. */
   statements?: readonly NftStatement[];
 }
 
+interface ReadTable {
+  readonly family: NftFamily;
+  readonly chains: Map<string, ReadRule[]>;
+  readonly sets: Map<string, ReadSet>;
+}
+
+interface ReadSet {
+  readonly exact: Map<string, string | undefined>;
+  /** Elements with a range or a network in them, which only a search finds. */
+  readonly ranges: { readonly key: readonly string[]; readonly value: string | undefined }[];
+}
+
 interface BaseChain {
+  readonly table: ReadTable;
+  readonly drops: boolean;
   readonly name: string;
   readonly type: string;
   readonly priority: number;
@@ -56,55 +80,70 @@ interface Left {
 }
 
 export class NftWalk {
-  readonly #chains = new Map<string, ReadRule[]>();
   readonly #base = new Map<string, BaseChain[]>();
-  readonly #sets = new Map<string, Map<string, string | undefined>>();
   readonly #world: NftWorld;
   /** Rules and elements. */
   readonly size: number;
 
-  constructor(table: NftTable, world: NftWorld) {
+  constructor(tables: NftTable | readonly NftTable[], world: NftWorld) {
     this.#world = world;
-    for (const { name, base } of table.chains) {
-      this.#chains.set(name, []);
+    let size = 0;
+    for (const table of [tables].flat() as NftTable[]) {
+      if (!['ip', 'ip6', 'inet'].includes(table.family)) continue;
+      this.#read(table);
+      size += table.rules.length + table.elements.length;
+    }
+    this.size = size;
+  }
+
+  #read(table: NftTable): void {
+    const made: ReadTable = { family: table.family, chains: new Map(), sets: new Map() };
+    for (const { name, base, policy } of table.chains) {
+      made.chains.set(name, []);
       const found = base === undefined ? undefined : /^type (\w+) hook (\w+) priority (-?\d+)/.exec(base);
       if (!found) continue;
       const [, type = '', hook = '', priority = '0'] = found;
       const chains = this.#base.get(hook) ?? [];
-      chains.push({ name, type, priority: Number(priority) });
+      chains.push({ table: made, name, type, priority: Number(priority), drops: policy === 'drop' });
       this.#base.set(
         hook,
         chains.sort((a, b) => a.priority - b.priority),
       );
     }
-    for (const { chain, rule } of table.rules) {
-      const rules = this.#chains.get(chain);
+    for (const { chain, rule, line } of table.rules) {
+      const rules = made.chains.get(chain);
       if (!rules) throw new TraceError(`rule "${rule}" stands in chain ${chain}, which is not there`);
-      rules.push({ text: rule });
+      rules.push({ text: rule, line });
     }
     for (const { set, key, value } of table.elements) {
-      const elements = this.#sets.get(set) ?? new Map<string, string | undefined>();
-      this.#sets.set(set, elements);
-      elements.set(key.join(' . '), value);
+      const elements = made.sets.get(set) ?? { exact: new Map<string, string | undefined>(), ranges: [] };
+      made.sets.set(set, elements);
+      if (key.some((part) => part.includes('/') || /^[\d.:a-f]+-[\d.:a-f]+$/.test(part)))
+        elements.ranges.push({ key, value });
+      else elements.exact.set(key.join(' . '), value);
     }
-    this.size = table.rules.length + table.elements.length;
   }
 
   /** All base chains at a hook, in order of priority. */
   run(branches: readonly Branch[], hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting'): Branch[] {
     let here = [...branches];
-    for (const { name, type } of this.#base.get(hook) ?? []) {
+    for (const { table, name, type, drops } of this.#base.get(hook) ?? []) {
       here = here.flatMap((branch) => {
         if (branch.verdict !== undefined || (type === 'nat' && branch.packet.state !== 'NEW')) return [branch];
-        const { returned, ended } = this.#walk(branch, hook.toUpperCase(), type, name, 0);
-        return [...returned, ...ended];
+        if (table.family !== 'inet' && table.family !== familyWord(branch.packet)) return [branch];
+        const place = { table, hook: hook.toUpperCase(), type };
+        const { returned, ended } = this.#walk(branch, place, name, 0);
+        if (!drops) return [...returned, ...ended];
+        const why = 'no rule ended it, and the policy of the chain is to drop';
+        const step = { hook: place.hook, table: type, chain: name, rule: 'policy drop', matched: true, why };
+        return [...returned.map((each) => withStep(each, step, { verdict: 'drop' })), ...ended];
       });
     }
     return here;
   }
 
-  #walk(start: Branch, hook: string, table: string, name: string, depth: number): Left {
-    const rules = this.#chains.get(name);
+  #walk(start: Branch, place: Place, name: string, depth: number): Left {
+    const rules = place.table.chains.get(name);
     if (!rules) throw new TraceError(`a rule goes to chain ${name}, which is not there`);
     if (depth > 16) throw new TraceError(`chain ${name} comes back to itself`);
     const told = rules.length <= toldChainLength;
@@ -114,12 +153,8 @@ export class NftWalk {
       if (here.length === 0) break;
       const next: Branch[] = [];
       for (const branch of here) {
-        this.#rule(
-          rule,
-          { ...branch, tried: branch.tried + 1 },
-          { hook, table, chain: name, depth, told },
-          { ...out, next },
-        );
+        const at = { ...place, chain: name, depth, told };
+        atLine(rule.line, () => this.#rule(rule, { ...branch, tried: branch.tried + 1 }, at, { ...out, next }));
       }
       here = next;
     }
@@ -129,15 +164,14 @@ export class NftWalk {
   #rule(
     rule: ReadRule,
     branch: Branch,
-    at: { hook: string; table: string; chain: string; depth: number; told: boolean },
+    at: Place & { chain: string; depth: number; told: boolean },
     out: { next: Branch[]; returned: Branch[]; ended: Branch[] },
   ): void {
     rule.statements ??= parseNftRule(rule.text);
-    const { hook, table, chain } = at;
     const step = (matched: boolean, why: string, more: Partial<Step> = {}): Step => ({
-      hook,
-      table,
-      chain,
+      hook: at.hook,
+      table: at.type,
+      chain: at.chain,
       rule: rule.text,
       matched,
       why,
@@ -149,7 +183,7 @@ export class NftWalk {
       const { packet } = here;
       switch (statement.kind) {
         case 'match': {
-          const why = this.#mismatch(statement, packet);
+          const why = this.#mismatch(statement, packet, at.table);
           if (why === undefined) continue;
           out.next.push(at.told ? withStep(here, step(false, why)) : here);
           return;
@@ -158,7 +192,7 @@ export class NftWalk {
           const key = keyOf(statement.on, packet, this.#world);
           const verdict = statement.entries
             ? statement.entries.get(key)
-            : readVerdict(this.#sets.get(statement.map!)?.get(key), rule.text);
+            : readVerdict(lookUp(at.table, statement.map!, key)?.value, rule.text);
           if (verdict) this.#verdict(verdict, here, step(true, `found: ${key} : ${textOf(verdict)}`), at, out);
           else out.next.push(at.told ? withStep(here, step(false, `${key} is not in it`)) : here);
           return;
@@ -218,7 +252,7 @@ export class NftWalk {
     verdict: NftVerdict,
     branch: Branch,
     step: Step,
-    at: { hook: string; table: string; depth: number },
+    at: Place & { depth: number },
     out: { next: Branch[]; returned: Branch[]; ended: Branch[] },
   ): void {
     switch (verdict.kind) {
@@ -241,13 +275,7 @@ export class NftWalk {
         return;
       case 'jump':
       case 'goto': {
-        const inside = this.#walk(
-          withStep(branch, { ...step, moves: 'jump' }),
-          at.hook,
-          at.table,
-          verdict.chain,
-          at.depth + 1,
-        );
+        const inside = this.#walk(withStep(branch, { ...step, moves: 'jump' }), at, verdict.chain, at.depth + 1);
         out.ended.push(...inside.ended);
         // A goto forgets where it came from: its end is the end of this chain too.
         (verdict.kind === 'jump' ? out.next : out.returned).push(...inside.returned);
@@ -256,18 +284,46 @@ export class NftWalk {
   }
 
   /** Why a match does not hold; undefined when it does. */
-  #mismatch(statement: NftStatement & { kind: 'match' }, packet: TracedPacket): string | undefined {
+  #mismatch(statement: NftStatement & { kind: 'match' }, packet: TracedPacket, table: ReadTable): string | undefined {
     const { on, inverted, set, values } = statement;
+    if (on.family !== undefined && on.family !== familyWord(packet)) return `it is no ${on.family} packet`;
+    if (on.protocol !== undefined && on.protocol !== packet.protocol) return `it is ${packet.protocol}`;
     const key = keyOf(on, packet, this.#world);
     const holds =
       set === undefined
         ? values!.some((value) => equals(on.selectors, value, key, packet))
-        : (this.#sets.get(set)?.has(key) ?? false) || this.#world.remembers(set, key);
+        : lookUp(table, set, key) !== undefined || this.#world.remembers(set, key);
     if (holds !== inverted) return undefined;
     const what = on.selectors.join(' . ');
     if (set === undefined && !inverted) return `${what} is ${key}, not ${values!.join(', ')}`;
     return `${what} is ${key}, which is ${holds ? 'in' : 'not in'} ${set === undefined ? values!.join(', ') : `set ${set}`}`;
   }
+}
+
+interface Place {
+  readonly table: ReadTable;
+  readonly hook: string;
+  /** `filter`, `nat`: what iptables calls a table. */
+  readonly type: string;
+}
+
+const familyWord = ({ source }: TracedPacket): 'ip' | 'ip6' => (source.includes(':') ? 'ip6' : 'ip');
+
+/** An element of a set or map; in those of ranges by search, as few have many. */
+function lookUp({ sets }: ReadTable, name: string, key: string): { readonly value: string | undefined } | undefined {
+  const set = sets.get(name);
+  if (!set) return undefined;
+  if (set.exact.has(key)) return { value: set.exact.get(key) };
+  if (set.ranges.length === 0) return undefined;
+  const parts = key.split(' . ');
+  return set.ranges.find(({ key: ranges }) => ranges.every((range, i) => holds(range, parts[i] ?? '')));
+}
+
+function holds(range: string, value: string): boolean {
+  if (range === value) return true;
+  if (familyOf(value) !== undefined) return inRange(range, value);
+  const [low, high] = range.split('-').map(Number);
+  return high !== undefined && Number(value) >= low! && Number(value) <= high;
 }
 
 function equals(selectors: readonly NftSelector[], value: string, key: string, packet: TracedPacket): boolean {
@@ -283,6 +339,10 @@ function equals(selectors: readonly NftSelector[], value: string, key: string, p
     case 'saddr type':
     case 'daddr type':
       return value === key;
+    case 'iifname':
+      return sameInterface(value.replaceAll('"', '').replace(/\*$/, '+'), packet.inInterface);
+    case 'oifname':
+      return sameInterface(value.replaceAll('"', '').replace(/\*$/, '+'), packet.outInterface);
     case 'mark':
       return Number(value) === Number(key);
     case 'dport':
@@ -308,6 +368,7 @@ const fields: Readonly<
   saddr: (packet) => packet.source,
   daddr: (packet) => packet.destination,
   l4proto: (packet) => packet.protocol,
+  nfproto: (packet) => (familyWord(packet) === 'ip' ? 'ipv4' : 'ipv6'),
   sport: (packet) => String(packet.sourcePort),
   dport: (packet) => String(packet.destinationPort),
   mark: ({ mark }, _world, mask) => String(mask === undefined ? mark : mark & mask),

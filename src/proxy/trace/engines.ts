@@ -1,5 +1,14 @@
 /** A mode's rules as something a packet can be sent through, hook by hook. */
-import { type Branch, IptablesWalk, NftWalk } from '../../net/index.ts';
+import {
+  type Branch,
+  dumpKind,
+  IptablesWalk,
+  type ListedTable,
+  NftWalk,
+  parseIptablesSave,
+  parseNftRuleset,
+  type SavedTable,
+} from '../../net/index.ts';
 import type { ResolvedProxyConfig } from '../config.ts';
 import { iptablesRules } from '../iptables/rules.ts';
 import { ipvsRules } from '../ipvs/rules.ts';
@@ -31,13 +40,13 @@ export interface RuleEngine {
 
 const none: ReadonlySet<string> = new Set();
 
-/** Tables at each hook, in the kernel's order (raw and mangle hold nothing of kube-proxy's). */
+/** Tables at each hook, in the kernel's order; those that a node does not have are passed by. */
 const iptablesHooks = {
-  PREROUTING: ['nat'],
-  INPUT: ['filter', 'nat'],
-  FORWARD: ['filter'],
-  OUTPUT: ['nat', 'filter'],
-  POSTROUTING: ['nat'],
+  PREROUTING: ['raw', 'mangle', 'nat'],
+  INPUT: ['mangle', 'filter', 'security', 'nat'],
+  FORWARD: ['mangle', 'filter', 'security'],
+  OUTPUT: ['raw', 'mangle', 'nat', 'filter', 'security'],
+  POSTROUTING: ['mangle', 'nat'],
 } as const;
 
 type MakeEngine = (ports: readonly ServicePort[], config: ResolvedProxyConfig, world: TraceWorld) => RuleEngine;
@@ -50,8 +59,7 @@ export const engines: Readonly<Partial<Record<ProxyMode, MakeEngine>>> = {
     return {
       size: walk.size,
       ownAddresses: none,
-      run: (branches, hook) =>
-        iptablesHooks[hook].reduce<Branch[]>((here, table) => walk.run(here, table, hook), [...branches]),
+      run: (branches, hook) => throughTables(walk, branches, hook),
     };
   },
   nftables(ports, config, world) {
@@ -59,7 +67,7 @@ export const engines: Readonly<Partial<Record<ProxyMode, MakeEngine>>> = {
     return {
       size: walk.size,
       ownAddresses: none,
-      run: (branches, hook) => walk.run(branches, hook.toLowerCase() as Lowercase<Hook>),
+      run: (branches, hook) => walk.run(branches, lower(hook)),
     };
   },
   ipvs(ports, config, world) {
@@ -90,5 +98,31 @@ export const engines: Readonly<Partial<Record<ProxyMode, MakeEngine>>> = {
     };
   },
 };
+
+/** The rules a real node has, pasted. */
+export type RuleDump =
+  | { readonly mode: 'iptables'; readonly tables: readonly SavedTable[] }
+  | { readonly mode: 'nftables'; readonly tables: readonly ListedTable[] };
+
+/** What `iptables-save` or `nft list ruleset` printed. @throws DumpError with the line, when it is neither. */
+export function parseRuleDump(text: string): RuleDump {
+  if (dumpKind(text) !== 'nft') return { mode: 'iptables', tables: parseIptablesSave(text) };
+  return { mode: 'nftables', tables: parseNftRuleset(text) };
+}
+
+/** The engine of a node whose rules are given rather than made. */
+export function dumpEngine(dump: RuleDump, world: TraceWorld): RuleEngine {
+  if (dump.mode === 'nftables') {
+    const walk = new NftWalk(dump.tables, bound(world));
+    return { size: walk.size, ownAddresses: none, run: (branches, hook) => walk.run(branches, lower(hook)) };
+  }
+  const walk = new IptablesWalk(dump.tables, [], { ...bound(world), recent: world.remembers });
+  return { size: walk.size, ownAddresses: none, run: (branches, hook) => throughTables(walk, branches, hook) };
+}
+
+const lower = (hook: Hook) => hook.toLowerCase() as Lowercase<Hook>;
+
+const throughTables = (walk: IptablesWalk, branches: readonly Branch[], hook: Hook): Branch[] =>
+  iptablesHooks[hook].reduce<Branch[]>((here, table) => walk.run(here, table, hook), [...branches]);
 
 const bound = ({ isLocal, remembers, masqueradeAddress }: TraceWorld) => ({ isLocal, remembers, masqueradeAddress });

@@ -9,6 +9,7 @@ import {
   startBranch,
   stepsOf,
   type TracedPacket,
+  unknownInterface,
   withStep,
 } from '../../net/index.ts';
 import type { RuleEngine } from './engines.ts';
@@ -155,7 +156,12 @@ function routeText(network: TraceNetwork, node: string, ip: string): string {
 
 function legAfter(before: Leg, node: string, branch: Branch): Leg {
   return {
-    branch: { ...branch, tried: 0, steps: undefined, packet: { ...branch.packet, mark: 0 } },
+    branch: {
+      ...branch,
+      tried: 0,
+      steps: undefined,
+      packet: { ...branch.packet, mark: 0, inInterface: unknownInterface },
+    },
     tried: { ...before.tried, [node]: (before.tried[node] ?? 0) + branch.tried },
     steps: [...before.steps, ...stepsOf(branch).map((step) => ({ ...step, node }))],
   };

@@ -12,13 +12,14 @@ import {
   parseCidr,
   type TracedPacket,
   type TraceProtocol,
+  unknownInterface,
 } from '../../net/index.ts';
 import type { ProxyConfig } from '../config.ts';
 import { endpointChain } from '../iptables/names.ts';
 import { nodeView, type ProxyInput, type ProxyMode, withModeDefaults } from '../modes.ts';
 import { affinitySet } from '../nftables/names.ts';
 import { type ServicePort, servicePorts } from '../service-ports.ts';
-import { engines, type RuleEngine } from './engines.ts';
+import { dumpEngine, engines, type RuleDump, type RuleEngine } from './engines.ts';
 import { type EndpointFate, endpointFates, type TrafficKind } from './fates.ts';
 import {
   destinationOf,
@@ -111,12 +112,15 @@ export class Tracer {
   readonly #places = new Map<string, Place>();
   readonly #nodes: ReadonlyMap<string, KubeObject>;
   readonly #ports = new Map<string, readonly ServicePort[]>();
+  readonly #pasted: { readonly node: string; readonly dump: RuleDump } | undefined;
   readonly #serviceRanges: readonly Cidr[];
   readonly #engines = new Map<string, RuleEngine>();
   /** Of the packet under way: the names that the modes give to "this source goes to that endpoint". */
   #lists: ReadonlySet<string> = new Set();
 
-  constructor(input: TraceInput, config: TraceConfig) {
+  /** `pasted`: what a node really holds, walked in place of the rules made for it. */
+  constructor(input: TraceInput, config: TraceConfig, pasted?: { readonly node: string; readonly dump: RuleDump }) {
+    this.#pasted = pasted;
     this.#input = input;
     this.#config = config;
     this.#serviceRanges = (config.serviceCIDRs ?? []).flatMap((range) => parseCidr(range) ?? []);
@@ -158,6 +162,8 @@ export class Tracer {
       state: 'NEW',
       translated: false,
       bridged: origin.kind === 'pod',
+      outInterface: unknownInterface,
+      ...(origin.kind === 'node' ? {} : { inInterface: unknownInterface }),
     };
     const network: TraceNetwork = {
       place: (ip) => this.place(ip),
@@ -220,14 +226,20 @@ export class Tracer {
     const key = `${mode} ${name}`;
     const known = this.#engines.get(key);
     if (known) return known;
+    const world = {
+      isLocal: (ip: string) => this.#isLocal(name, ip),
+      remembers: (list: string) => this.#lists.has(list),
+      masqueradeAddress: (destination: string) => this.#masqueradeAddress(name, destination),
+    };
+    if (this.#pasted?.node === name && this.#pasted.dump.mode === mode) {
+      const engine = dumpEngine(this.#pasted.dump, world);
+      this.#engines.set(key, engine);
+      return engine;
+    }
     const make = engines[mode];
     if (!make) throw new Error(`mode ${mode} cannot be traced; ${traceModes.join(', ')} can`);
     const config = withModeDefaults(mode, { ...this.#config, node: nodeView(this.#nodeObject(name)) });
-    const engine = make(this.#servicePorts(name), config, {
-      isLocal: (ip) => this.#isLocal(name, ip),
-      remembers: (list) => this.#lists.has(list),
-      masqueradeAddress: (destination) => this.#masqueradeAddress(name, destination),
-    });
+    const engine = make(this.#servicePorts(name), config, world);
     this.#engines.set(key, engine);
     return engine;
   }
