@@ -9,6 +9,8 @@ export default class ProxyTrace extends ApiCommand {
   static override examples = [
     '<%= config.bin %> proxy trace --from pod/client --to svc/web',
     '<%= config.bin %> proxy trace --from node/node-2 --to svc/web:http --mode all',
+    '<%= config.bin %> proxy trace --from pod/client --to svc/web --remembered 10.244.1.2',
+    '<%= config.bin %> proxy trace --context prod --from node/n7 --to svc/web --node n7 --rules n7.iptables-save',
     '<%= config.bin %> proxy trace --from 203.0.113.7 --to 172.18.0.2:30080 --node node-1 -o json',
   ];
   static override flags = {
@@ -20,8 +22,17 @@ export default class ProxyTrace extends ApiCommand {
       options: ['iptables', 'ipvs', 'nftables', 'all'] as const,
       default: 'iptables',
     }),
-    node: Flags.string({ summary: 'the node that traffic from outside comes in by; the first by name' }),
+    node: Flags.string({
+      summary: 'the node that traffic from outside comes in by, and whose rules --rules are; the first by name',
+    }),
     seed: Flags.string({ summary: 'which way the dice fall', default: '1' }),
+    remembered: Flags.string({
+      summary: 'the endpoint (IP or IP:PORT) that client affinity led this client to before',
+    }),
+    rules: Flags.string({
+      summary:
+        "walk a real node's rules: a file with what iptables-save or nft list ruleset printed there, - for stdin",
+    }),
     'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
   };
@@ -37,6 +48,8 @@ export default class ProxyTrace extends ApiCommand {
         mode: mode as 'all',
         node,
         seed,
+        remembered: flags.remembered,
+        rules: flags.rules,
         clusterCidr: flags['cluster-cidr'],
         output,
       }),

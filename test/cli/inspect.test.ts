@@ -1,4 +1,7 @@
 /** etcd, scheduler, proxy, clock and explain commands against a whole control plane in this process. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { apiResources, apiVersions } from '../../src/cli/api-listing.ts';
 import { clock } from '../../src/cli/clock.ts';
@@ -193,6 +196,58 @@ describe('proxy trace', () => {
     );
     expect(text).toMatch(/dropped by the network plugin/);
     await policies.delete('shut');
+  });
+
+  describe('of a node as it is', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'klab-pasted-'));
+    const file = join(folder, 'rules');
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    const pasted = (text: string, to = '10.96.77.77:80') => {
+      writeFileSync(file, text);
+      return trace('pod/pinned', to, { rules: file });
+    };
+    const nat = (rule: string) => `*nat\n:PREROUTING ACCEPT [0:0]\n${rule}\nCOMMIT\n`;
+
+    it('walks the pasted rules in place of those made, and says what they are', async () => {
+      const text = await pasted(nat('-A PREROUTING -d 10.96.77.77/32 -j DNAT --to-destination 198.51.100.1:99'));
+      expect(text).toMatch(/\niptables on node-2, rules of [^\n]*: 1 rule there/);
+      expect(text).toContain('DNAT 10.96.77.77:80 → 198.51.100.1:99');
+      const nft =
+        'table ip x {\n\tchain c {\n\t\ttype filter hook prerouting priority filter; policy accept;\n\t\ttcp dport 80 drop\n\t}\n}\n';
+      expect(await pasted(nft)).toMatch(/\nnftables on node-2, rules of [\s\S]*✗ dropped on node-2/);
+    });
+
+    it.each([
+      ['hello\n', /rules: line 1: "hello" is nothing that iptables-save prints/],
+      [nat('-A PREROUTING -m time --timestart 10:00 -j ACCEPT'), /rules: line 3: the rule uses --timestart/],
+    ])('refuses %j with file and line', async (text, message) => {
+      await expect(pasted(text)).rejects.toThrow(message);
+    });
+
+    it('refuses a file that is not there', async () => {
+      await expect(trace('pod/pinned', 'svc/web', { rules: join(folder, 'none') })).rejects.toThrow(
+        /cannot read .*none/,
+      );
+    });
+  });
+
+  it('asks what a client that came before would get', async () => {
+    const services = cluster.client.resource('services').namespace('default');
+    const spec = { selector: { app: 'web' }, sessionAffinity: 'ClientIP', ports: [{ port: 80 }] };
+    await services.create({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'sticky' }, spec });
+    await vi.waitFor(async () => expect(await trace('pod/pinned', 'svc/sticky')).toMatch(/affinity: a first packet/));
+    const web: any = await cluster.client.resource('pods').namespace('default').get('web');
+    for (const mode of ['iptables', 'nftables', 'ipvs'] as const) {
+      const text = await trace('pod/pinned', 'svc/sticky', { mode, remembered: web.status.podIP });
+      expect(text).toMatch(/affinity: \S+ came before and goes to \S+:80 again, for 10800 s/);
+      expect(text).toMatch(/100% +client affinity: it answered this client before/);
+    }
+    await expect(trace('pod/pinned', 'svc/sticky', { remembered: '10.9.9.9' })).rejects.toThrow(
+      /10\.9\.9\.9 is no endpoint of svc\/sticky\.default:80; it has /,
+    );
+    await expect(trace('pod/pinned', 'svc/web', { remembered: web.status.podIP })).rejects.toThrow(
+      'Service default/web remembers no client: only Services with sessionAffinity ClientIP do',
+    );
   });
 
   it.each([

@@ -16,7 +16,7 @@ const dispatchers = new Set([
 
 export function traceText(answer: ProxyTraceAnswer): string {
   const parts = [`${answer.from} → ${answer.to}`, `DNS\n${indent(dnsLines(answer))}`];
-  for (const trace of answer.traces) parts.push(traceSection(trace));
+  for (const trace of answer.traces) parts.push(traceSection(trace, answer.rules));
   if (answer.traces.length > 1) parts.push(comparison(answer.traces));
   if (answer.diagnosis) parts.push(`Why nobody answers\n  ${answer.diagnosis.what}.\n  Fix: ${answer.diagnosis.fix}.`);
   return parts.join('\n\n');
@@ -29,10 +29,10 @@ function dnsLines({ dns }: ProxyTraceAnswer): string[] {
   );
 }
 
-function traceSection(trace: TraceAnswer): string {
+function traceSection(trace: TraceAnswer, rules: ProxyTraceAnswer['rules']): string {
   const outcome = trace.outcomes[trace.chosen]!;
   const lines = [
-    `${trace.mode} on ${trace.node}: ${count(trace.rules, 'rule')} there, ${triedText(outcome.tried)} tried for this packet`,
+    `${trace.mode} on ${trace.node}${rules?.node === trace.node ? `, rules of ${rules.file}` : ''}: ${count(trace.rules, 'rule')} there, ${triedText(outcome.tried)} tried for this packet`,
   ];
   for (const group of groups(trace.steps)) lines.push(...groupLines(group));
   if (outcome.verdict !== undefined) lines.push(`  NetworkPolicy: ${outcome.verdict}`);
@@ -49,8 +49,24 @@ function traceSection(trace: TraceAnswer): string {
     lines.push('', `  conntrack: ${protocol} ${tuple(original)} ${tuple(reply)}`);
     lines.push(...trace.reply.map((line, i) => `  ${i === 0 ? 'reply:' : '      '} ${line}`));
   }
+  const affinity = affinityText(trace);
+  if (affinity !== undefined) lines.push('', `  affinity: ${affinity}`);
   const table = endpointTable(trace);
   return [...lines, ...(table === '' ? [] : ['', ...indent(table.split('\n'), '  ').split('\n')])].join('\n');
+}
+
+/** What the Service remembers of its clients, and what it made of this one. */
+function affinityText({ affinity, outcomes, chosen, connection }: TraceAnswer): string | undefined {
+  if (!affinity) return undefined;
+  const kept = `for ${affinity.seconds} s after its last connection`;
+  const { remembered, held } = affinity;
+  if (remembered !== undefined && held)
+    return `${connection.source} came before and goes to ${remembered} again, ${kept}`;
+  const { end, destination } = outcomes[chosen]!;
+  if (remembered !== undefined)
+    return `${connection.source} was remembered by ${remembered}, to which no rule leads any more: it is a new client`;
+  if (end.kind !== 'pod' && end.kind !== 'node') return undefined;
+  return `a first packet; from now on ${connection.source} goes to ${destination}, ${kept} (--remembered ${destination} shows it)`;
 }
 
 /** Steps of one table at one hook of one node. */

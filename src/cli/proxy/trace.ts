@@ -1,8 +1,18 @@
 /** `klab proxy trace`: a packet followed from a pod, a node or elsewhere to a Service or an address. Works on any cluster. */
+import { readFileSync } from 'node:fs';
 import type { NetworkPolicy } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
-import { explainVerdict, familyOf, networkPolicyVerdict, type PolicyEnd, type PolicyVerdict } from '../../net/index.ts';
-import type { Diagnosis, ProxyMode, Trace } from '../../proxy/index.ts';
+import {
+  DumpError,
+  explainVerdict,
+  familyOf,
+  joinHostPort,
+  networkPolicyVerdict,
+  type PolicyEnd,
+  type PolicyVerdict,
+  TraceError,
+} from '../../net/index.ts';
+import type { Diagnosis, ProxyMode, RuleDump, Trace } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -19,6 +29,10 @@ export interface ProxyTraceRequest {
   /** The node an outside address comes in by. Default: the first. */
   readonly node?: string;
   readonly seed?: string;
+  /** The endpoint that client affinity led this client to before: `IP` or `IP:PORT`. */
+  readonly remembered?: string;
+  /** File with the rules of a real node, `-` for standard input. */
+  readonly rules?: string;
   readonly clusterCidr?: string;
   readonly output?: string;
 }
@@ -36,6 +50,8 @@ export interface ProxyTraceAnswer {
   readonly to: string;
   readonly dns: DnsStep;
   readonly traces: readonly TraceAnswer[];
+  /** Whose rules were walked in place of those made, and from which file. */
+  readonly rules?: { readonly node: string; readonly file: string };
   /** Why nobody answers, and what would fix it. */
   readonly diagnosis?: Diagnosis;
 }
@@ -88,20 +104,74 @@ async function trace(
     throw new UserError(`${from.text} has no ${family} address, and ${to.text} is ${destination}`);
   }
   const ranges = rangesOf(session, family, world.serviceCIDRs, request.clusterCidr);
-  const tracer = new Tracer(world, { family, ...ranges });
+  const pasted =
+    request.rules === undefined ? undefined : await pastedRules(request.rules, request.node ?? from.origin.node);
+  const tracer = new Tracer(world, { family, ...ranges }, pasted);
   const connection = {
     source: from.ip,
     destination,
     destinationPort: dns.port ?? to.port,
     protocol: protocol.toLowerCase() as 'tcp',
+    ...(request.remembered === undefined ? {} : { remembered: rememberedEndpoint(request.remembered, to, slices) }),
   };
-  const modes = request.mode === 'all' ? traceModes : [request.mode];
+  const modes = pasted ? [pasted.dump.mode] : request.mode === 'all' ? traceModes : [request.mode];
   const traces = modes.map((mode) => {
-    const told = tracer.trace(mode, connection, from.origin, request.seed);
+    const told = followed(() => tracer.trace(mode, connection, from.origin, request.seed), request.rules);
     return { ...told, outcomes: told.outcomes.map((outcome) => withPolicy(outcome, world, from, to, policyWorld)) };
   });
   const reached = traces.some(({ outcomes }) => outcomes.some(({ end }) => end.kind === 'pod'));
-  return { ...base, traces, ...(reached ? {} : withDiagnosis) };
+  const rules = pasted && request.rules !== undefined ? { rules: { node: pasted.node, file: request.rules } } : {};
+  return { ...base, traces, ...rules, ...(reached ? {} : withDiagnosis) };
+}
+
+/** What the walk refuses of pasted rules is the user's to know, with the file's name. */
+function followed<T>(walk: () => T, file: string | undefined): T {
+  try {
+    return walk();
+  } catch (error) {
+    if (error instanceof TraceError)
+      throw new UserError(file === undefined ? error.message : `${file}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function pastedRules(file: string, node: string): Promise<{ node: string; dump: RuleDump }> {
+  const { parseRuleDump } = await import('../../proxy/index.ts');
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new UserError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+  try {
+    return { node, dump: parseRuleDump(text) };
+  } catch (error) {
+    if (error instanceof DumpError) throw new UserError(`${file}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** @throws UserError where nothing is remembered: no affinity, no such endpoint. */
+function rememberedEndpoint(word: string, to: ToEnd, slices: readonly KubeObject[]): string {
+  const { service } = to;
+  if (service?.['spec']?.sessionAffinity !== 'ClientIP') {
+    const who = service ? `Service ${service.metadata.namespace}/${service.metadata.name}` : to.text;
+    throw new UserError(`${who} remembers no client: only Services with sessionAffinity ClientIP do`);
+  }
+  const addresses = slices.flatMap((slice) =>
+    ((slice['ports'] ?? []) as any[])
+      .filter(({ name }) => (name ?? '') === (to.servicePort?.name ?? ''))
+      .flatMap(({ port }) =>
+        ((slice['endpoints'] ?? []) as any[]).map((endpoint) => joinHostPort(endpoint.addresses[0], port)),
+      ),
+  );
+  const found = addresses.find(
+    (address) => address === word || address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') === word,
+  );
+  if (found === undefined) {
+    throw new UserError(`${word} is no endpoint of ${to.text}; it has ${addresses.join(', ') || 'none'}`);
+  }
+  return found;
 }
 
 /** What NetworkPolicies say of a connection that arrives at a pod: of its sender at the start, of whom the pod sees at the end. */

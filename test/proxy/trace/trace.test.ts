@@ -192,6 +192,38 @@ describe.each(traceModes)('a packet in mode %s', (mode) => {
   });
 });
 
+describe.each(traceModes)('a client that came before, in mode %s', (mode) => {
+  const come = (to: string, remembered: string, from = '10.244.1.9') =>
+    tracer.trace(
+      mode,
+      { source: from, destination: to, destinationPort: 80, protocol: 'tcp', remembered },
+      { kind: 'pod', node: 'n1' },
+    );
+
+  it('goes where it went, all others being passed by', () => {
+    const told = come('10.96.0.11', '10.244.2.2:8080');
+    expect(ends(told)).toEqual({ '10.244.2.2:8080 from 10.244.1.9': 100 });
+    expect(told.affinity).toEqual({ seconds: 600, remembered: '10.244.2.2:8080', held: true });
+    expect(told.endpoints.map(({ why }) => why)).toEqual([
+      'ready, but client affinity leads to 10.244.2.2:8080',
+      'client affinity: it answered this client before',
+      'ready, but client affinity leads to 10.244.2.2:8080',
+    ]);
+  });
+
+  it('is a new client where its endpoint is no more', () => {
+    const told = come('10.96.0.11', '10.244.9.9:8080');
+    expect(told.outcomes).toHaveLength(3);
+    expect(told.affinity).toMatchObject({ held: false });
+  });
+
+  it('is remembered by no Service without affinity, nor by the next packet', () => {
+    expect(come('10.96.0.10', '10.244.2.2:8080').outcomes).toHaveLength(3);
+    expect(come('10.96.0.10', '10.244.2.2:8080').affinity).toBeUndefined();
+    expect(follow(mode, { to: '10.96.0.11' }).outcomes).toHaveLength(3);
+  });
+});
+
 describe('rules tried', () => {
   it('grow with the number of Services in iptables mode, and in no other', () => {
     const many = 400;
