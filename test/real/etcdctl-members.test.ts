@@ -83,8 +83,11 @@ describe.skipIf(!found)('etcdctl', () => {
     const learner = at(await open(1));
     expect(await learner.transcript(['put', 'a', '1'])).toContain('etcdserver: rpc not supported for learner');
     expect(await learner.transcript(['get', 'a', '--consistency', 's'])).toBe('');
-    const [status] = JSON.parse(await learner.run(['endpoint', 'status', '-w', 'json']));
-    expect(status.Status.isLearner).toBe(true);
+    // It knows that it is one once it has read so in the log.
+    await vi.waitFor(async () => {
+      const [status] = JSON.parse(await learner.run(['endpoint', 'status', '-w', 'json']));
+      expect(status.Status.isLearner).toBe(true);
+    }, 10_000);
     await vi.waitFor(async () => {
       expect(await etcdctl.run(['member', 'promote', id])).toMatch(/^Member +[0-9a-f]+ promoted in cluster/);
     }, 10_000);

@@ -203,8 +203,14 @@ describe.skipIf(!etcdctlFound).each(subjects)('etcdctl on %s', (_name, start, po
         expect(seen()).toContain('PUT\ni/b\n1\n');
       }, 5000);
       const { header } = JSON.parse(await etcdctl.run(['put', 'elsewhere', '1', '-w', 'json']));
-      watcher.stdin!.write('progress\n');
-      await vi.waitFor(() => expect(seen()).toContain(`progress notify: ${header.revision}`), 5000);
+      // etcd answers with what its watches have reached, which may be a moment behind.
+      await vi.waitFor(
+        () => {
+          watcher.stdin!.write('progress\n');
+          expect(seen()).toContain(`progress notify: ${header.revision}`);
+        },
+        { timeout: 5000, interval: 200 },
+      );
       watcher.kill('SIGINT');
       await watcher.catch(() => {});
     });
