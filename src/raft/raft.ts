@@ -37,7 +37,14 @@ export interface RaftConfig {
   readonly checkQuorum?: boolean;
   /** Ask before raising the term, so that a cut-off node does not disturb. Default true. */
   readonly preVote?: boolean;
+  /**
+   * How a leader knows that it may answer reads: `safe` (the default) asks a majority each time; `leaseBased` trusts
+   * that `checkQuorum`, which it needs, would have deposed it, so nodes whose clocks run apart may read what is stale.
+   */
+  readonly readOnlyOption?: ReadOnlyOption;
 }
+
+export type ReadOnlyOption = 'safe' | 'leaseBased';
 
 export type CampaignType = 'preElection' | 'election' | 'transfer';
 
@@ -96,6 +103,7 @@ export class Raft {
   readonly maxInflight: number;
   readonly checkQuorum: boolean;
   readonly preVote: boolean;
+  readonly readOnlyOption: ReadOnlyOption;
   readonly #random: (n: number) => number;
   readonly #maxUncommittedSize: number;
 
@@ -131,6 +139,9 @@ export class Raft {
     this.maxInflight = config.maxInflightMsgs ?? 512;
     this.checkQuorum = config.checkQuorum ?? true;
     this.preVote = config.preVote ?? true;
+    this.readOnlyOption = config.readOnlyOption ?? 'safe';
+    const leaseNeedsQuorum = this.readOnlyOption !== 'leaseBased' || this.checkQuorum;
+    assert(leaseNeedsQuorum, 'checkQuorum must be enabled when readOnlyOption is leaseBased');
     this.#random = config.random;
     this.log = new RaftLog(config.storage, hardState.commit, applied);
     this.term = hardState.term;

@@ -124,6 +124,10 @@ function readIndex(raft: Raft, message: Message): void {
 }
 
 function confirmRead(raft: Raft, message: Message): void {
+  if (raft.readOnlyOption === 'leaseBased') {
+    answerRead(raft, message, raft.log.committed);
+    return;
+  }
   raft.readOnly.add(raft.log.committed, message);
   raft.readOnly.ack(raft.id, message.context!);
   raft.broadcastHeartbeat(message.context);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/index.ts';
-import { type EtcdClusterOptions, memoryStorage } from '../../src/etcd/index.ts';
+import { type EtcdClusterOptions, type MemberInfo, memoryStorage } from '../../src/etcd/index.ts';
 import { openStorage } from '../../src/sqlite/index.ts';
 import { all, b, lab, tempDir } from './harness.ts';
 
@@ -106,6 +106,66 @@ async function simulate(seed: string, options: Partial<EtcdClusterOptions>, faul
   };
 }
 
+/**
+ * The same with members that come and go meanwhile: three at least stay, whoever is removed takes no acknowledged write
+ * along, and who is there at the end has all of them.
+ */
+async function simulateMembers(seed: string, options: Partial<EtcdClusterOptions>) {
+  const l = await lab({ members: 3, seed, ...options });
+  const { cluster, clock } = l;
+  const prng = new Prng(`${seed}/members`);
+  const acknowledged = new Map<string, number>();
+  const changed = { added: 0, promoted: 0, removed: 0 };
+  let running = 0;
+  const run = (work: Promise<unknown>, done: () => void = () => {}) => {
+    running++;
+    // Refused, timed out, or its member is gone: it may or may not have happened.
+    work.then(done, () => {}).finally(() => running--);
+  };
+  cluster.transport.setDefault({ delayMs: 2, jitterMs: 10, drop: 0.01 });
+  for (let n = 0; n < 300; n++) {
+    const dice = prng.int(100);
+    const at = cluster.member(prng.int(cluster.size));
+    const { members } = await at.memberList().catch(() => ({ members: [] as readonly MemberInfo[] }));
+    const voters = members.filter(({ isLearner }) => !isLearner);
+    const learners = members.filter(({ isLearner }) => isLearner);
+    if (dice < 70) {
+      const value = `value-${n}`;
+      const put = at.put({ key: b(`k${n % 7}`), value: b(value) });
+      run(put, () => void put.then(({ header }) => acknowledged.set(value, header.revision)));
+    } else if (dice < 77 && members.length > 0 && members.length < 5) {
+      const isLearner = prng.int(2) === 0;
+      run(at.memberAdd({ peerUrls: [`http://m${n}:2380`], isLearner }), () => changed.added++);
+    } else if (dice < 83 && learners.length > 0) {
+      run(at.memberPromote(learners[0]!.id), () => changed.promoted++);
+    } else if (dice < 90 && voters.length > 3) {
+      run(at.memberRemove(voters[prng.int(voters.length)]!.id), () => changed.removed++);
+    } else if (dice < 94) {
+      const i = prng.int(cluster.size);
+      if (cluster.status().filter(({ role }) => role === 'crashed').length === 0) cluster.crash(i);
+    } else for (const [i, { role }] of cluster.status().entries()) if (role === 'crashed') cluster.restart(i);
+    await clock.advance(prng.int(60));
+  }
+  cluster.transport.setDefault({});
+  for (const [i, { role }] of cluster.status().entries()) if (role === 'crashed') cluster.restart(i);
+  await clock.advanceUntil(() => running === 0, 60_000);
+  const level = () => new Set(cluster.members.map(({ cursor }) => cursor.index)).size === 1;
+  expect(await clock.advanceUntil(level, 60_000), 'members that do not catch up').toBe(true);
+  const changes = cluster.member().changes({ from: 0, to: Number.MAX_SAFE_INTEGER, limit: 10_000 });
+  const values = changes.map((c) => String(c.value));
+  expect(new Set(values).size, 'a write happened twice').toBe(values.length);
+  for (const [value, revision] of acknowledged) {
+    const kept = changes.some((c) => c.revision === revision && String(c.value) === value);
+    expect(kept, `${value} was lost`).toBe(true);
+  }
+  const all = Array.from({ length: cluster.size }, (_, i) => cluster.member(i));
+  const lists = await Promise.all(all.map(async (m) => (await m.memberList()).members.map(({ id }) => id)));
+  for (const list of lists) expect(list).toEqual(lists[0]);
+  expect(new Set((await Promise.all(all.map((m) => m.hashKV(0)))).map(({ hash }) => hash)).size).toBe(1);
+  await cluster.close();
+  return { changed, acknowledged: acknowledged.size };
+}
+
 const seeds = Array.from({ length: Number(process.env['KLAB_SIM_SEEDS'] ?? 4) }, (_, i) => `etcd-${i}`);
 
 describe('three members on a bad network', () => {
@@ -136,3 +196,21 @@ test('shared history, stores of their own and a database give one and the same h
   expect(await simulate('equal', { storage: openStorage({ path }) }, true)).toEqual(shared);
   expect(memoryStorage().members()).toEqual([]);
 });
+
+test.each(['shared', 'own'] as const)(
+  'members come and go under load and faults, and nothing is lost (%s stores)',
+  async (stores) => {
+    const totals = { added: 0, promoted: 0, removed: 0, acknowledged: 0 };
+    for (const seed of seeds) {
+      const { changed, acknowledged } = await simulateMembers(`${seed}/${stores}`, { stores });
+      totals.added += changed.added;
+      totals.promoted += changed.promoted;
+      totals.removed += changed.removed;
+      totals.acknowledged += acknowledged;
+    }
+    // Else nothing was tried.
+    expect(Object.entries(totals).filter(([, n]) => n === 0)).toEqual([]);
+    expect(totals.acknowledged).toBeGreaterThan(50 * seeds.length);
+  },
+  20_000 + 1_500 * seeds.length,
+);

@@ -5,7 +5,7 @@ import { Network } from './network.ts';
 
 /**
  * The words of the stories in fixtures/datadriven/raft:
- *   nodes N [maxInflight=n]      a network of N nodes
+ *   nodes N [maxInflight=n] [reads=leaseBased]  a network of N nodes
  *   campaign ID                  starts an election
  *   tick ID [n]                  n ticks of one node
  *   propose ID TEXT              proposes an entry
@@ -39,7 +39,11 @@ function interpreter() {
   const commands: Record<string, (d: Directive) => string> = {
     nodes({ args: [n, ...options] }) {
       const inflight = options.find((o) => o.startsWith('maxInflight='))?.split('=')[1];
-      net = new Network('story', Number(n), inflight ? { maxInflightMsgs: Number(inflight) } : {});
+      const leaseBased = options.includes('reads=leaseBased');
+      net = new Network('story', Number(n), {
+        ...(inflight && { maxInflightMsgs: Number(inflight) }),
+        ...(leaseBased && { readOnlyOption: 'leaseBased' }),
+      });
       return '';
     },
     campaign({ args: [id] }) {

@@ -159,6 +159,41 @@ describe('a database', () => {
     expect(checkDatabase(path).findings).toEqual([]);
   });
 
+  test.each([1, 2])('of schema %i keeps its keys, revisions, leases and history', async (version) => {
+    const path = join(tempDir(), 'cluster.db');
+    const db = new Sqlite(path);
+    for (const migration of migrations.slice(0, version)) db.exec(migration);
+    db.pragma(`user_version = ${version}`);
+    db.pragma(`application_id = ${applicationId}`);
+    const lease = 2n ** 62n + 1n;
+    const row = db.prepare('INSERT INTO kv VALUES (?, ?, ?, ?, ?, 0, 5, NULL, NULL, ?)');
+    row.run(2 << 20, Buffer.from('a'), 2, 1, 0, Buffer.from('old'));
+    row.run(3 << 20, Buffer.from('b'), 3, 1, lease, Buffer.from('leased'));
+    row.run(4 << 20, Buffer.from('a'), 2, 2, 0, Buffer.from('new'));
+    const latest = db.prepare('INSERT INTO latest VALUES (?, ?, ?, ?, ?)');
+    // In the order of their writing: the table of schema 3 is in the order of keys.
+    latest.run(Buffer.from('b'), 3 << 20, 3, 1, lease);
+    latest.run(Buffer.from('a'), 4 << 20, 2, 2, 0);
+    db.prepare('INSERT INTO lease VALUES (?, 60)').run(lease);
+    db.exec('UPDATE store_state SET revision = 4');
+    db.close();
+
+    const storage = openStorage({ path });
+    const { backend } = storage;
+    const state = backend.load();
+    expect(state).toMatchObject({ revision: 4, leases: [{ id: lease, ttl: 60 }] });
+    expect([...state.latest].map(({ key, main, lease: of }) => [`${key}`, main, of])).toEqual([
+      ['a', 4, 0],
+      ['b', 3, lease],
+    ]);
+    expect(backend.history(Buffer.from('a'), { limit: 9 }).map(({ value }) => `${value}`)).toEqual(['new', 'old']);
+    await storage.close();
+    const after = new Sqlite(path, { readonly: true });
+    expect(after.pragma('user_version', { simple: true })).toBe(migrations.length);
+    after.close();
+    expect(checkDatabase(path).findings).toEqual([]);
+  });
+
   test('of a newer klab is refused with a remedy', async () => {
     const path = join(tempDir(), 'cluster.db');
     await openStorage({ path }).close();
