@@ -118,7 +118,9 @@ export class SchedulingCycle {
       feasible = await this.#askFilter(extender, begun, nodes, feasible, signal);
     }
     if (feasible.length !== found) begun.refusedBy.add(extenderName);
+    feasible = this.#stillThere(begun, nodes, feasible);
     if (feasible.length === 0) return this.#nothingFits(begun);
+    begun.failure = undefined;
     const totals = this.#score(begun, feasible);
     const candidates = feasible.map((index) => nodes[index]!);
     for (const extender of extenders) {
@@ -131,6 +133,18 @@ export class SchedulingCycle {
       for (let i = 0; i < totals.length; i++) totals[i]! += raw[i]! * weight;
     }
     return this.#choose(begun, feasible, totals);
+  }
+
+  /** Nodes that went while extenders were asked cannot be scored. When all went, the attempt failed and the pod backs off. */
+  #stillThere(run: Run, nodes: readonly NodeInfo[], feasible: readonly number[]): number[] {
+    return feasible.filter((index) => {
+      const node = nodes[index]!;
+      if (run.snapshot.get(node.name) === node) return true;
+      const gone = `nodeinfo not found for node name "${node.name}"`;
+      this.#refuse(run, index, extenderName, { code: 'UnschedulableAndUnresolvable', reasons: [gone] });
+      run.failure = gone;
+      return false;
+    });
   }
 
   async #askFilter(

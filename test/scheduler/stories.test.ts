@@ -169,6 +169,69 @@ it('a plugin that fails while a pod is bound gives its place back, and the pod i
   expect(scheduler.cache.get('a')!.requested.milliCPU).toBe(800);
 });
 
+describe('a node that vanishes', () => {
+  it('while an extender is asked fails the attempt; the pod goes elsewhere', async () => {
+    await using lab = new Lab();
+    const config = loadSchedulerConfig(`
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+extenders: [{urlPrefix: 'http://slow.example', filterVerb: filter, nodeCacheCapable: true}]
+`);
+    let asked = 0;
+    const answer = Promise.withResolvers<void>();
+    const { parts, decisions, scheduler } = schedulerOver(lab, {
+      config,
+      post: async (_url, body) => {
+        if (++asked === 1) await answer.promise;
+        return { status: 200, body: JSON.stringify({ nodenames: JSON.parse(body).NodeNames }) };
+      },
+    });
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('the extender is asked', () => asked === 1);
+    await lab.client.resource('nodes').delete('a', {});
+    await lab.until('the scheduler knows', () => scheduler.cache.get('a') === undefined);
+    answer.resolve();
+    await lab.until('it failed', () => decisions.of('default', 'p').length === 1);
+    expect(decisions.of('default', 'p')[0]).toMatchObject({
+      result: 'Error',
+      message: 'nodeinfo not found for node name "a"',
+    });
+    await lab.until('it is told', async () => (await conditionOf(lab, 'p'))?.reason === 'SchedulerError');
+    await addNode(lab, 'b', { cpu: '1' });
+    await lab.until('bound', bound(lab, 'p'));
+    expect(await nodeOf(lab, 'p')).toBe('b');
+  });
+
+  it('while the pod is bound to it gets the pod all the same, as the API does not ask for nodes; no other goes there', async () => {
+    await using lab = new Lab();
+    const slow: Plugin = {
+      name: 'Slow',
+      async preBind(_state, { pod }, _node, signal) {
+        if (pod.metadata.name === 'p') await lab.clock.sleep(5000, signal);
+      },
+    };
+    const { parts, decisions, scheduler } = schedulerOver(lab, withPlugins({ Slow: slow }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    const uid = (await lab.get<Pod>('pods', 'default', 'p'))!.metadata.uid!;
+    await lab.until('it is being bound', () => scheduler.cache.isAssumed(uid));
+    await lab.client.resource('nodes').delete('a', {});
+    await lab.until('the scheduler knows', () => scheduler.cache.get('a') === undefined);
+    await lab.until('bound', bound(lab, 'p'));
+    await lab.until('recorded', () => decisions.of('default', 'p').length === 1);
+    await lab.create('pods', makePod('q', cpu('100m')));
+    await lab.until('q finds nothing', () => decisions.of('default', 'q').length === 1);
+    expect(decisions.of('default', 'q')[0]!.message).toMatch(/^no nodes available to schedule pods/);
+    // Should it come back, the pod is still counted there.
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.until('q is bound', bound(lab, 'q'));
+    expect(scheduler.cache.get('a')!.requested.milliCPU).toBe(900);
+  });
+});
+
 describe('bad input', () => {
   it('requests beyond all measure are a shortage like any other', () => {
     const { message } = cycleOver([makeNode('a')]).run(makePod('p', { requests: { cpu: '1e18', memory: '9E' } }));
