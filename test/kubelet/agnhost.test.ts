@@ -19,6 +19,20 @@ it('netexec echoes, names its host and its client, and exits when told', async (
   expect(await node.runtime.containerStatus(id)).toMatchObject({ state: 'exited', exitCode: 3 });
 });
 
+it('netexec dials another, as often as it is told, and tells who did not answer', async () => {
+  const node = new SimNode();
+  await node.start({ image, args: ['netexec'] });
+  await node.start({ image, args: ['netexec', '--http-port=81'] });
+  const ask = async (query: string) => (await get(node, 8080, `/dial?${query}`)).body;
+  const told = await ask('host=10.244.0.3&port=81&request=hostname&protocol=http&tries=3');
+  expect(JSON.parse(told)).toEqual({ responses: ['pod-2', 'pod-2', 'pod-2'] });
+  const failed = JSON.parse(await ask('host=10.244.0.3&port=82&request=hostname'));
+  expect(failed).toEqual({ errors: [expect.stringMatching(/^Get "http:\/\/10\.244\.0\.3:82\/hostname": /)] });
+  expect(await ask('port=81&request=hostname')).toBe('host not specified');
+  expect(await ask('host=a&port=81&request=x&tries=0')).toMatch(/^tries parameter is invalid/);
+  expect(await ask('host=a&port=81&request=x&protocol=udp')).toBe('not simulated: dial over udp');
+});
+
 it('liveness is healthy for ten seconds', async () => {
   const node = new SimNode();
   await node.start({ image, args: ['liveness'] });

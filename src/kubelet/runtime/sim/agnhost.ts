@@ -85,7 +85,7 @@ async function serve(process: Process, port: number, answer: Answer, tcp?: () =>
   }
 }
 
-/** Paths: /, /clientip, /echo, /exit, /header, /healthz, /hostname, /readyz, /unhealthy; /dial, /shell, /upload are left out. */
+/** Paths: /, /clientip, /dial (HTTP), /echo, /exit, /header, /healthz, /hostname, /readyz, /unhealthy; /shell, /upload, /redirect and UDP are left out. */
 async function netexec(process: Process, flags: Flags): Promise<number> {
   const { world } = process;
   let healthy = true;
@@ -102,6 +102,8 @@ async function netexec(process: Process, flags: Flags): Promise<number> {
         return text(`NOW: ${rfc3339(world.clock.now())}`);
       case '/clientip':
         return text(`${peer.ip}:${40_000 + (world.clock.now() % 20_000)}`);
+      case '/dial':
+        return dial(process, url.searchParams);
       case '/echo':
         return text(value('msg'), Number(value('code') || 200));
       case '/exit':
@@ -127,6 +129,44 @@ async function netexec(process: Process, flags: Flags): Promise<number> {
   const told = process.waitForSignal('TERM', 'INT').then(() => 0);
   return process.until(Promise.race([told, exited]));
 }
+
+/**
+ * Asks another netexec `tries` times and tells what came back: `{"responses":["pod-2"]}`, and errors in words of Go.
+ * Upstream: test/images/agnhost/netexec, dialHandler.
+ */
+async function dial(process: Process, query: URLSearchParams): Promise<HttpResponse> {
+  const [host = '', port = '', request = ''] = ['host', 'port', 'request'].map((name) => query.get(name) ?? '');
+  const protocol = query.get('protocol') || 'http';
+  const tries = Number(query.get('tries') || 1);
+  if (host === '' || port === '' || request === '') {
+    const missing = host === '' ? 'host' : port === '' ? 'port' : 'request';
+    return text(`${missing} not specified`, 400);
+  }
+  if (protocol !== 'http') return text(`not simulated: dial over ${protocol}`, 400);
+  if (!Number.isInteger(tries) || tries < 1 || tries > maxTries) {
+    return text(`tries parameter is invalid. value: ${query.get('tries')}`, 400);
+  }
+  const { fabric, peer } = process.world;
+  const responses: string[] = [];
+  const errors: string[] = [];
+  for (let i = 0; i < tries; i++) {
+    const ip = resolve(process, host)?.ips[0];
+    try {
+      if (ip === undefined) throw new ConnectError('ENOTFOUND', `dial tcp: lookup ${host}: no such host`);
+      const wanted: HttpRequest = { method: 'GET', path: `/${request}`, headers: { host } };
+      responses.push((await process.until(fabric.http(ip, Number(port), wanted, peer, dialTimeoutMs))).body);
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error;
+      errors.push(`Get "http://${host}:${port}/${request}": ${error.message}`);
+    }
+    await process.step();
+  }
+  const answer = { ...(errors.length > 0 && { errors }), ...(responses.length > 0 && { responses }) };
+  return text(JSON.stringify(answer));
+}
+
+const maxTries = 1_000;
+const dialTimeoutMs = 5_000;
 
 async function serveHostname(process: Process, flags: Flags): Promise<number> {
   const name = process.world.sandbox.hostname;

@@ -4,6 +4,7 @@ import { agnhost } from './agnhost.ts';
 import { FileError } from './file-system.ts';
 import { OutOfMemory } from './out-of-memory.ts';
 import type { Process } from './process.ts';
+import { pythonProgram } from './python.ts';
 import { apache, generalServer, helloWorld, httpd, nginx, pause, perl, redisServer } from './servers.ts';
 import { diskCommands } from './shell/commands/disk.ts';
 import { fileCommands } from './shell/commands/files.ts';
@@ -44,7 +45,7 @@ const owners: Readonly<Record<string, string>> = {
   'kube-webhook-certgen': 'webhook-certgen',
 };
 
-const clients = new Set(['curl', 'redis-cli', 'pg_isready', 'mysqladmin', 'grpc_health_probe']);
+const clients = new Set(['python', 'python3', 'curl', 'redis-cli', 'pg_isready', 'mysqladmin', 'grpc_health_probe']);
 
 /** `programs`: more of them, by name; what the machine's owner brings. */
 export function makeCommandTable(programs: Readonly<Record<string, Program>> = {}): CommandTable {
@@ -60,6 +61,8 @@ export function makeCommandTable(programs: Readonly<Record<string, Program>> = {
     ...netCommands,
     ...textCommands,
     ...own,
+    python: pythonProgram(notSimulated),
+    python3: pythonProgram(notSimulated),
     stress,
     'stress-ng': stress,
     tar,
@@ -115,6 +118,14 @@ async function unknownWord(word: string, process: Process): Promise<number> {
     'exit',
     await generalServer(process, `the command "${word}" is not part of the simulation; the container runs on`),
   );
+}
+
+/** A program is there, but not what it was given to do. An app container runs on, as the server it probably is. */
+async function notSimulated(process: Process, what: string): Promise<number> {
+  const shown = what.length > 200 ? `${what.slice(0, 200)}…` : what;
+  if (process.isInit && process.world.config.role !== 'init') return generalServer(process, `not simulated: ${shown}`);
+  await process.complain(`klab: not simulated: ${shown}`);
+  return 1;
 }
 
 /** Runs a container's or exec's command line. Undefined: there is no such program. */
