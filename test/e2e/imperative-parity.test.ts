@@ -252,7 +252,6 @@ describe('klab changes objects as kubectl does, each in its own namespace', () =
       rollout restart deploy -l no=body
       rollout status deploy -l no=body
       rollout status rs
-      rollout restart rs
       rollout history deploy -l no=body
       rollout status cm/kube-root-ca.crt
       rollout status deploy/nope
