@@ -59,12 +59,31 @@ export function bringUp(
   return translated(() => startServer(clusterPaths(name), request, options));
 }
 
-export function takeDown(name: string, options: { purge?: boolean } = {}): Promise<{ ran: boolean; existed: boolean }> {
+export interface TakenDown {
+  readonly ran: boolean;
+  readonly existed: boolean;
+  /** Where objects are left: purged was a cluster on an etcd that is not klab's. */
+  readonly left?: { readonly servers: string; readonly prefix: string };
+}
+
+export function takeDown(name: string, options: { purge?: boolean } = {}): Promise<TakenDown> {
   return translated(async () => {
     const paths = clusterPaths(name);
     const existed = existsSync(paths.dir);
-    return { existed, ran: await stopServer(paths, options) };
+    const left = options.purge ? externalEtcd(paths) : undefined;
+    return { existed, ran: await stopServer(paths, options), left };
   });
+}
+
+function externalEtcd(paths: ClusterPaths): TakenDown['left'] {
+  try {
+    const { 'etcd-servers': servers, 'etcd-prefix': prefix = '/registry' } = readSettings(paths)?.flags ?? {};
+    return servers ? { servers, prefix } : undefined;
+  } catch (error) {
+    // Purging is what helps against a damaged folder.
+    if (error instanceof ClusterError && error.code === 'DamagedState') return undefined;
+    throw error;
+  }
 }
 
 /** The server of a cluster, booted if need be (said on stderr) unless `boot` is false. */

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { takeDown } from '../../src/cli/index.ts';
+
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'klab-down-'));
+  vi.stubEnv('KLAB_HOME', home);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function stopped(name: string, settings: string): void {
+  mkdirSync(join(home, name));
+  writeFileSync(join(home, name, 'cluster.json'), settings);
+}
+
+test('purging a cluster on a real etcd says where its objects stay', async () => {
+  const servers = 'https://10.0.0.1:2379,https://10.0.0.2:2379';
+  stopped('a', JSON.stringify({ flags: { 'etcd-servers': servers } }));
+  stopped('b', JSON.stringify({ flags: { 'etcd-servers': servers, 'etcd-prefix': '/second' } }));
+  expect((await takeDown('a')).left, 'nothing goes without --purge').toBeUndefined();
+  expect(await takeDown('a', { purge: true })).toEqual({
+    existed: true,
+    ran: false,
+    left: { servers, prefix: '/registry' },
+  });
+  expect(await takeDown('b', { purge: true })).toMatchObject({ left: { servers, prefix: '/second' } });
+  expect(existsSync(join(home, 'a'))).toBe(false);
+});
+
+test("purging a cluster on klab's own etcd leaves nothing, even when its settings are damaged", async () => {
+  stopped('own', JSON.stringify({ flags: {} }));
+  stopped('damaged', '{');
+  for (const name of ['own', 'damaged']) {
+    expect((await takeDown(name, { purge: true })).left).toBeUndefined();
+    expect(existsSync(join(home, name))).toBe(false);
+  }
+});
