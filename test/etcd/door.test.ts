@@ -65,6 +65,46 @@ test('a revision knows which client wrote it: common name and software', async (
   });
 });
 
+test('with accounts, the common name of a certificate of the trusted CA is the user; a token goes before it', async () => {
+  const own = await testEtcd('memory');
+  const tls = { cert: pki.etcdServer.cert, key: pki.etcdServer.key, ca: pki.ca.cert };
+  const guarded = await serveEtcd(own.cluster.member(), { tls });
+  const as = (commonName: string) => {
+    const { cert, key } = pki.issueClient({ commonName }, wallClock.now());
+    return new GrpcChannel(guarded.url, { tls: { ca: pki.etcdCa.cert, cert, key } });
+  };
+  const [root, app, stranger] = [as('root'), as('app'), as('stranger')];
+  try {
+    await root.unary(authService.userAdd, { name: 'root', password: 'pw' });
+    await root.unary(authService.roleAdd, { name: 'root' });
+    await root.unary(authService.userGrantRole, { user: 'root', role: 'root' });
+    await root.unary(authService.userAdd, { name: 'app', options: { noPassword: true } });
+    await root.unary(authService.roleAdd, { name: 'app' });
+    const perm = { permType: 2, key: bytes('/app/'), rangeEnd: bytes('/app0') };
+    await root.unary(authService.roleGrantPermission, { name: 'app', perm });
+    await root.unary(authService.userGrantRole, { user: 'app', role: 'app' });
+    await root.unary(authService.authEnable, {});
+
+    await app.unary(kvService.put, { key: bytes('/app/a'), value: bytes('1') });
+    const denied = [7, 'etcdserver: permission denied'];
+    expect(await failure(app.unary(kvService.range, { key: bytes('/other') }))).toEqual(denied);
+    expect(await failure(app.unary(authService.userAdd, { name: 'x', password: 'x' }))).toEqual(denied);
+    // A name that is nobody's user has no permission either, and a user without password has no other way in.
+    expect(await failure(stranger.unary(kvService.range, { key: bytes('/app/a') }))).toEqual(denied);
+    expect((await failure(stranger.unary(authService.authenticate, { name: 'app', password: '' })))[0]).not.toBe(0);
+    const { token } = await app.unary(authService.authenticate, { name: 'root', password: 'pw' });
+    const { kvs } = await app.unary(kvService.range, { key: bytes('/other') }, { metadata: { token } });
+    expect(kvs).toEqual([]);
+    expect((await root.unary(kvService.range, { key: bytes('/app/a') })).kvs.map(({ value }) => text(value))).toEqual([
+      '1',
+    ]);
+  } finally {
+    for (const one of [root, app, stranger]) one.close();
+    await guarded.close();
+    await own.close();
+  }
+});
+
 test('without TLS the client is its address', async () => {
   const plain = await serveEtcd(etcd.cluster.member());
   const kv = new RemoteKV({ endpoints: [plain.url] });

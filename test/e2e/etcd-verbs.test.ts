@@ -1,0 +1,68 @@
+/** The verbs of `klab etcd` on a running cluster, as a person types them. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Lab } from '../helpers/lab.ts';
+
+const lab = new Lab();
+const etcd = (...args: string[]) => lab.klab('etcd', ...args);
+const revision = async () =>
+  JSON.parse(await etcd('get', '/registry', '--prefix', '--count-only', '-o', 'json')).revision;
+
+beforeAll(() => lab.klab('up', '--nodes', '1'), 60_000);
+afterAll(() => lab.dispose());
+
+test('tree shows keys as folders, txn swaps what it compares, status names every member', async () => {
+  await lab.kubectl('create', 'configmap', 'shown', '--from-literal=a=b');
+  const tree = await etcd('tree', '/registry/configmaps');
+  expect(tree).toMatch(/├── default\/ {2}\d keys\n(.*\n)*? {4}│ {3}└── shown\n/);
+  const swap = 'version("/lock") = "0"\n\nput /lock me\n\nget /lock\n';
+  expect((await lab.try(['etcd', 'txn'], { input: swap })).stdout).toBe('SUCCESS\n\nOK\n');
+  const second = (await lab.try(['etcd', 'txn'], { input: swap })).stdout;
+  expect(second).toMatch(/^FAILURE\n/);
+  expect(second).toContain('me');
+  expect(await etcd('status')).toMatch(/m1|3\.5\.\d+/);
+}, 60_000);
+
+test('compaction ends what etcd promises, not klab’s own history; purge ends that too', async () => {
+  await lab.kubectl('create', 'secret', 'generic', 'erased', '--from-literal=a=hunter2');
+  const before = await revision();
+  await lab.kubectl('delete', 'secret', 'erased');
+  await lab.kubectl('create', 'secret', 'generic', 'erased', '--from-literal=a=harmless');
+  const key = '/registry/secrets/default/erased';
+  expect(await etcd('get', key, '--rev', String(before))).toContain('kind: Secret');
+  const now = await revision();
+  expect(await etcd('compact', String(now))).toBe(`compacted revision ${now}\n`);
+  const past = await lab.try(['etcd', 'get', key, '--rev', String(before)]);
+  expect([past.code, past.stderr]).toEqual([1, expect.stringContaining('required revision has been compacted')]);
+  const again = await lab.try(['etcd', 'compact', String(now)]);
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('required revision has been compacted')]);
+  const history = async (...more: string[]) =>
+    JSON.parse(await etcd('history', key, '-o', 'json', ...more)).items.map(({ type }: { type: string }) => type);
+  expect(await history()).toEqual(['create', 'delete', 'create']);
+  expect(await etcd('history', key)).not.toContain(Buffer.from('hunter2').toString('base64'));
+  expect(await etcd('history', key, '--show-secrets')).toContain(Buffer.from('hunter2').toString('base64'));
+  await etcd('purge', key);
+  expect(await history()).toEqual(['create']);
+  expect(await etcd('history', key, '--show-secrets')).not.toContain(Buffer.from('hunter2').toString('base64'));
+  expect(await lab.kubectl('get', 'secret', 'erased', '-o', 'jsonpath={.data.a}')).toBe(
+    Buffer.from('harmless').toString('base64'),
+  );
+}, 60_000);
+
+test('history, diff and changes read the same cluster through its etcd door, as they read any etcd', async () => {
+  const { endpoints } = JSON.parse(await lab.klab('status', '-o', 'json')).etcd;
+  const pki = join(lab.home, 'state', 'default', 'pki', 'etcd');
+  const door = ['--endpoints', endpoints[0], '--cacert', join(pki, 'ca.crt')];
+  door.push('--cert', join(pki, 'healthcheck-client.crt'), '--key', join(pki, 'healthcheck-client.key'));
+  await lab.kubectl('create', 'configmap', 'twice', '--from-literal=a=1');
+  const from = await revision();
+  await lab.kubectl('patch', 'configmap', 'twice', '-p', '{"data":{"a":"2"}}');
+  const key = '/registry/configmaps/default/twice';
+  const types = async (...more: string[]) =>
+    JSON.parse(await etcd('history', key, '-o', 'json', ...more)).items.map((item: any) => [item.revision, item.type]);
+  expect(await types(...door)).toEqual(await types());
+  const to = String(await revision());
+  expect(await etcd('diff', key, '--from', String(from), '--to', to, ...door)).toMatch(/\n- {2}a: "1"\n\+ {2}a: "2"\n/);
+  const changed = await etcd('changes', '--prefix', key, '--from', String(from), '--to', to, ...door);
+  expect(changed).toMatch(/update +\/registry\/configmaps\/default\/twice +unknown/);
+}, 60_000);
