@@ -15,6 +15,7 @@ import { api } from './api.ts';
 import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
+import { proxy } from './proxy.ts';
 import { markdown, type Row } from './row.ts';
 import { runtime } from './runtime.ts';
 import { scale, scaleParts } from './scale.ts';
@@ -36,10 +37,11 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   scheduler: () => scheduler(),
   store: () => store(),
   trace,
+  proxy,
   scale,
   'scheduler-answers': answers,
 };
-const long: ReadonlySet<string> = new Set(['scheduler', 'scale']);
+const long: ReadonlySet<string> = new Set(['scheduler', 'scale', 'proxy']);
 /** Parts of parts, for `--only` alone. */
 const pieces = { ...parts, ...scaleParts };
 
