@@ -17,8 +17,8 @@ export default class ProxyRules extends ApiCommand {
   ];
   static override flags = {
     mode: Flags.string({
-      summary: 'kind of rules',
-      options: ['iptables', 'ipvs', 'nftables'] as const,
+      summary: 'kind of rules; userspace was the first and is history',
+      options: ['iptables', 'ipvs', 'nftables', 'userspace'] as const,
       default: 'iptables',
     }),
     node: Flags.string({ summary: 'the node; the first by name' }),

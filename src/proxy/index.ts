@@ -19,7 +19,7 @@ export { type KernelHost, kernelHost, loaderOf, programsOf } from './kernel/host
 export { NodeProxy, type NodeProxyOptions, type SyncReport } from './kernel/node-proxy.ts';
 export { ProxyError, type ProxyErrorCode } from './kernel/proxy-error.ts';
 export type { LocalDetector } from './local-traffic.ts';
-export { nodeView, type ProxyInput, type ProxyMode, proxyModes, proxyScript } from './modes.ts';
+export { nodeView, type ProxyInput, type ProxyMode, proxyModes, proxyScript, type RuleMode } from './modes.ts';
 export { type NftRules, nftablesRules } from './nftables/rules.ts';
 export { nftCommands } from './nftables/script.ts';
 export { type Endpoint, type NodeView, type ServicePort, servicePorts } from './service-ports.ts';

@@ -15,6 +15,7 @@ import { raftLog, raftStatus } from '../../src/cli/etcd/raft.ts';
 import { decodeStored, storedSummary, storedText } from '../../src/cli/etcd/value.ts';
 import { explain } from '../../src/cli/explain.ts';
 import { proxyRules, selectService } from '../../src/cli/proxy/rules.ts';
+import { proxyRulesDiff } from '../../src/cli/proxy/rules-diff.ts';
 import { type ProxyTraceRequest, proxyTrace } from '../../src/cli/proxy/trace.ts';
 import { noDecisionReason, podName, schedulerExplain, schedulerQueue } from '../../src/cli/scheduler-explain.ts';
 import { Session } from '../../src/cli/session.ts';
@@ -330,6 +331,48 @@ describe('proxy rules', () => {
     const rules = await proxyRules(session, { mode, family: 'ipv4', node: 'node-2', service: 'default/web' });
     expect(rules).toContain(spec.clusterIP);
     expect(rules).toContain('node-2');
+  });
+
+  it('are explained, also as data', async () => {
+    const request = { mode: 'iptables', family: 'ipv4', service: 'default/web', explain: true } as const;
+    const text = await proxyRules(session, request);
+    expect(text).toMatch(
+      /^# TCP packets to \S+, port 80 go to KUBE-SVC-\S+ \(picks one of all endpoints of default\/web\/TCP\)/m,
+    );
+    const data = JSON.parse(await proxyRules(session, { ...request, output: 'json' }));
+    expect(data.rules).toMatchObject([{ mode: 'iptables', family: 'IPv4', node: 'node-1' }]);
+    expect(data.rules[0].lines).toContainEqual({ line: '*nat', explanation: expect.stringContaining('Table nat') });
+  });
+
+  it('are compared with those of an earlier revision', async () => {
+    const services = cluster.client.resource('services').namespace('default');
+    const { metadata } = await services.list();
+    await services.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'later' },
+      spec: { ports: [{ port: 81 }] },
+    } as any);
+    const differences = (mode: 'iptables' | 'nftables' | 'ipvs', service?: string) =>
+      proxyRulesDiff(session, { mode, family: 'ipv4', ...(service && { service }) }, metadata.resourceVersion!);
+    const text = await differences('iptables');
+    expect(text).toContain(
+      'added to filter KUBE-SERVICES\n  + -A KUBE-SERVICES -m comment --comment "default/later has no endpoints"',
+    );
+    expect(await differences('nftables')).toMatch(/added to map no-endpoint-services\n {2}\+ \S+ \. tcp \. 81/);
+    expect(await differences('ipvs', 'default/later')).toMatch(/added to ipvs -t \S+:81\n/);
+    expect(await differences('ipvs', 'default/kubernetes')).toMatch(/no differences\n$/);
+    await services.delete('later');
+    expect(await differences('iptables')).not.toContain('later');
+  });
+
+  it('are compared with no file that is not there, and with no dump of another mode', async () => {
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, 'no-such-file')).rejects.toThrow(
+      '--diff takes a revision or the file of a dump; there is no file "no-such-file"',
+    );
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, 'package.json')).rejects.toThrow(
+      /^package\.json:1: .* JSON; list without -j/,
+    );
   });
 
   it('names a node or service that is not there', async () => {

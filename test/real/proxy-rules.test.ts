@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   annotatedScript,
+  compareRuleSets,
+  expectedRules,
   explainScript,
   ipsetRestoreInput,
   ipvsRules,
   proxyScript,
+  readDump,
   resolveConfig,
   servicePorts,
 } from '../../src/proxy/index.ts';
@@ -122,6 +125,48 @@ describe.skipIf(!able)('what loads, besides the plain rules', () => {
     };
     for (const mode of ['iptables', 'nftables'] as const) {
       expect(load(mode, proxyScript(mode, input, config), kept[mode])).toContain('10.180.0.1');
+    }
+  });
+
+  it('nothing is missing or too much in what the kernel holds afterwards', () => {
+    const six: typeof config = {
+      ...config,
+      family: 'IPv6',
+      node: { ...config.node, ips: ['fd00:1::2'] },
+      clusterCIDR: 'fd00:2::/64',
+      serviceCIDRs: ['fd00:3::/112'],
+    };
+    const dual = {
+      services: [
+        service(
+          'a',
+          'web',
+          {
+            type: 'LoadBalancer',
+            clusterIP: 'fd00:3::1',
+            loadBalancerSourceRanges: ['2001:db8::/33', '2001:db8:8000::/33', 'fd00:1::/64'],
+            sessionAffinity: 'ClientIP',
+            ports: [{ name: 'p', port: 80, nodePort: 30080 }],
+          },
+          { loadBalancer: { ingress: [{ ip: 'fd00:4::1' }] } },
+        ),
+      ],
+      endpointSlices: [
+        { ...slice('a', 'web', [['p', 8080]], [{ ip: 'fd00:2::5', node: 'test-node' }]), addressType: 'IPv6' },
+      ],
+    };
+    for (const [input, settings] of [
+      [everything, config],
+      [dual, six],
+    ] as const) {
+      const save = settings.family === 'IPv4' ? 'iptables-save' : 'ip6tables-save';
+      const differences = (mode: 'iptables' | 'nftables' | 'userspace') => {
+        const nft = mode === 'nftables';
+        const kind = nft ? 'nft list ruleset' : 'iptables-save';
+        const saved = load(nft ? 'nftables' : 'iptables', proxyScript(mode, input, settings), nft ? kind : save);
+        return compareRuleSets(expectedRules(mode, input, settings, kind), readDump(saved, kind, settings.family));
+      };
+      for (const mode of ['iptables', 'nftables', 'userspace'] as const) expect(differences(mode), mode).toEqual([]);
     }
   });
 });

@@ -1,13 +1,13 @@
 /** `klab proxy rules`: what kube-proxy would load on a node for the Services as they stand. Works on any cluster. */
 import type { KubeObject } from '../../apimachinery/index.ts';
-import type { ProxyConfig, ProxyMode } from '../../proxy/index.ts';
+import type { ProxyConfig, RuleMode } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
 import { type ProxyWorld, rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyRulesRequest {
-  readonly mode: ProxyMode;
+  readonly mode: RuleMode;
   /** Default: the first node by name. */
   readonly node?: string;
   /** `namespace/name`, or a name in the session's namespace. */

@@ -5,9 +5,10 @@ import { iptablesRules } from '../iptables/rules.ts';
 import { restoreInput } from '../iptables/script.ts';
 import { ipvsRules } from '../ipvs/rules.ts';
 import { ipvsadmRestoreInput } from '../ipvs/script.ts';
-import { type ProxyInput, type ProxyMode, withModeDefaults } from '../modes.ts';
+import { type ProxyInput, type RuleMode, withModeDefaults } from '../modes.ts';
 import { nftablesRules } from '../nftables/rules.ts';
 import { servicePorts } from '../service-ports.ts';
+import { userspaceRules } from '../userspace/rules.ts';
 import { readIptablesSave } from './iptables-save.ts';
 import { readIpvsadmSave } from './ipvsadm-save.ts';
 import { nftRuleSet, readNftList } from './nft-list.ts';
@@ -69,10 +70,14 @@ const bare = (set: RuleSet): RuleSet =>
   );
 
 /** All that a mode keeps on a node, or (`part`) what one of its tools would print. */
-export function expectedRules(mode: ProxyMode, input: ProxyInput, config: ProxyConfig, part?: DumpKind): RuleSet {
+export function expectedRules(mode: RuleMode, input: ProxyInput, config: ProxyConfig, part?: DumpKind): RuleSet {
   const resolved = withModeDefaults(mode, config);
   const ports = servicePorts(input.services, input.endpointSlices, config.family, config.node);
   if (mode === 'nftables') return nftRuleSet(nftablesRules(ports, resolved));
+  if (mode === 'userspace') {
+    const { jumps, lastJumps, ...tables } = userspaceRules(ports, resolved);
+    return bare(iptablesPart({ ...tables, jumps: [...lastJumps, ...jumps] }));
+  }
   if (mode === 'iptables') return bare(iptablesPart(iptablesRules(ports, resolved)));
   const rules = ipvsRules(ports, resolved);
   const out: RuleSet = new Map();
@@ -96,8 +101,8 @@ export function readDump(text: string, kind: DumpKind, family: IpFamily): RuleSe
 }
 
 /** Modes whose rules a tool prints. */
-export const modesOf: Readonly<Record<DumpKind, readonly ProxyMode[]>> = {
-  'iptables-save': ['iptables', 'ipvs'],
+export const modesOf: Readonly<Record<DumpKind, readonly RuleMode[]>> = {
+  'iptables-save': ['iptables', 'ipvs', 'userspace'],
   'nft list ruleset': ['nftables'],
   'ipvsadm-save': ['ipvs'],
 };

@@ -61,6 +61,10 @@ const options: Readonly<Record<string, Read>> = {
     (value) => (value === 'NEW' ? 'that open a connection' : `that conntrack calls ${value.replaceAll(',', ' or ')}`),
     (value) => `that conntrack calls none of ${value.replaceAll(',', ', ')}`,
   ),
+  '--state': says(
+    (value) => `in state ${value}`,
+    (value) => `not in state ${value}`,
+  ),
   '--mark': says(
     (value) => `with mark ${value.split('/')[0]}`,
     (value) => `without mark ${value.split('/')[0]}`,
@@ -158,6 +162,24 @@ function effect({ target, options: given, effects }: Reading, book: ChainBook): 
 
 /** Why the rule stands: by its chain, what its comment says and where it leads. First that fits. */
 const reasons: readonly (readonly [chain: RegExp, comment: RegExp, target: RegExp, why: string])[] = [
+  [
+    /^KUBE-(PORTALS|NODEPORT)-CONTAINER/,
+    /./,
+    /REDIRECT/,
+    'kube-proxy listens there, and passes on what it reads to an endpoint: every byte goes up to a process and down again.',
+  ],
+  [
+    /^KUBE-(PORTALS|NODEPORT)-HOST/,
+    /./,
+    /DNAT/,
+    'kube-proxy listens there; for packets of the node itself a redirection would make the answer come from another address.',
+  ],
+  [
+    /^KUBE-NODEPORT-NON-LOCAL/,
+    /./,
+    /ACCEPT/,
+    'A firewall that denies by default would stop what was just redirected here.',
+  ],
   [
     /^KUBE-SV[CL]-/,
     /cluster IP$/,

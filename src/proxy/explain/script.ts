@@ -40,6 +40,7 @@ function explainShell(line: string): string | undefined {
     return 'A device that carries nothing: it makes service addresses local, so that packets to them come to INPUT, where IPVS sits.';
   if (/^ip addr replace (\S+)/.test(line)) return undefined;
   if (line === 'ipvsadm -C') return 'Virtual servers that stood there before go.';
+  if (/^ensure_last\(\)/.test(line)) return 'Puts a jump last in a built-in chain, unless it stands there.';
   if (/^nfacct add/.test(line)) return 'A counter that rules name must stand before them.';
   if (/^ensure\(\)/.test(line)) return 'Puts a jump first in a built-in chain, unless it stands there.';
   return undefined;
@@ -88,7 +89,7 @@ export function explainScript(script: string, ports: readonly ServicePort[]): Ex
     if (inside === 'SERVERS') return line === '' ? undefined : explainServer(line.split(' '), owner);
     if (inside === 'SETS') return explainSet(line);
     inside = /<<'(\w+)'$/.exec(line)?.[1] ?? '';
-    const jump = /^ensure (nat|filter) (\S+) (.*)$/.exec(line);
+    const jump = /^ensure(?:_last)? (nat|filter) (\S+) (.*)$/.exec(line);
     if (jump) return explainIptablesRule(jump[2]!, splitWords(jump[3]!), book);
     return explainShell(line);
   }
