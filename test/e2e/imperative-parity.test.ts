@@ -244,7 +244,6 @@ describe('klab changes objects as kubectl does, each in its own namespace', () =
       rollout restart deploy/web
       rollout resume deploy/web
       rollout resume deploy/web
-      rollout restart deploy
       rollout pause deploy
       rollout resume deploy
       rollout pause sts
@@ -259,6 +258,7 @@ describe('klab changes objects as kubectl does, each in its own namespace', () =
       rollout pause cm/kube-root-ca.crt
       rollout status
       rollout restart
+      rollout restart deploy
     `),
   )('%s', (line) => expectAlike(line, true));
 });
