@@ -182,6 +182,28 @@ describe('proxy trace', () => {
     expect(await diagnosed('svc/web:81')).toMatch(/has no port 81\/TCP; it has 80\/TCP/);
   });
 
+  it('says what is special about aliases, nameless ports and pods that ask another DNS', async () => {
+    const services = cluster.client.resource('services').namespace('default');
+    const make = (name: string, spec: object) =>
+      services.create({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+    await make('alias', { type: 'ExternalName', externalName: 'example.com' });
+    await make('portless', { clusterIP: 'None', selector: { app: 'web' } });
+    const alias = await trace('pod/pinned', 'svc/alias');
+    expect(alias).toMatch(
+      /→ svc\/alias\.default\n[\s\S]*→ CNAME example\.com[\s\S]*alias \(ExternalName\): DNS names example\.com/,
+    );
+    await expect(trace('pod/pinned', 'svc/portless')).rejects.toThrow(
+      'Service default/portless has no ports: say svc/portless:PORT',
+    );
+    const pods = cluster.client.resource('pods').namespace('default');
+    const spec = { hostNetwork: true, nodeName: 'node-1', containers: [{ name: 'c', image: 'nginx' }] };
+    await pods.create({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'host' }, spec });
+    await vi.waitFor(async () => expect(((await pods.get('host')) as any).status?.podIP).toBeDefined());
+    expect(await trace('pod/host', 'svc/web')).toMatch(
+      /on the host network has dnsPolicy ClusterFirst and asks its node's DNS, .* ClusterFirstWithHostNet would/,
+    );
+  });
+
   it('says which policy stands in the way', async () => {
     const policies = cluster.client.resource('networkpolicies').namespace('default');
     const spec = { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] };

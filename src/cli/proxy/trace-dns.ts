@@ -23,7 +23,7 @@ export async function dnsStep(
 ): Promise<DnsStep> {
   const { service } = to;
   const byName = service && (service['spec']?.clusterIP === to.ip || service['spec']?.type === 'ExternalName');
-  if (!byName) return { asked: [], answer: `${to.text} is an address: nobody is asked` };
+  if (!byName) return { asked: [], answer: `${to.ip} is an address: nobody is asked` };
   const { namespace = '', name = '' } = service.metadata;
   const client = from.pod?.metadata.namespace;
   if (client === undefined) {
@@ -32,14 +32,18 @@ export async function dnsStep(
   const dns = await clusterDns({ ...world, namespaces });
   const short = client === namespace ? name : `${name}.${namespace}`;
   const cluster = { clusterDomain: 'cluster.local', clusterDNS: [] };
-  const steps = resolveName(dns, short, 'A', podResolver({ namespace: client, spec: from.pod!['spec'] }, cluster));
+  // The family that the Service names first, as its cluster IP.
+  const question = service['spec']?.ipFamilies?.[0] === 'IPv6' ? 'AAAA' : 'A';
+  // What any pod that asks cluster DNS is told; one that asks elsewhere is told so.
+  const steps = resolveName(dns, short, question, podResolver({ namespace: client, spec: {} }, cluster));
   const asked = steps.map((step) => step.name);
   const { code, records } = steps.at(-1)!;
   const addresses = records.flatMap((record) => ('address' in record ? [record.address] : []));
   const alias = records.find((record) => record.type === 'CNAME');
   if (code === 'FORWARDED' || code === 'NXDOMAIN') return { name: short, asked, answer: code };
-  if (alias && 'target' in alias) return { name: short, asked, answer: `CNAME ${alias.target}` };
-  const answer = addresses.length > 0 ? `A ${addresses.join(', ')}` : 'no address';
+  const told = (answer: string) => `${answer}${elsewhere(from.pod!)}`;
+  if (alias && 'target' in alias) return { name: short, asked, answer: told(`CNAME ${alias.target}`) };
+  const answer = told(addresses.length > 0 ? `${question} ${addresses.join(', ')}` : 'no address');
   if (service['spec']?.clusterIP !== 'None' || addresses.length === 0) return { name: short, asked, answer };
   const port = to.servicePort?.targetPort;
   return {
@@ -49,4 +53,13 @@ export async function dnsStep(
     address: addresses[0]!,
     ...(typeof port === 'number' ? { port } : {}),
   };
+}
+
+/** Who is in the cluster and asks another DNS all the same: the name means nothing there. */
+function elsewhere(pod: KubeObject): string {
+  const { hostNetwork, dnsPolicy = 'ClusterFirst' } = pod['spec'] ?? {};
+  const asksNode = dnsPolicy === 'Default' || (hostNetwork && dnsPolicy === 'ClusterFirst');
+  if (!asksNode) return '';
+  const fix = hostNetwork ? 'ClusterFirstWithHostNet' : 'ClusterFirst';
+  return ` in cluster DNS; but this pod${hostNetwork ? ' on the host network' : ''} has dnsPolicy ${dnsPolicy} and asks its node's DNS, which does not know the name: ${fix} would ask here`;
 }

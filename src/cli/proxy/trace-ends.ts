@@ -125,7 +125,14 @@ function serviceEnd(service: KubeObject, port: string | undefined, wanted: ToEnd
       (port === undefined || each.name === port || String(each.port) === port) &&
       (wanted === undefined || (each.protocol ?? 'TCP') === wanted),
   );
-  const number = found?.port ?? numeric(port ?? '0', `svc/${name}`);
+  if (service['spec']?.type === 'ExternalName') {
+    return { ip: '', port: 0, protocol: wanted ?? 'TCP', service, text: `svc/${name}.${namespace}` };
+  }
+  if (!found && port === undefined) {
+    const has = ports.length === 0 ? 'has no ports' : `has no ${wanted} port`;
+    throw new UserError(`Service ${namespace}/${name} ${has}: say svc/${name}:PORT`);
+  }
+  const number = found?.port ?? numeric(port, `svc/${name}`);
   const protocol = wanted ?? found?.protocol ?? 'TCP';
   const ip: string = service['spec']?.clusterIP ?? '';
   return { ip, port: number, protocol, service, servicePort: found, text: `svc/${name}.${namespace}:${number}` };

@@ -34,6 +34,12 @@ export function diagnoseService(
   const { namespace, name } = service.metadata;
   const where = `${namespace}/${name}`;
   const spec = service['spec'] ?? {};
+  if (spec.type === 'ExternalName') {
+    return {
+      what: `Service ${where} is an alias (ExternalName): DNS names ${spec.externalName}, and no rule of the cluster has a part in it`,
+      fix: `trace to an address of ${spec.externalName}: the client connects to that itself`,
+    };
+  }
   if (!port) {
     const has = ((spec.ports ?? []) as ServicePortSpec[]).map(portText).join(', ') || 'none at all';
     return {
