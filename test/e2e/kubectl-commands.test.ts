@@ -240,7 +240,10 @@ describe('what streams', () => {
         if (says.test(text)) child.kill();
         else if (!begun) {
           begun = true;
-          meanwhile?.(text).catch(reject);
+          meanwhile?.(text).catch((error: unknown) => {
+            child.kill();
+            reject(error);
+          });
         }
       };
       child.stdout.on('data', heard);
