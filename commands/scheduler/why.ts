@@ -9,11 +9,17 @@ export default class SchedulerWhy extends ApiCommand {
     '<%= config.bin %> scheduler why pod/web -n shop -o json',
     '<%= config.bin %> scheduler why web --context prod',
   ];
-  static override flags = { output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }) };
+  static override flags = {
+    config: Flags.string({
+      summary: 'try it with this KubeSchedulerConfiguration instead of telling what was decided',
+    }),
+    output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
+  };
 
   async run(): Promise<void> {
     const parsed = await this.parse(SchedulerWhy);
+    const { config, output } = parsed.flags;
     const pod = podName(this.wordsOf(parsed));
-    this.print(await schedulerWhy(await this.session(parsed.flags), pod, parsed.flags.output));
+    this.print(await schedulerWhy(await this.session(parsed.flags), { pod, config, output }));
   }
 }

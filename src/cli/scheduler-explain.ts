@@ -1,9 +1,10 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
-import type { KubeObject } from '../apimachinery/index.ts';
+import { isForbidden, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { rfc3339Micro } from '../base/index.ts';
 import type { Decision } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
+import { schedulerSetup } from './scheduler-setup.ts';
 import type { Session } from './session.ts';
 
 export interface SchedulerExplainRequest {
@@ -70,6 +71,8 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
 
 /** The data of `-o json`, its shape a promise to scripts. */
 function decisionData(decision: Decision, node?: string): object {
+  // Either PreFilter leaves out nodes or the search ends early: where few nodes are left nothing is sampled.
+  const byPreFilter = decision.preFilter.some(({ reasons, nodes }) => reasons.length > 0 || nodes !== undefined);
   const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError, preemption } = decision;
   const { queuedAt, startedAt, finishedAt, nominatedNode } = decision;
   return {
@@ -93,7 +96,7 @@ function decisionData(decision: Decision, node?: string): object {
       .map(({ name, filter, skipped, scores, total }) => ({
         name,
         ...(filter && { filter }),
-        ...(skipped && { skipped }),
+        ...(skipped && { skipped: byPreFilter ? 'PreFilter' : 'Sampling' }),
         ...(scores && { scores }),
         ...(total !== undefined && { total }),
       })),
@@ -104,7 +107,11 @@ function decisionData(decision: Decision, node?: string): object {
 async function silence(session: Session, name: string): Promise<string> {
   const pods = session.client.resource(await session.resolve('pods')).namespace(session.namespace);
   const pod = await pods.get(name, { signal: session.signal });
-  return (await heldBack(session, pod)) ?? noDecisionReason(pod);
+  const held = await heldBack(session, pod);
+  return (
+    held ??
+    noDecisionReason(pod, (await schedulerSetup(session)).schedulers, { missing: await nodeMissing(session, pod) })
+  );
 }
 
 /** A plugin that lets the pod into no queue yet, gates of the pod's own aside. */
@@ -117,19 +124,40 @@ export async function heldBack(session: Session, pod: Readonly<KubeObject>): Pro
   return `the scheduler has no decision about pod "${name}": ${entry.refusedBy.join(', ')} holds it back before the queue`;
 }
 
-/** Pure. */
-export function noDecisionReason(pod: Readonly<KubeObject>): string {
+/** Is the pod bound to a node that there is not? */
+export async function nodeMissing(session: Session, pod: Readonly<KubeObject>): Promise<boolean> {
+  const name = pod['spec']?.nodeName;
+  if (!name) return false;
+  try {
+    await session.client.resource(await session.resolve('nodes')).get(name, { signal: session.signal });
+    return false;
+  } catch (error) {
+    if (isForbidden(error)) return false;
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+}
+
+/** Pure. `missing`: there is no node of the name that the pod is bound to. */
+export function noDecisionReason(
+  pod: Readonly<KubeObject>,
+  schedulers: readonly string[] = ['default-scheduler'],
+  { missing = false }: { readonly missing?: boolean } = {},
+): string {
   const { name, annotations = {} } = pod.metadata;
   const { nodeName, schedulerName = 'default-scheduler', schedulingGates = [] } = pod['spec'] ?? {};
   const about = `the scheduler has no decision about pod "${name}"`;
   if (annotations['kubernetes.io/config.mirror'] !== undefined) {
     return `${about}: it is a static pod, which the kubelet of ${nodeName} runs from a file`;
   }
-  if (schedulerName !== 'default-scheduler') {
-    return `${about}: it asks for another scheduler, "${schedulerName}"${nodeName ? `, which put it on ${nodeName}` : ''}`;
+  if (!schedulers.includes(schedulerName)) {
+    const put = nodeName ? `, which put it on ${nodeName}` : '';
+    const here = schedulers.length === 1 ? '' : `; the one here answers to ${schedulers.join(', ')}`;
+    return `${about}: it asks for another scheduler, "${schedulerName}"${put}${here}`;
   }
   if (nodeName) {
-    return `${about}: it runs on ${nodeName}, but was put there directly (spec.nodeName), or its records are gone`;
+    if (missing) return `${about}: it is bound to ${nodeName}, but there is no such node, so nobody runs it`;
+    return `${about}: it was put on ${nodeName} directly (spec.nodeName), past every scheduler, or its records are gone`;
   }
   if (schedulingGates.length > 0) {
     const gates = schedulingGates.map((gate: { name: string }) => gate.name).join(', ');

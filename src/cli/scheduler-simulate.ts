@@ -1,11 +1,11 @@
 /** `klab scheduler simulate`: a workload placed on a copy of a cluster, or on a made-up one without any server. */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { KubeObject } from '../apimachinery/index.ts';
 import type { Expanded, Simulation, WorldObjects } from '../scheduler/index.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { readObjects } from './read-objects.ts';
+import { readSchedulerConfig, schedulerSetup } from './scheduler-setup.ts';
 import { readWorld } from './scheduler-world.ts';
 import type { Session } from './session.ts';
 
@@ -27,17 +27,10 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
   const { files, nodes, shapes, output, signal } = request;
   const workload = (await readObjects({ filename: files, recursive: true }, 'simulated')) ?? [];
   const scheduler = await import('../scheduler/index.ts');
-  const { expandWorkloads, loadSchedulerConfig, nodesOfShapes, parseShape, SchedulerConfigError } = scheduler;
-  const configs = request.configs?.map((file) => {
-    try {
-      return { name: basename(file), config: loadSchedulerConfig(readFileSync(file, 'utf8')) };
-    } catch (error) {
-      if (error instanceof SchedulerConfigError || (error as NodeJS.ErrnoException).code !== undefined) {
-        throw new UserError(`${file}: ${(error as Error).message}`, exitCodes.usage);
-      }
-      throw error;
-    }
-  });
+  const { expandWorkloads, nodesOfShapes, parseShape } = scheduler;
+  let configs = await Promise.all(
+    (request.configs ?? []).map(async (file) => ({ name: basename(file), config: await readSchedulerConfig(file) })),
+  );
   let objects: WorldObjects;
   if (nodes !== undefined || shapes !== undefined) {
     try {
@@ -46,7 +39,12 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
       if (error instanceof RangeError) throw new UserError(error.message, exitCodes.usage);
       throw error;
     }
-  } else objects = await readWorld(await session());
+  } else {
+    const cluster = await session();
+    objects = await readWorld(cluster);
+    const { config, source } = await schedulerSetup(cluster);
+    if (configs.length === 0 && source === 'cluster') configs = [{ name: 'cluster', config }];
+  }
   const { namespace, seed } = request;
   let expanded: Expanded;
   try {
@@ -66,7 +64,7 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
     signal,
     objects,
     workload: expanded,
-    ...(configs && configs.length > 0 && { configs }),
+    ...(configs.length > 0 && { configs }),
     ...(seed !== undefined && { seed }),
   });
   if (output === 'json' || output === 'yaml') return printData({ kind: 'SimulationList', items: results }, output);

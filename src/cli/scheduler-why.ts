@@ -2,7 +2,9 @@
 import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import type { Decision, Why } from '../scheduler/index.ts';
 import { printData } from './output.ts';
-import { heldBack, noDecisionReason } from './scheduler-explain.ts';
+import { heldBack, noDecisionReason, nodeMissing } from './scheduler-explain.ts';
+import { byDefaults, rehearsed, type SchedulerSetup, schedulerSetup, worldOf } from './scheduler-setup.ts';
+import { isGuess } from './scheduler-what-if.ts';
 import { readPod, readWorld } from './scheduler-world.ts';
 import type { Session } from './session.ts';
 
@@ -10,6 +12,8 @@ export interface WhyAnswer extends Partial<Omit<Why, 'pod' | 'sentence'>> {
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid?: string };
   /** `record`: what the scheduler decided. `dry-run`: what it would decide now. `none`: nothing to decide. */
   readonly source: 'record' | 'dry-run' | 'none';
+  /** Whose rules a dry run went by. */
+  readonly configuration?: SchedulerSetup['source'];
   readonly sentence: string;
 }
 
@@ -27,14 +31,21 @@ async function decisionAbout(session: Session, pod: Readonly<KubeObject>): Promi
   }
 }
 
-/** Is it the default scheduler's to decide, and nothing else in the way? */
-function isWaiting({ spec, status }: Readonly<KubeObject>): boolean {
+/** Is it this scheduler's to decide, and nothing else in the way? */
+function isWaiting({ spec, status }: Readonly<KubeObject>, schedulers: readonly string[]): boolean {
   const { nodeName, schedulerName = 'default-scheduler', schedulingGates = [] } = spec ?? {};
   const over = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-  return !nodeName && !over && schedulerName === 'default-scheduler' && schedulingGates.length === 0;
+  return !nodeName && !over && schedulers.includes(schedulerName) && schedulingGates.length === 0;
 }
 
-export async function schedulerWhy(session: Session, name: string, output: string | undefined): Promise<string> {
+export interface WhyRequest {
+  readonly pod: string;
+  /** Of dry runs, in place of the cluster's own. */
+  readonly config?: string;
+  readonly output?: string;
+}
+
+export async function schedulerWhy(session: Session, { pod: name, config, output }: WhyRequest): Promise<string> {
   const pod = await readPod(session, name);
   const { namespace, uid } = pod.metadata;
   const about = { namespace: namespace!, name, ...(uid !== undefined && { uid }) };
@@ -42,25 +53,29 @@ export async function schedulerWhy(session: Session, name: string, output: strin
     if (output === 'json' || output === 'yaml') return printData(answer, output);
     return `pod ${about.namespace}/${name}: ${answer.sentence}`;
   };
-  const { whyDecision, World } = await import('../scheduler/index.ts');
-  const decision = await decisionAbout(session, pod);
+  const { whyDecision } = await import('../scheduler/index.ts');
+  // A configuration that is given is asked about, whatever the cluster decided by its own.
+  const decision = config === undefined ? await decisionAbout(session, pod) : undefined;
   if (decision && !(pod['spec']?.schedulingGates?.length > 0)) {
     const why = whyDecision(decision);
     const attempts =
       decision.attempt > 1 && decision.result !== 'Scheduled' ? ` It has been tried ${decision.attempt} times.` : '';
     return say({ ...why, pod: about, source: 'record', sentence: why.sentence + attempts });
   }
-  if (!isWaiting(pod)) {
-    const sentence = `${noDecisionReason(pod).replace(`the scheduler has no decision about pod "${name}": `, '')}.`;
+  const setup = await schedulerSetup(session, config);
+  if (!isWaiting(pod, setup.schedulers)) {
+    const sentence = `${noDecisionReason(pod, setup.schedulers, { missing: await nodeMissing(session, pod) }).replace(`the scheduler has no decision about pod "${name}": `, '')}.`;
     return say({ pod: about, source: 'none', sentence });
   }
-  const world = new World(await readWorld(session));
-  const why = whyDecision(world.try(pod as never).decision);
+  const world = await worldOf(await readWorld(session), setup);
+  const signal = session.signal ?? new AbortController().signal;
+  const why = whyDecision((await rehearsed(setup, () => world.ask(pod as never, signal))).decision);
   const held = (await heldBack(session, pod))?.replace(/^.*?: /, '');
-  const begin = held ?? 'no attempt is recorded';
+  const begin = held ?? (config === undefined ? 'no attempt is recorded' : `with ${config}`);
   const sentence =
     why.result === 'Scheduled'
       ? `${begin}; on a copy of the cluster it would be scheduled: ${why.sentence}`
       : `${begin}; on a copy of the cluster: ${why.sentence}`;
-  return say({ ...why, pod: about, source: 'dry-run', sentence });
+  const answer = say({ ...why, pod: about, source: 'dry-run', configuration: setup.source, sentence });
+  return output === undefined && isGuess(session, setup) ? `${answer}\n${byDefaults}` : answer;
 }

@@ -13,7 +13,13 @@ import {
 } from '../apiserver/index.ts';
 import { assert, rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.ts';
 import { type EtcdCluster, EtcdError, type EtcdServerApi, type HistoryEntry, type KV } from '../etcd/index.ts';
-import { type DecisionStore, extensionPoints, nodeUse, type Scheduler } from '../scheduler/index.ts';
+import {
+  type DecisionStore,
+  encodeSchedulerConfig,
+  extensionPoints,
+  nodeUse,
+  type Scheduler,
+} from '../scheduler/index.ts';
 import type { ReadableHistory } from './external-etcd.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
@@ -360,6 +366,16 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
         const running = scheduler();
         if (!running) return ok({ kind: 'SchedulerProfileList', running: false, profiles: [] });
         return ok({ kind: 'SchedulerProfileList', running: true, ...describeScheduler(running) });
+      },
+    },
+    {
+      path: '/klab/v1/scheduler/configuration',
+      verb: 'get',
+      description: 'read the configuration of the scheduler as dry runs elsewhere need it, without private keys',
+      handler: async () => {
+        const running = scheduler();
+        const config = running && encodeSchedulerConfig(running.config);
+        return ok({ kind: 'SchedulerConfiguration', running: running !== undefined, ...(config && { config }) });
       },
     },
     {

@@ -186,7 +186,7 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
   }
   const silent = decision.plugins.filter((plugin) => plugin.skipped).map((plugin) => plugin.name);
   if (silent.length > 0) story.push(`No say in this pod: ${silent.join(', ')}.`);
-  if (decision.result !== 'Scheduled') story.push(decision.message);
+  if (decision.result !== 'Scheduled') story.push(`Its event says: ${decision.message}`);
 
   const headlines = {
     Scheduled: `${key} was scheduled to ${decision.node} (${attempt})`,

@@ -11,6 +11,7 @@ export {
   type SchedulerConfig,
   SchedulerConfigError,
 } from './config/types.ts';
+export { decodeSchedulerConfig, type EncodedSchedulerConfig, encodeSchedulerConfig } from './config/wire.ts';
 export { type CycleOutcome, fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
 export type {
   Decision,

@@ -202,6 +202,25 @@ function unschedulableSentence(
   return `0 of ${total} nodes fit: ${groupsText(groups)}${rest}.`;
 }
 
+const preemptionReasons: Readonly<Record<string, string>> = {
+  'Preemption is not helpful for scheduling': 'it makes no difference',
+  'No preemption victims found for incoming pod': 'there are too few of them',
+};
+
+/** What preemption found, in plain words; what it may still do, and what is not known here, in its own. */
+function preemptionText(message: string): string {
+  const counts = /^0\/\d+ nodes are available: (.*)\.$/.exec(message)?.[1];
+  const parts = counts?.split(', ').map((part) => {
+    const [, count, reason] = /^(\d+) (.*)$/.exec(part) ?? [];
+    return { count: Number(count), text: preemptionReasons[reason ?? ''] };
+  });
+  if (!parts?.every(({ text }) => text !== undefined)) return `As for preemption: ${message}`;
+  const where = parts.map(({ count, text }) =>
+    parts.length === 1 ? text : `on ${count} node${count === 1 ? '' : 's'} ${text}`,
+  );
+  return `Preempting pods of lower priority would not help: ${where.join(', ')}.`;
+}
+
 function points(count: number): string {
   return `${count} point${count === 1 ? '' : 's'}`;
 }
@@ -239,8 +258,8 @@ export function whyDecision(decision: Decision): Why {
   else if (decision.node !== undefined) {
     sentence = `${decision.node} was chosen, but the binding failed: ${decision.bindError ?? message}.`;
   } else sentence = unschedulableSentence(decision, nodes.length, notLookedAt, groups);
-  const tail = /(?:^|\s)(preemption: .*)$/.exec(message)?.[1];
-  if (tail && result === 'Unschedulable') sentence += ` As for making room: ${tail}`;
+  const tail = /(?:^|\s)preemption: (.*)$/.exec(message)?.[1];
+  if (tail && result === 'Unschedulable') sentence += ` ${preemptionText(tail)}`;
   return {
     pod,
     result,

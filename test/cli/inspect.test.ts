@@ -324,7 +324,7 @@ describe('scheduler explain', () => {
     const reason = (pod: string, rest = {}) =>
       schedulerExplain(session, { pod, ...rest }).catch((error) => error.message);
     expect(await reason('nobody')).toBe('pods "nobody" not found');
-    expect(await reason('pinned')).toContain('it runs on node-2, but was put there directly');
+    expect(await reason('pinned')).toContain('it was put on node-2 directly (spec.nodeName), past every scheduler');
     expect(await reason('web', { attempt: 9 })).toBe('pod "web" has no attempt 9; there are: 1');
     expect(await reason('web', { node: 'node-9' })).toContain(
       'did not know a node "node-9"; it knew: node-1, node-2, node-3',

@@ -55,7 +55,7 @@ export interface WorldOptions {
   readonly seed?: string;
   /** Default: upstream's defaults. */
   readonly config?: SchedulerConfig;
-  /** How extenders are reached. Default: HTTP. They are asked by `decide` alone. */
+  /** How extenders are reached. Default: HTTP. `try` does not ask them. */
   readonly post?: ExtenderPost;
   /** DefaultPreemption looks for victims where no node fits. Default false: nobody is preempted. */
   readonly preemption?: boolean;
@@ -258,6 +258,13 @@ export class World {
     const info = podInfoOf(pod);
     const cycle = this.#cycleOf(pod);
     return this.#trial(info, cycle.profile, cycle.run(info, this.cache));
+  }
+
+  /** The same with extenders. @throws Error of an extender that may not be ignored. */
+  async ask(pod: Readonly<Pod>, signal: AbortSignal): Promise<Trial> {
+    const info = podInfoOf(pod);
+    const cycle = this.#cycleOf(pod);
+    return this.#trial(info, cycle.profile, await cycle.runWithExtenders(info, this.cache, signal));
   }
 
   /** The same with extenders and, when the world was made for it, preemption. @throws Error of an extender that may not be ignored. */

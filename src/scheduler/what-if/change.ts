@@ -50,6 +50,7 @@ export interface WhatIfOptions {
   readonly node?: string;
   /** Owner whose template the pod was made from. */
   readonly owner?: Readonly<KubeObject>;
+  readonly signal?: AbortSignal;
   /** Most dry runs of one kind of change. Default 24. */
   readonly trialsPerKind?: number;
 }

@@ -58,6 +58,7 @@ class Search {
   readonly #options: WhatIfOptions;
   readonly #base: Edit | undefined;
   readonly #max: number;
+  readonly #signal: AbortSignal;
   readonly changes: Change[] = [];
   trials = 0;
   /** Claims that turned out to be in the way once something else was changed. */
@@ -71,6 +72,7 @@ class Search {
     this.#options = options;
     this.#wanted = options.node;
     this.#max = options.trialsPerKind ?? 24;
+    this.#signal = options.signal ?? new AbortController().signal;
     this.#base = options.node === undefined ? undefined : pinTo(options.node);
   }
 
@@ -81,14 +83,14 @@ class Search {
     return { ...this.#pod, spec } as Pod;
   }
 
-  #decide(edit: Edit | undefined): Decision {
+  async #decide(edit: Edit | undefined): Promise<Decision> {
     this.trials++;
-    return this.#world.try(this.#edited(edit)).decision;
+    return (await this.#world.ask(this.#edited(edit), this.#signal)).decision;
   }
 
   /** The node where the pod would go, if it would and it is the one wanted. */
-  #lands(edit: Edit | undefined): string | undefined {
-    const decision = this.#decide(edit);
+  async #lands(edit: Edit | undefined): Promise<string | undefined> {
+    const decision = await this.#decide(edit);
     const { node } = decision;
     // With what was in the way gone, something else may show.
     if (node === undefined) this.#behind ??= this.#claimsIn(decision);
@@ -106,13 +108,13 @@ class Search {
   }
 
   /** Tries edits in order until enough of them work. */
-  #edits(kind: ChangeKind, edits: readonly Edit[]): void {
+  async #edits(kind: ChangeKind, edits: readonly Edit[]): Promise<void> {
     let found = 0;
     for (const edit of edits.slice(0, this.#max)) {
       if (found >= perKind[kind]) return;
       const whole = this.#whole(edit);
       const putBack = edit.neighbours ? this.#editSiblings(edit) : undefined;
-      const node = this.#lands(whole);
+      const node = await this.#lands(whole);
       putBack?.();
       if (node === undefined) continue;
       this.#tell(kind, whole, node);
@@ -162,42 +164,42 @@ class Search {
     return `${by(plugin)} keep it from ${where}, which changes of pods and nodes do not help: ${reasons.join(', ')}`;
   }
 
-  run(): Decision {
-    const now = this.#decide(undefined);
+  async run(): Promise<Decision> {
+    const now = await this.#decide(undefined);
     const held = (this.#pod.spec?.schedulingGates ?? []).length > 0;
     if (held) {
-      this.#edits('Gate', [removeGates(this.#pod)]);
+      await this.#edits('Gate', [removeGates(this.#pod)]);
       return now;
     }
-    const { schedulerName } = this.#pod.spec!;
-    if (schedulerName !== undefined && schedulerName !== this.#world.profile.schedulerName) {
-      this.#edits('SchedulerName', [otherScheduler(this.#world.profile.schedulerName)]);
+    const { schedulerName = 'default-scheduler' } = this.#pod.spec!;
+    if (!this.#world.profiles.has(schedulerName)) {
+      await this.#edits('SchedulerName', [otherScheduler(this.#world.profile.schedulerName)]);
       return now;
     }
     if (this.#wanted === undefined && now.node !== undefined) return now;
     if (this.#wanted !== undefined) {
       if (now.node === this.#wanted) return now;
-      const node = this.#lands(this.#base);
+      const node = await this.#lands(this.#base);
       if (node !== undefined) {
         this.#tell('Pin', this.#base!, node);
         return now;
       }
     }
-    const refused = this.#refused(now);
-    this.#requests(refused);
-    this.#tolerations(refused);
-    this.#edits('Constraint', constraintDrops(this.#pod));
-    this.#nodes(refused);
-    this.#evictions(refused);
-    if (this.#wanted === undefined) this.#newNodes();
+    const refused = await this.#refused(now);
+    await this.#requests(refused);
+    await this.#tolerations(refused);
+    await this.#edits('Constraint', constraintDrops(this.#pod));
+    await this.#nodes(refused);
+    await this.#evictions(refused);
+    if (this.#wanted === undefined) await this.#newNodes();
     this.changes.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     return now;
   }
 
   /** Refused nodes that are looked at: all, or the one wanted as seen by a pod that is pinned there. */
-  #refused(now: Decision): NodeDecision[] {
+  async #refused(now: Decision): Promise<NodeDecision[]> {
     if (this.#wanted === undefined) return now.nodes.filter((node) => node.filter);
-    return this.#decide(this.#base).nodes.filter((node) => node.name === this.#wanted && node.filter);
+    return (await this.#decide(this.#base)).nodes.filter((node) => node.name === this.#wanted && node.filter);
   }
 
   #info(name: string): NodeInfo {
@@ -220,7 +222,7 @@ class Search {
     return Object.entries(short).reduce((sum, [name, amount]) => sum + amount / amountOf(pod.requests, name), 0);
   }
 
-  #requests(refused: readonly NodeDecision[]): void {
+  async #requests(refused: readonly NodeDecision[]): Promise<void> {
     const pod = podInfoOf(this.#pod);
     const byResources = new Map<string, { readonly short: Record<string, number>; readonly distance: number }[]>();
     for (const { name, filter } of refused) {
@@ -241,7 +243,7 @@ class Search {
       list.sort((a, b) => a.distance - b.distance);
       for (const { short } of list.slice(0, 5)) {
         const whole = this.#whole(lowerRequests(this.#pod, short));
-        const node = this.#lands(whole);
+        const node = await this.#lands(whole);
         if (node === undefined) continue;
         this.#tell('Request', whole, node);
         break;
@@ -249,7 +251,7 @@ class Search {
     }
   }
 
-  #tolerations(refused: readonly NodeDecision[]): void {
+  async #tolerations(refused: readonly NodeDecision[]): Promise<void> {
     const tolerations = (this.#pod.spec?.tolerations ?? []) as Parameters<typeof toleratesTaint>[0];
     const sets = new Map<string, TaintLike[]>();
     for (const { name, filter } of refused) {
@@ -258,20 +260,20 @@ class Search {
       sets.set(taints.map(taintText).join(), taints);
     }
     const smallest = [...sets.values()].sort((a, b) => a.length - b.length);
-    this.#edits('Toleration', smallest.map(tolerate));
+    await this.#edits('Toleration', smallest.map(tolerate));
   }
 
   /** Cordons lifted, taints removed, labels given. */
-  #nodes(refused: readonly NodeDecision[]): void {
+  async #nodes(refused: readonly NodeDecision[]): Promise<void> {
     let found = 0;
     let tried = 0;
-    const attempt = (name: string, summary: string, command: string, change: (node: any) => void) => {
+    const attempt = async (name: string, summary: string, command: string, change: (node: any) => void) => {
       if (found >= perKind.Node || tried++ >= this.#max) return;
       const before = this.#info(name).node!;
       const after = structuredClone(before) as Node;
       change(after);
       const undo = this.#world.setNode(after);
-      const node = this.#lands(this.#base);
+      const node = await this.#lands(this.#base);
       undo();
       // Another node would have done without.
       if (node !== name) return;
@@ -308,7 +310,7 @@ class Search {
     for (const { name, filter } of refused) {
       if (found >= perKind.Node || tried >= this.#max) return;
       if (filter!.plugin === 'NodeUnschedulable') {
-        attempt(name, `uncordon ${name}`, `kubectl uncordon ${name}`, (node) => {
+        await attempt(name, `uncordon ${name}`, `kubectl uncordon ${name}`, (node) => {
           delete node.spec.unschedulable;
           node.spec.taints = node.spec.taints?.filter(
             (taint: TaintLike) => taint.key !== 'node.kubernetes.io/unschedulable',
@@ -318,7 +320,7 @@ class Search {
         const taints = hardTaints(this.#info(name));
         if (taints.length !== 1) continue;
         const [taint] = taints as [TaintLike];
-        attempt(
+        await attempt(
           name,
           `remove the taint ${taintText(taint)} of ${name}`,
           `kubectl taint nodes ${name} ${taint.key}:${taint.effect}-`,
@@ -333,7 +335,7 @@ class Search {
         const missing = wanted.filter(([key, value]) => this.#info(name).labels[key] !== value);
         if (missing.length === 0) continue;
         const words = missing.map(([key, value]) => `${key}=${value}`);
-        attempt(
+        await attempt(
           name,
           `label ${name} ${words.join(' ')}`,
           `kubectl label node ${name} --overwrite ${words.join(' ')}`,
@@ -346,7 +348,7 @@ class Search {
   }
 
   /** One pod less: of the least priority, and the smallest that suffices. */
-  #evictions(refused: readonly NodeDecision[]): void {
+  async #evictions(refused: readonly NodeDecision[]): Promise<void> {
     const pod = podInfoOf(this.#pod);
     const candidates: { readonly node: NodeInfo; readonly victim: PodInfo; readonly cost: number }[] = [];
     for (const { name, filter } of refused) {
@@ -366,7 +368,7 @@ class Search {
     for (const { node: info, victim } of candidates.slice(0, this.#max)) {
       if (found >= perKind.Eviction) return;
       const putBack = this.#world.take(victim);
-      const node = this.#lands(this.#base);
+      const node = await this.#lands(this.#base);
       putBack();
       if (node === undefined) continue;
       found++;
@@ -391,10 +393,10 @@ class Search {
   }
 
   /** One more node of a shape that the cluster has, the smallest that does; else one made to measure. */
-  #newNodes(): void {
+  async #newNodes(): Promise<void> {
     for (const node of nodesToAdd(this.#world.cache, podInfoOf(this.#pod)).slice(0, this.#max)) {
       const undo = this.#world.setNode(node);
-      const landed = this.#lands(undefined);
+      const landed = await this.#lands(undefined);
       undo();
       if (landed !== node.metadata.name) continue;
       const { summary, command } = howToAdd(node);
@@ -421,14 +423,14 @@ const evictionHelps = new Set([
   'NodeVolumeLimits',
 ]);
 
-/** The world is as it was when this returns. @throws RangeError when the node wanted does not exist. */
-export function whatIf(world: World, pod: Readonly<Pod>, options: WhatIfOptions = {}): WhatIf {
+/** The world is as it was when this returns. @throws RangeError when the node wanted does not exist; Error of an extender that may not be ignored. */
+export async function whatIf(world: World, pod: Readonly<Pod>, options: WhatIfOptions = {}): Promise<WhatIf> {
   if (options.node !== undefined && !world.cache.get(options.node)) {
     throw new RangeError(`there is no node "${options.node}"`);
   }
   const putBack = pod.spec?.nodeName ? world.take(podInfoOf(pod)) : undefined;
   const search = new Search(world, pod, options);
-  const now = search.run();
+  const now = await search.run();
   putBack?.();
   const beyond = now.node === undefined ? search.beyond(now) : undefined;
   return {
