@@ -48,6 +48,35 @@ export {
   policyDirections,
 } from './network-policy.ts';
 export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';
+export {
+  type BackendFigures,
+  compareBackends,
+  endWord,
+  fixedBytes,
+  frameBytes,
+  type Header,
+  type Hop,
+  headerSize,
+  type InnerProtocol,
+  lookupRoute,
+  type NodeNetwork,
+  nodeNetworkText,
+  nodeScript,
+  type PodNetBackend,
+  PodNetError,
+  type PodNetNode,
+  type PodNetPod,
+  type PodNetSettings,
+  type PodNetwork,
+  packetWay,
+  parseNetConf,
+  planPodNetwork,
+  podNetBackends,
+  routeText,
+  type Way,
+  type WayEnd,
+  type WayRequest,
+} from './podnet/index.ts';
 export { ndotsOf, podResolver, type Resolver, type ResolverPod, searchPath } from './resolver.ts';
 export {
   type Branch,
