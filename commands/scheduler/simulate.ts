@@ -4,7 +4,7 @@ export default class SchedulerSimulate extends ApiCommand {
   static override summary = 'Place a workload on a copy of a cluster, or on a made-up one, and compare configurations.';
   static override description =
     'Nothing is created. The important go first and, where nothing is free, evict lesser pods, whose controllers make them ' +
-    'anew. Extenders of a configuration are asked, but bind nothing. With --nodes or --shape no cluster is needed. A shape is KEY=VALUE pairs: cpu, memory, pods and ' +
+    'anew. Without --config the scheduler of a klab cluster decides as it is configured; extenders are asked, but bind nothing. Limit ranges and quotas are not applied. Fragmentation is the share of the free room that is lost to pods of the largest request because it is scattered over nodes. With --nodes or --shape no cluster is needed. A shape is KEY=VALUE pairs: cpu, memory, pods and ' +
     'other resources, zone=a|b|c (in turn), price (of an hour), count, taint=KEY=VALUE:EFFECT; all else are labels.';
   static override examples = [
     '<%= config.bin %> scheduler simulate -f web.yaml',

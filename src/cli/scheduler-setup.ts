@@ -21,10 +21,10 @@ export async function readSchedulerConfig(file: string): Promise<SchedulerConfig
     checkSchedulerConfig(config);
     return config;
   } catch (error) {
-    if (error instanceof SchedulerConfigError || (error as NodeJS.ErrnoException).code !== undefined) {
-      throw new UserError(`${file}: ${(error as Error).message}`, exitCodes.usage);
-    }
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UserError(`the path "${file}" does not exist`, exitCodes.usage);
+    if (!(error instanceof SchedulerConfigError) && code === undefined) throw error;
+    throw new UserError(`${file}: ${message}`, exitCodes.usage);
   }
 }
 

@@ -4,8 +4,8 @@ import type { KubeObject } from '../apimachinery/index.ts';
 import type { Expanded, Simulation, WorldObjects } from '../scheduler/index.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
-import { readObjects } from './read-objects.ts';
 import { readSchedulerConfig, schedulerSetup } from './scheduler-setup.ts';
+import { readWorkload, unaskedRules } from './scheduler-workload.ts';
 import { readWorld } from './scheduler-world.ts';
 import type { Session } from './session.ts';
 
@@ -25,13 +25,18 @@ export interface SimulateRequest {
 /** `session` is asked for only when the nodes are those of a cluster. @throws UserError */
 export async function schedulerSimulate(request: SimulateRequest, session: () => Promise<Session>): Promise<string> {
   const { files, nodes, shapes, output, signal } = request;
-  const workload = (await readObjects({ filename: files, recursive: true }, 'simulated')) ?? [];
+  const { objects: workload, notes: about } = await readWorkload(files, signal);
+  const notes = [...about];
   const scheduler = await import('../scheduler/index.ts');
   const { expandWorkloads, nodesOfShapes, parseShape } = scheduler;
   let configs = await Promise.all(
-    (request.configs ?? []).map(async (file) => ({ name: basename(file), config: await readSchedulerConfig(file) })),
+    (request.configs ?? []).map(async (file) => ({
+      name: nameOfConfig(file, request.configs!),
+      config: await readSchedulerConfig(file),
+    })),
   );
   let objects: WorldObjects;
+  let cluster: Session | undefined;
   if (nodes !== undefined || shapes !== undefined) {
     try {
       objects = { nodes: nodesOfShapes((shapes ?? ['cpu=4']).map((shape) => parseShape(shape, nodes ?? 1))) };
@@ -40,7 +45,7 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
       throw error;
     }
   } else {
-    const cluster = await session();
+    cluster = await session();
     objects = await readWorld(cluster);
     const { config, source } = await schedulerSetup(cluster);
     if (configs.length === 0 && source === 'cluster') configs = [{ name: 'cluster', config }];
@@ -58,7 +63,16 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
     throw error;
   }
   if (expanded.pods.length + expanded.daemons.length === 0) {
-    throw new UserError('there is no workload in these files: pods, deployments, stateful sets, daemon sets, jobs');
+    throw new UserError(
+      [
+        'there is no workload in these files: pods, deployments, stateful sets, daemon sets, jobs',
+        ...notes.map((note) => `  ${note}`),
+      ].join('\n'),
+    );
+  }
+  if (cluster) {
+    const pods = [...expanded.pods, ...expanded.daemons];
+    notes.push(...(await unaskedRules(cluster, new Set(pods.map(({ metadata }) => metadata.namespace ?? '')))));
   }
   const results = await scheduler.simulate({
     signal,
@@ -67,8 +81,16 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
     ...(configs.length > 0 && { configs }),
     ...(seed !== undefined && { seed }),
   });
-  if (output === 'json' || output === 'yaml') return printData({ kind: 'SimulationList', items: results }, output);
-  return simulationText(results);
+  if (output === 'json' || output === 'yaml') {
+    return printData({ kind: 'SimulationList', ...(notes.length > 0 && { notes }), items: results }, output);
+  }
+  return [simulationText(results), ...notes].join('\n\n');
+}
+
+/** Its base name, unless another one has the same. */
+function nameOfConfig(file: string, all: readonly string[]): string {
+  const name = basename(file);
+  return all.some((other) => other !== file && basename(other) === name) ? file : name;
 }
 
 /** Rows shown before the rest is only counted. */
