@@ -23,7 +23,7 @@ export { nodeView, type ProxyInput, type ProxyMode, proxyModes, proxyScript, typ
 export { type NftRules, nftablesRules } from './nftables/rules.ts';
 export { nftCommands } from './nftables/script.ts';
 export { type Endpoint, type NodeView, type ServicePort, servicePorts } from './service-ports.ts';
-export { IptablesSync, readSave } from './sync/iptables-sync.ts';
+export { IptablesSync, nftChainsPerCommit, readSave } from './sync/iptables-sync.ts';
 export { IpvsSync } from './sync/ipvs-sync.ts';
 export { NftablesSync } from './sync/nftables-sync.ts';
 export { type ServiceChanges, ServiceTracker } from './sync/service-tracker.ts';

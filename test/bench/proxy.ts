@@ -1,6 +1,7 @@
 /**
- * kube-proxy's work among 5,000 Services of 10 endpoints: all rules made, one endpoint changed, and, for root, both loaded
- * into a kernel of their own beside the same rules in upstream's form: `iptables-restore` input with every shared chain.
+ * kube-proxy's work among 5,000 Services of 10 endpoints: all rules made, one endpoint changed, a Service's first endpoint
+ * come, and, for root, the rules loaded into a kernel of their own beside the same rules as upstream
+ * feeds them (one transaction of every chain) and as the node's own tools print them (a dump, loaded over an empty table).
  */
 import { execFileSync } from 'node:child_process';
 import type { KubeObject } from '../../src/apimachinery/index.ts';
@@ -11,6 +12,7 @@ import {
   iptablesRules,
   NftablesSync,
   nftablesRules,
+  nftChainsPerCommit,
   nftCommands,
   type RuleTransaction,
   resolveConfig,
@@ -56,17 +58,45 @@ function timed<T>(act: () => T): readonly [ms: number, result: T] {
   return [performance.now() - start, result];
 }
 
+const changeCount = 500;
+const iptablesNft = 'iptables-nft';
+
 const modes = {
   iptables: () => new IptablesSync(config),
+  [iptablesNft]: () => Object.assign(new IptablesSync(config), { chainsPerCommit: nftChainsPerCommit }),
   nftables: () => new NftablesSync(config),
   ipvs: () => new IpvsSync(config),
 } as const;
 
-/** What loads a mode's inputs; ipvs is left out: few kernels of test machines have it. */
-const loaders: Readonly<Record<string, readonly string[]>> = {
-  'iptables-nft': ['iptables-nft-restore', '--noflush'],
-  'iptables-legacy': ['iptables-legacy-restore', '--noflush'],
-  nftables: ['nft', '-f', '-'],
+interface Loader {
+  readonly mode: keyof typeof modes;
+  /** Reads a transaction. */
+  readonly load: readonly string[];
+  /** Prints what stands, and reads that into an empty namespace. */
+  readonly dump: readonly string[];
+  readonly loadDump: readonly string[];
+}
+
+/** ipvs is left out: few kernels of test machines have it. */
+const loaders: Readonly<Record<string, Loader>> = {
+  'iptables-nft': {
+    mode: iptablesNft,
+    load: ['iptables-nft-restore', '--noflush'],
+    dump: ['iptables-nft-save'],
+    loadDump: ['iptables-nft-restore'],
+  },
+  'iptables-legacy': {
+    mode: 'iptables',
+    load: ['iptables-legacy-restore', '--noflush'],
+    dump: ['iptables-legacy-save'],
+    loadDump: ['iptables-legacy-restore'],
+  },
+  nftables: {
+    mode: 'nftables',
+    load: ['nft', '-f', '-'],
+    dump: ['nft', 'list', 'ruleset'],
+    loadDump: ['nft', '-f', '-'],
+  },
 };
 
 export async function proxy(): Promise<Row[]> {
@@ -88,7 +118,7 @@ export async function proxy(): Promise<Row[]> {
     texts[mode] = text;
     add(`${mode}: all rules made`, 'ms', ms);
   }
-  const loads: Record<string, RuleTransaction[]> = {};
+  const loads: Record<string, readonly [full: RuleTransaction, change: RuleTransaction]> = {};
   for (const [mode, make] of Object.entries(modes)) {
     const tracker = new ServiceTracker('IPv4', node);
     const sync = make();
@@ -98,18 +128,28 @@ export async function proxy(): Promise<Row[]> {
       sync.update(tracker.take(), tracker);
       return sync.full();
     });
-    add(`${mode}: first full sync`, 'ms', ms);
-    add(`${mode}: first full sync`, 'MB', bytesWritten(full) / 1e6);
-    const changes = Array.from({ length: 50 }, (_, i) =>
+    const title = mode === iptablesNft ? 'iptables (for iptables-nft)' : mode;
+    const changed = (moved: KubeObject) =>
       timed(() => {
-        tracker.setSlice(slice(i * 97, 1));
+        tracker.setSlice(moved);
         return sync.update(tracker.take(), tracker);
-      }),
+      });
+    const figures = (what: string, changes: readonly (readonly [number, RuleTransaction])[]) => {
+      add(`${title}: ${what}, median of ${changes.length}`, 'ms', median(changes.map(([time]) => time)));
+      add(`${title}: ${what}, worst`, 'ms', Math.max(...changes.map(([time]) => time)));
+      add(`${title}: ${what}`, 'bytes', median(changes.map(([, change]) => bytesWritten(change))));
+    };
+    add(`${title}: first full sync`, 'ms', ms);
+    add(`${title}: first full sync`, 'MB', bytesWritten(full) / 1e6);
+    const moves = Array.from({ length: changeCount }, (_, i) => changed(slice((i * 97) % serviceCount, 1 + (i & 1))));
+    figures('one endpoint changed', moves);
+    // Each goes and comes: the chains of all Services change with it.
+    for (let i = 0; i < changeCount; i++) changed({ ...slice(i * 7), endpoints: [] });
+    figures(
+      'the first endpoint of a Service',
+      Array.from({ length: changeCount }, (_, i) => changed(slice(i * 7))),
     );
-    add(`${mode}: one endpoint changed, median of 50`, 'ms', median(changes.map(([time]) => time)));
-    add(`${mode}: one endpoint changed, worst`, 'ms', Math.max(...changes.map(([time]) => time)));
-    add(`${mode}: one endpoint changed`, 'bytes', median(changes.map(([, change]) => bytesWritten(change))));
-    loads[mode] = [full, changes[0]![1]];
+    loads[mode] = [full, moves[0]![1]];
   }
   if (process.geteuid?.() === 0) for (const name of Object.keys(loaders)) rows.push(...loadTimes(name, loads, texts));
   return rows;
@@ -118,38 +158,62 @@ export async function proxy(): Promise<Row[]> {
 /** A loader that takes longer is stopped, and named as not measured. */
 const loadLimitMs = 60_000;
 
-/** Milliseconds that the kernel's loader takes, in a namespace that goes afterwards. */
+/** Milliseconds that the kernel's loader takes, in namespaces that go afterwards. */
 function loadTimes(
   name: string,
-  loads: Readonly<Record<string, readonly RuleTransaction[]>>,
+  loads: Readonly<Record<string, readonly [full: RuleTransaction, change: RuleTransaction]>>,
   texts: Readonly<{ iptables: string; nftables: string }>,
 ): Row[] {
-  const mode = name === 'nftables' ? 'nftables' : 'iptables';
+  const { mode, load, dump, loadDump } = loaders[name]!;
   const space = `klabbench${process.pid}`;
-  const feed = (input: string) =>
-    timed(() =>
-      execFileSync('ip', ['netns', 'exec', space, ...loaders[name]!], { input, stdio: 'pipe', timeout: loadLimitMs }),
-    )[0];
-  const inSpace = (inputs: readonly string[]) => {
+  const within = (words: readonly string[], input: string) =>
+    execFileSync('ip', ['netns', 'exec', space, ...words], {
+      input,
+      stdio: 'pipe',
+      timeout: loadLimitMs,
+      maxBuffer: 2 ** 28,
+    });
+  const inSpace = <T>(act: () => T): T => {
     execFileSync('ip', ['netns', 'add', space]);
     try {
-      return inputs.map(feed);
+      return act();
     } finally {
       execFileSync('ip', ['netns', 'del', space]);
     }
   };
-  const input = (transaction: RuleTransaction | undefined) => transaction!.steps.map((step) => step.input).join('');
-  try {
-    const [full = 0, change = 0] = inSpace(loads[mode]!.map(input));
-    const [upstreamFull = 0] = inSpace([texts[mode]]);
-    const title = `proxy, 5,000 Services × 10, ${name}: the kernel's loader,`;
-    const peer = (value: number) => ({ name: "the generator's whole dump", value });
-    return [
-      row(`${title} everything`, 'ms', full, false, peer(upstreamFull)),
-      row(`${title} one endpoint changed`, 'ms', change, false, peer(upstreamFull)),
-    ];
-  } catch (error) {
-    process.stderr.write(`${name} is not measured: ${(error as Error).message.split('\n')[0]}\n`);
-    return [];
+  const inputOf = (transaction: RuleTransaction) => transaction.steps.map((step) => step.input).join('');
+  const title = `proxy, 5,000 Services × 10, ${name}: the kernel's loader,`;
+  const [full, change] = loads[mode]!;
+  const measured: Row[] = [];
+  /** What takes too long, or fails, is said and left out. */
+  const attempt = <T>(what: string, act: () => T): T | undefined => {
+    try {
+      return act();
+    } catch (error) {
+      process.stderr.write(`${name}, ${what}: not measured: ${(error as Error).message.split('\n')[0]}\n`);
+      return undefined;
+    }
+  };
+  const upstream = attempt("the generator's whole dump", () =>
+    inSpace(() => timed(() => within(load, texts[mode === 'nftables' ? 'nftables' : 'iptables']))[0]),
+  );
+  const own = attempt('everything', () =>
+    inSpace(() => {
+      const [everything] = timed(() => within(load, inputOf(full)));
+      const printed = within(dump, '').toString();
+      const [one] = timed(() => within(load, inputOf(change)));
+      return { everything, one, printed };
+    }),
+  );
+  if (!own) return measured;
+  const peer = (value: number, peerName: string) => ({ name: peerName, value });
+  const asFed = upstream === undefined ? undefined : peer(upstream, 'in one transaction, as upstream feeds it');
+  measured.push(row(`${title} everything`, 'ms', own.everything, false, asFed));
+  const printed = attempt('the dump', () => inSpace(() => timed(() => within(loadDump, own.printed))[0]));
+  if (printed !== undefined) {
+    const asPrinted = peer(printed, `what ${dump.join(' ')} printed`);
+    measured.push(row(`${title} everything, beside the dump`, 'ms', own.everything, false, asPrinted));
   }
+  measured.push(row(`${title} one endpoint changed`, 'ms', own.one, false, asFed));
+  return measured;
 }

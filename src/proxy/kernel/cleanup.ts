@@ -7,8 +7,8 @@ import { comment, quoteToken } from '../../net/index.ts';
 import { type ProxyConfig, resolveConfig } from '../config.ts';
 import { iptablesRules } from '../iptables/rules.ts';
 import { ipvsRules } from '../ipvs/rules.ts';
-import { chainsInput, isServiceChain, readSave } from '../sync/iptables-sync.ts';
-import { findProgram, type KernelHost, must, type Programs, programsOf } from './host.ts';
+import { chainsInput, isServiceChain, nftChainsPerCommit, readSave } from '../sync/iptables-sync.ts';
+import { findProgram, isNftBackend, type KernelHost, must, type Programs, programsOf } from './host.ts';
 import { ProxyError } from './proxy-error.ts';
 
 const families = ['IPv4', 'IPv6'] as const;
@@ -82,7 +82,10 @@ async function cleanIptables(host: KernelHost, programs: Programs, family: 'IPv4
       ];
     });
   await must(host, 'sh', ['-e'], `${unlink.join('\n')}\n`);
-  const input = chainsInput(ours.map((at) => [at, undefined]));
+  const input = chainsInput(
+    ours.map((at) => [at, undefined]),
+    (await isNftBackend(host, programs)) ? nftChainsPerCommit : undefined,
+  );
   await must(host, programs.restore, ['-w', '5', '--noflush', '--counters'], `${input.join('\n')}\n`);
   if (ours.includes('mangle KUBE-PROXY-CANARY')) {
     await must(host, programs.iptables, ['-w', '5', '-t', 'mangle', '-X', 'KUBE-PROXY-CANARY']);

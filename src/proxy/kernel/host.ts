@@ -103,6 +103,11 @@ export function programsOf(family: 'IPv4' | 'IPv6', backend?: 'nft' | 'legacy') 
   return { iptables, restore: `${iptables}-restore`, save: `${iptables}-save` };
 }
 
+/** Whether a program of that name speaks to nftables beneath: `iptables v1.8.9 (nf_tables)`. */
+export async function isNftBackend(host: KernelHost, programs: Programs): Promise<boolean> {
+  return (await host.run(programs.iptables, ['-V'])).stdout.includes('nf_tables');
+}
+
 export type Programs = ReturnType<typeof programsOf>;
 
 /** Name and arguments with which a loader reads its input. */

@@ -3,12 +3,12 @@ import type { Jump } from '../../net/index.ts';
 import type { ProxyConfig } from '../config.ts';
 import { jumpCommands } from '../jump-commands.ts';
 import { type ProxyMode, withModeDefaults } from '../modes.ts';
-import { IptablesSync, readSave } from '../sync/iptables-sync.ts';
+import { IptablesSync, nftChainsPerCommit, readSave } from '../sync/iptables-sync.ts';
 import { IpvsSync } from '../sync/ipvs-sync.ts';
 import { NftablesSync } from '../sync/nftables-sync.ts';
 import type { RuleSync } from '../sync/rule-sync.ts';
 import type { RuleTransaction } from '../sync/transaction.ts';
-import { type KernelHost, load, must, type Programs, said } from './host.ts';
+import { isNftBackend, type KernelHost, load, must, type Programs, said } from './host.ts';
 import { ProxyError } from './proxy-error.ts';
 
 export interface RuleLoader {
@@ -55,6 +55,7 @@ class IptablesLoader implements RuleLoader {
     const { localhostNodePorts, family } = this.sync.config;
     if (localhostNodePorts && family === 'IPv4') await sysctl(this.#host, 'net/ipv4/conf/all/route_localnet', '1');
     await ensureJumps(this.#host, this.#programs, this.sync.jumps);
+    if (await isNftBackend(this.#host, this.#programs)) this.sync.chainsPerCommit = nftChainsPerCommit;
     const saved = [];
     for (const table of ['filter', 'nat']) saved.push(await must(this.#host, this.#programs.save, ['-t', table]));
     await load(this.#host, this.#programs, this.sync.full(readSave(saved.join('\n'))));

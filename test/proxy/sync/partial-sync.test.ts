@@ -37,12 +37,18 @@ interface Mode {
 const portsOf = (services: readonly KubeObject[], slices: readonly KubeObject[]) =>
   servicePorts(services, slices, 'IPv4', config.node);
 
+const iptables: Mode = {
+  make: () => new IptablesSync(resolved),
+  whole: (...objects) => [
+    { program: 'iptables-restore', input: restoreInput(iptablesRules(portsOf(...objects), resolved)) },
+  ],
+};
+
 const modes: Record<string, Mode> = {
-  iptables: {
-    make: () => new IptablesSync(resolved),
-    whole: (...objects) => [
-      { program: 'iptables-restore', input: restoreInput(iptablesRules(portsOf(...objects), resolved)) },
-    ],
+  iptables,
+  'iptables, three chains a commit,': {
+    ...iptables,
+    make: () => Object.assign(new IptablesSync(resolved), { chainsPerCommit: 3 }),
   },
   nftables: {
     make: () => new NftablesSync(resolved),
