@@ -86,7 +86,7 @@ const registry: Readonly<Record<string, Factory>> = {
     volumeBinding(binder, deps.snapshot, { bindTimeoutMs: Number(args['bindTimeoutSeconds'] ?? 600) * 1000 }),
   VolumeZone: (_deps, _args, binder) => volumeZone(binder),
   PodTopologySpread: (deps, args) => podTopologySpread(deps.spread, args),
-  InterPodAffinity: (deps, args) => interPodAffinity(deps.namespaces, args),
+  InterPodAffinity: (deps, args) => interPodAffinity(deps.namespaces, args, deps.snapshot),
   DynamicResources: (deps, args) => dynamicResources(deps, args),
   DefaultPreemption: (deps, args, _binder, schedulerName) => deps.preemption?.(args, schedulerName),
   NodeResourcesBalancedAllocation: (_deps, args) => balancedAllocation(args),

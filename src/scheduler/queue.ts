@@ -1,25 +1,26 @@
 /**
- * The three queues: active (ready to be tried), backoff (waits out its delay), unschedulable (waits for an event that may
- * help, or five minutes). Upstream: scheduler/backend/queue/scheduling_queue.go.
+ * The three queues: active (ready to be tried), backoff (waits out its delay, unless nothing else is to be tried),
+ * unschedulable (waits for an event that may help, or five minutes). Upstream: scheduler/backend/queue (1.36).
  */
 import type { Pod } from '../api/index.ts';
-import type { KubeObject } from '../apimachinery/index.ts';
 import type { Clock, Timer } from '../base/index.ts';
+import {
+  type ClusterEvent,
+  type ClusterResource,
+  changesOfPod,
+  type EventInterest,
+  isOfInterest,
+} from './framework/events.ts';
 import { type PodInfo, podInfoOf } from './framework/node-info.ts';
-import type { ClusterEventAction, EventInterest, Plugin, QueuedPod, Refusal } from './framework/types.ts';
+import type { Plugin, QueuedPod, Refusal } from './framework/types.ts';
 import { KeyedHeap } from './heap.ts';
 
 export const initialBackoffMs = 1_000;
 export const maxBackoffMs = 10_000;
 export const unschedulableLimitMs = 5 * 60_000;
 export const unschedulableFlushMs = 30_000;
-
-export interface ClusterEvent {
-  readonly resource: EventInterest['resource'];
-  readonly action: ClusterEventAction;
-  readonly old?: Readonly<KubeObject>;
-  readonly now?: Readonly<KubeObject>;
-}
+/** Backoffs end together, at whole seconds, so that pods leave in the order of the queue. */
+const windowMs = 1_000;
 
 export interface QueueLengths {
   readonly active: number;
@@ -31,26 +32,42 @@ export interface QueueLengths {
 export interface QueueOptions {
   /** Default 1 s. */
   readonly initialBackoffMs?: number;
-  /** Default 10 s. */
+  /** Default 10 s; 0: no backoff. */
   readonly maxBackoffMs?: number;
-  /** Plugins of the profile that a pod goes by. Default: all. */
+  /** Plugins with a gate, of the profile that a pod goes by. Default: all. */
   readonly pluginsOf?: (pod: Readonly<Pod>) => readonly Plugin[];
+  /** Plugins whose hints count for a pod: one array a profile. Default: all. */
+  readonly hintsOf?: (pod: Readonly<Pod>) => readonly Plugin[];
 }
 
 /** Whatever is not a plugin and refuses pods (an extender) cannot say which events help: all may. */
 const anyEvent = 'Extender';
 
+type Strategy = 'skip' | 'after backoff' | 'at once';
+
+interface Listener {
+  readonly plugin: string;
+  readonly interest: EventInterest;
+}
+
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #pluginsOf: (pod: Readonly<Pod>) => readonly Plugin[];
-  readonly #interests: ReadonlyMap<string, readonly EventInterest[]>;
+  readonly #hintsOf: (pod: Readonly<Pod>) => readonly Plugin[];
+  readonly #listeners = new WeakMap<readonly Plugin[], ReadonlyMap<ClusterResource, readonly Listener[]>>();
   readonly #initialBackoffMs: number;
   readonly #maxBackoffMs: number;
   readonly #active: KeyedHeap<QueuedPod>;
   readonly #backoff: KeyedHeap<QueuedPod>;
+  /** Those that failed for no fault of theirs: they always wait. */
+  readonly #errorBackoff: KeyedHeap<QueuedPod>;
   readonly #unschedulable = new Map<string, QueuedPod>();
-  /** Events that came while a pod was being tried: they must not be missed when it fails. */
-  readonly #inFlight = new Map<string, ClusterEvent[]>();
+  /** Pods being tried, oldest first, with how many events there had been when they were taken. */
+  readonly #inFlight = new Map<string, number>();
+  /** Events since the oldest of them was taken: they must not be missed when it fails. */
+  readonly #events: ClusterEvent[] = [];
+  /** How many events had been before the first of those. */
+  #eventsBefore = 0;
   #wake: (() => void) | undefined;
   #timer: Timer | undefined;
   #closed = false;
@@ -58,20 +75,23 @@ export class SchedulingQueue {
   constructor(clock: Clock, plugins: readonly Plugin[], options: QueueOptions = {}) {
     this.#clock = clock;
     this.#pluginsOf = options.pluginsOf ?? (() => plugins);
+    this.#hintsOf = options.hintsOf ?? (() => plugins);
     this.#initialBackoffMs = options.initialBackoffMs ?? initialBackoffMs;
     this.#maxBackoffMs = options.maxBackoffMs ?? maxBackoffMs;
-    this.#interests = new Map(plugins.map((plugin) => [plugin.name, plugin.events ?? []]));
-    const less = plugins.find((plugin) => plugin.less)!;
+    const sorter = plugins.find((plugin) => plugin.less)!;
+    const less = (a: QueuedPod, b: QueuedPod) => sorter.less!(a, b) < 0;
     const key = (pod: QueuedPod) => pod.info.uid;
-    this.#active = new KeyedHeap(key, (a, b) => less.less!(a, b) < 0);
-    this.#backoff = new KeyedHeap(key, (a, b) => this.#backoffEnd(a) < this.#backoffEnd(b));
+    const sooner = (a: QueuedPod, b: QueuedPod) => this.#backoffEnd(a) - this.#backoffEnd(b);
+    this.#active = new KeyedHeap(key, less);
+    this.#backoff = new KeyedHeap(key, (a, b) => sooner(a, b) < 0 || (sooner(a, b) === 0 && less(a, b)));
+    this.#errorBackoff = new KeyedHeap(key, (a, b) => sooner(a, b) < 0);
   }
 
   get lengths(): QueueLengths {
     const gated = [...this.#unschedulable.values()].filter((pod) => pod.gatedBy).length;
     return {
       active: this.#active.size,
-      backoff: this.#backoff.size,
+      backoff: this.#backoff.size + this.#errorBackoff.size,
       unschedulable: this.#unschedulable.size - gated,
       gated,
     };
@@ -80,17 +100,23 @@ export class SchedulingQueue {
   /** Every waiting pod with the queue it waits in. */
   *entries(): Generator<{ pod: QueuedPod; queue: 'active' | 'backoff' | 'unschedulable' }> {
     for (const pod of this.#active.values()) yield { pod, queue: 'active' };
-    for (const pod of this.#backoff.values()) yield { pod, queue: 'backoff' };
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (const pod of heap.values()) yield { pod, queue: 'backoff' };
+    }
     for (const pod of this.#unschedulable.values()) yield { pod, queue: 'unschedulable' };
   }
 
-  #backoffMs(pod: QueuedPod): number {
-    if (pod.attempts === 0) return 0;
-    return Math.min(this.#maxBackoffMs, this.#initialBackoffMs * 2 ** (pod.attempts - 1));
+  /** 1, 2, 4 … s after the last attempt, cut to the whole second. */
+  #backoffEnd(pod: QueuedPod): number {
+    const count = pod.errors > 0 ? pod.errors : pod.refusals;
+    if (count === 0 || this.#maxBackoffMs === 0) return Number.NEGATIVE_INFINITY;
+    const duration = Math.min(this.#maxBackoffMs, this.#initialBackoffMs * 2 ** (count - 1));
+    pod.backoffEnd ??= toWindow(pod.timestamp + duration);
+    return pod.backoffEnd;
   }
 
-  #backoffEnd(pod: QueuedPod): number {
-    return pod.timestamp + this.#backoffMs(pod);
+  #isBackingOff(pod: QueuedPod): boolean {
+    return this.#backoffEnd(pod) >= toWindow(this.#clock.now());
   }
 
   #gate(pod: Readonly<Pod>): { plugin: string; refusal: Refusal } | undefined {
@@ -109,31 +135,44 @@ export class SchedulingQueue {
       timestamp: now,
       initialTimestamp: now,
       attempts: 0,
+      refusals: 0,
+      errors: 0,
+      backoffEnd: undefined,
       unschedulablePlugins: new Set(),
+      pendingPlugins: new Set(),
       gatedBy: undefined,
     };
     return this.#enqueue(queued);
   }
 
   #enqueue(queued: QueuedPod): { plugin: string; refusal: Refusal } | undefined {
-    const gate = this.#gate(queued.info.pod);
-    if (gate) {
-      queued.gatedBy = gate.plugin;
-      queued.unschedulablePlugins.add(gate.plugin);
-      this.#unschedulable.set(queued.info.uid, queued);
-      return gate;
-    }
-    queued.gatedBy = undefined;
+    const gate = this.#hold(queued);
+    if (gate) return gate;
     this.#active.push(queued);
     this.#notify();
     return undefined;
   }
 
+  /** Puts the pod where gated pods wait, if a gate holds it. */
+  #hold(queued: QueuedPod): { plugin: string; refusal: Refusal } | undefined {
+    const gate = this.#gate(queued.info.pod);
+    queued.gatedBy = gate?.plugin;
+    if (!gate) return undefined;
+    queued.unschedulablePlugins.add(gate.plugin);
+    this.#unschedulable.set(queued.info.uid, queued);
+    return gate;
+  }
+
   /** The pod's object changed while it waits. A change of what it asks for may make it schedulable. */
   update(old: Readonly<Pod>, pod: Readonly<Pod>): void {
     const uid = pod.metadata.uid!;
+    const event: ClusterEvent = { resource: 'pods', action: 'update', changes: changesOfPod(old, pod), old, now: pod };
+    if (this.#inFlight.has(uid)) {
+      this.#events.push(event);
+      return;
+    }
     const info = podInfoOf(pod);
-    for (const heap of [this.#active, this.#backoff]) {
+    for (const heap of [this.#active, this.#backoff, this.#errorBackoff]) {
       const queued = heap.get(uid);
       if (queued) {
         queued.info = info;
@@ -143,32 +182,29 @@ export class SchedulingQueue {
     }
     const waiting = this.#unschedulable.get(uid);
     if (!waiting) {
-      if (this.#inFlight.has(uid)) return;
       this.add(pod);
       return;
     }
     waiting.info = info;
-    if (waiting.gatedBy || changedForScheduling(old, pod)) {
-      this.#unschedulable.delete(uid);
-      this.#requeue(waiting);
-    }
+    this.#requeue(waiting, this.#strategy(waiting, event));
   }
 
   delete(uid: string): void {
-    this.#active.delete(uid);
-    this.#backoff.delete(uid);
+    for (const heap of [this.#active, this.#backoff, this.#errorBackoff]) heap.delete(uid);
     this.#unschedulable.delete(uid);
   }
 
-  /** The next pod to try; waits for one. Undefined once closed. */
+  /** The next pod to try; waits for one. Where none is ready, one that backs off is. Undefined once closed. */
   async pop(): Promise<QueuedPod | undefined> {
     for (;;) {
       if (this.#closed) return undefined;
       this.#flushBackoff();
-      const pod = this.#active.pop();
+      const pod = this.#active.pop() ?? this.#backoff.pop();
       if (pod) {
         pod.attempts++;
-        this.#inFlight.set(pod.info.uid, []);
+        pod.unschedulablePlugins.clear();
+        pod.pendingPlugins.clear();
+        this.#inFlight.set(pod.info.uid, this.#eventsBefore + this.#events.length);
         return pod;
       }
       await new Promise<void>((resolve) => {
@@ -179,69 +215,128 @@ export class SchedulingQueue {
 
   /** The pod was bound or is gone. */
   done(uid: string): void {
-    this.#inFlight.delete(uid);
+    if (!this.#inFlight.delete(uid)) return;
+    // What only this pod had to be told of is forgotten.
+    const next = this.#inFlight.values().next();
+    const needed = next.done ? this.#eventsBefore + this.#events.length : next.value;
+    const forget = needed - this.#eventsBefore;
+    if (!next.done && forget < 256 && forget < this.#events.length) return;
+    this.#events.splice(0, forget);
+    this.#eventsBefore = needed;
   }
 
-  /** The attempt failed: wait for an event that may help, or back off at once if one came meanwhile. */
-  addUnschedulable(queued: QueuedPod, refusedBy: Iterable<string>, error = false): void {
-    const events = this.#inFlight.get(queued.info.uid) ?? [];
-    this.#inFlight.delete(queued.info.uid);
-    queued.timestamp = this.#clock.now();
+  /**
+   * The attempt failed: wait for an event that may help, or back off at once if one came meanwhile or no plugin refused.
+   * `pending`: plugins of those that want it tried without backoff when something helps.
+   */
+  addUnschedulable(queued: QueuedPod, refusedBy: Iterable<string>, pending: Iterable<string> = []): void {
+    const { uid } = queued.info;
+    const since = this.#inFlight.get(uid) ?? this.#eventsBefore + this.#events.length;
     queued.unschedulablePlugins = new Set(refusedBy);
-    const helped =
-      error || queued.unschedulablePlugins.size === 0 || events.some((event) => this.#mayHelp(queued, event));
-    if (helped) this.#requeue(queued);
-    else this.#unschedulable.set(queued.info.uid, queued);
+    queued.pendingPlugins = new Set(pending);
+    if (queued.unschedulablePlugins.size === 0) queued.errors++;
+    else {
+      queued.refusals++;
+      queued.errors = 0;
+    }
+    queued.timestamp = this.#clock.now();
+    queued.backoffEnd = undefined;
+    let strategy: Strategy = queued.unschedulablePlugins.size === 0 ? 'after backoff' : 'skip';
+    for (let i = since - this.#eventsBefore; i < this.#events.length && strategy === 'skip'; i++) {
+      strategy = this.#strategy(queued, this.#events[i]!);
+    }
+    this.done(uid);
+    this.#requeue(queued, strategy);
   }
 
-  /** Something changed in the cluster: pods that it may help leave the unschedulable queue. */
-  onEvent(event: ClusterEvent): void {
-    for (const events of this.#inFlight.values()) if (events.length < 1000) events.push(event);
-    this.#requeueThose((queued) => this.#mayHelp(queued, event));
+  /**
+   * Something changed in the cluster: pods that it may help leave the unschedulable queue.
+   * `among`: only those can be helped.
+   */
+  onEvent(event: ClusterEvent, among?: (pod: PodInfo) => boolean): void {
+    if (this.#inFlight.size > 0) this.#events.push(event);
+    if (this.#unschedulable.size === 0) return;
+    const moving: [QueuedPod, Strategy][] = [];
+    for (const queued of this.#unschedulable.values()) {
+      if (among && !among(queued.info)) continue;
+      if (queued.gatedBy && !this.#opensGate(queued, event)) continue;
+      const strategy = this.#strategy(queued, event);
+      if (strategy !== 'skip') moving.push([queued, strategy]);
+    }
+    // A gate may put them back where they were: those are chosen before the first is moved.
+    for (const [queued, strategy] of moving) this.#requeue(queued, strategy);
   }
 
   /** Tries the pod again at once, whatever it waits for, unless a gate holds it. */
   activate(uid: string): void {
-    const queued = this.#unschedulable.get(uid) ?? this.#backoff.get(uid);
+    const queued = this.#unschedulable.get(uid) ?? this.#backoff.get(uid) ?? this.#errorBackoff.get(uid);
     if (!queued) return;
-    this.#unschedulable.delete(uid);
-    this.#backoff.delete(uid);
+    this.delete(uid);
     this.#enqueue(queued);
   }
 
-  #mayHelp(queued: QueuedPod, event: ClusterEvent): boolean {
-    for (const name of queued.unschedulablePlugins) {
-      if (name === anyEvent) return true;
-      for (const interest of this.#interests.get(name) ?? []) {
-        if (interest.resource !== event.resource || !interest.actions.includes(event.action)) continue;
-        if (!interest.hint || interest.hint(queued.info, event.old, event.now)) return true;
+  #listenersFor(pod: Readonly<Pod>, resource: ClusterResource): readonly Listener[] {
+    const plugins = this.#hintsOf(pod);
+    let byResource = this.#listeners.get(plugins);
+    if (!byResource) {
+      const made = new Map<ClusterResource, Listener[]>();
+      for (const { name, events = [] } of plugins) {
+        for (const interest of events) {
+          const known = made.get(interest.resource) ?? [];
+          made.set(interest.resource, [...known, { plugin: name, interest }]);
+        }
       }
+      byResource = made;
+      this.#listeners.set(plugins, byResource);
     }
-    return false;
+    return byResource.get(resource) ?? [];
   }
 
-  #requeue(queued: QueuedPod): void {
-    const gate = this.#gate(queued.info.pod);
-    if (gate) {
-      queued.gatedBy = gate.plugin;
-      this.#unschedulable.set(queued.info.uid, queued);
+  /** Does the plugin that holds the pod listen to such events? */
+  #opensGate({ gatedBy, info }: QueuedPod, event: ClusterEvent): boolean {
+    return this.#listenersFor(info.pod, event.resource).some(
+      ({ plugin, interest }) => plugin === gatedBy && isOfInterest(interest, event),
+    );
+  }
+
+  /** Upstream: isPodWorthRequeuing. */
+  #strategy(queued: QueuedPod, event: ClusterEvent): Strategy {
+    const { unschedulablePlugins, pendingPlugins, info } = queued;
+    if (unschedulablePlugins.size === 0 || unschedulablePlugins.has(anyEvent)) return 'after backoff';
+    let strategy: Strategy = 'skip';
+    for (const { plugin, interest } of this.#listenersFor(info.pod, event.resource)) {
+      if (!unschedulablePlugins.has(plugin) || !isOfInterest(interest, event)) continue;
+      if (interest.hint && !interest.hint(info, event.old, event.now)) continue;
+      if (pendingPlugins.has(plugin)) return 'at once';
+      strategy = 'after backoff';
+      if (pendingPlugins.size === 0) break;
+    }
+    return strategy;
+  }
+
+  #requeue(queued: QueuedPod, strategy: Strategy): void {
+    const { uid } = queued.info;
+    if (strategy === 'skip') {
+      this.#unschedulable.set(uid, queued);
       return;
     }
-    queued.gatedBy = undefined;
-    if (this.#backoffEnd(queued) <= this.#clock.now()) {
-      this.#active.push(queued);
-      this.#notify();
-    } else {
-      this.#backoff.push(queued);
+    this.#unschedulable.delete(uid);
+    if (this.#hold(queued)) return;
+    if (strategy === 'at once' || !this.#isBackingOff(queued)) this.#active.push(queued);
+    else {
+      (queued.unschedulablePlugins.size === 0 ? this.#errorBackoff : this.#backoff).push(queued);
       this.#arm();
     }
+    this.#notify();
   }
 
   #flushBackoff(): void {
-    const now = this.#clock.now();
-    for (let pod = this.#backoff.peek(); pod && this.#backoffEnd(pod) <= now; pod = this.#backoff.peek()) {
-      this.#backoff.pop();
-      this.#active.push(pod);
+    if (this.#backoff.size + this.#errorBackoff.size === 0) return;
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (let pod = heap.peek(); pod && !this.#isBackingOff(pod); pod = heap.peek()) {
+        heap.pop();
+        this.#active.push(pod);
+      }
     }
     this.#arm();
   }
@@ -249,9 +344,11 @@ export class SchedulingQueue {
   #arm(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const next = this.#backoff.peek();
-    if (!next || this.#closed) return;
-    this.#timer = this.#clock.schedule(Math.max(0, this.#backoffEnd(next) - this.#clock.now()), () => {
+    if (this.#closed) return;
+    const waiting = [this.#backoff, this.#errorBackoff].flatMap((heap) => heap.peek() ?? []);
+    if (waiting.length === 0) return;
+    const end = Math.min(...waiting.map((pod) => this.#backoffEnd(pod))) + windowMs;
+    this.#timer = this.#clock.schedule(Math.max(0, end - this.#clock.now()), () => {
       this.#flushBackoff();
       this.#notify();
     });
@@ -260,17 +357,10 @@ export class SchedulingQueue {
   /** Pods nothing helped for five minutes are tried again. Called every 30 s. */
   flushUnschedulable(): void {
     const now = this.#clock.now();
-    this.#requeueThose(({ gatedBy, timestamp }) => !gatedBy && now - timestamp >= unschedulableLimitMs);
-  }
-
-  /** A gate may put them back where they were: those are chosen before the first is moved. */
-  #requeueThose(chosen: (queued: QueuedPod) => boolean): void {
-    const moving: QueuedPod[] = [];
-    for (const queued of this.#unschedulable.values()) if (chosen(queued)) moving.push(queued);
-    for (const queued of moving) {
-      this.#unschedulable.delete(queued.info.uid);
-      this.#requeue(queued);
-    }
+    const moving = [...this.#unschedulable.values()].filter(
+      ({ gatedBy, timestamp }) => !gatedBy && now - timestamp >= unschedulableLimitMs,
+    );
+    for (const queued of moving) this.#requeue(queued, 'after backoff');
   }
 
   #notify(): void {
@@ -286,20 +376,6 @@ export class SchedulingQueue {
   }
 }
 
-/** Labels, requests, tolerations, gates, the names of its claims; of its status nothing else counts. */
-function changedForScheduling(old: Readonly<Pod>, pod: Readonly<Pod>): boolean {
-  const relevant = ({ metadata, spec, status }: Readonly<Pod>) =>
-    JSON.stringify([
-      metadata.labels,
-      spec?.tolerations,
-      spec?.schedulingGates,
-      spec?.containers,
-      spec?.nodeSelector,
-      spec?.affinity,
-      status?.resourceClaimStatuses,
-    ]);
-  return relevant(old) !== relevant(pod);
+function toWindow(time: number): number {
+  return Math.floor(time / windowMs) * windowMs;
 }
-
-/** Waiting pods by uid, for tests and views. */
-export type { PodInfo };

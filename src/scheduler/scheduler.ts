@@ -11,6 +11,7 @@ import { SchedulerCache } from './cache.ts';
 import { schedulerConfig } from './config/load.ts';
 import type { SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
+import { followCluster, placedOn } from './event-handlers.ts';
 import { askPreemption, Extender } from './extender/extender.ts';
 import { postToExtender } from './extender/http.ts';
 import { withManagedResources } from './extender/managed.ts';
@@ -24,11 +25,12 @@ import { PreemptionExecutor } from './preemption/executor.ts';
 import { buildProfile, type Profile } from './profile.ts';
 import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
 import type { SchedulerDeps, SchedulerOptions } from './scheduler-options.ts';
-import { nodeChangedForScheduling, type Sources, sourcesOf } from './sources.ts';
+import { type Sources, sourcesOf } from './sources.ts';
 import { WaitingPods } from './waiting-pods.ts';
 
 /** Cycles run back to back before other work gets a turn. */
 const cyclesPerTurn = 8;
+const noPlugins: readonly Plugin[] = [];
 
 export class Scheduler implements Runnable {
   readonly name = 'scheduler';
@@ -118,12 +120,27 @@ export class Scheduler implements Runnable {
     this.#cycles = cycles;
     this.profiles = new Map([...cycles].map(([name, { profile }]) => [name, profile]));
     const gates = new Map([...this.profiles].map(([name, { points }]) => [name, points.preEnqueue]));
+    const hints = new Map(
+      [...this.profiles].map(([name, { plugins }]) => [name, plugins.map(({ plugin }) => plugin)] as const),
+    );
     this.queue = new SchedulingQueue(deps.clock, this.#allPlugins(), {
       initialBackoffMs: this.config.podInitialBackoffSeconds * 1000,
       maxBackoffMs: this.config.podMaxBackoffSeconds * 1000,
       pluginsOf: (pod) => gates.get(schedulerNameOf(pod)) ?? [],
+      hintsOf: (pod) => hints.get(schedulerNameOf(pod)) ?? noPlugins,
     });
-    this.#listen();
+    followCluster({
+      cache: this.cache,
+      queue: this.queue,
+      nominator: this.#nominator,
+      waiting: this.waiting,
+      pods: this.#pods,
+      nodes: this.#nodes,
+      watched: this.#sources.watched,
+      isMine: (pod) => this.#cycles.has(schedulerNameOf(pod)),
+      gated: (pod) =>
+        void this.#setCondition(pod, 'SchedulingGated', 'Scheduling is blocked due to non-empty scheduling gates'),
+    });
   }
 
   /** The first profile. */
@@ -156,94 +173,6 @@ export class Scheduler implements Runnable {
 
   #setCondition(pod: Readonly<Pod>, reason: string, message: string, nominatedNode?: string): Promise<void> {
     return setPodCondition({ ...this.#deps, pods: this.#pods }, pod, reason, message, nominatedNode);
-  }
-
-  #mine(pod: Readonly<Pod>): boolean {
-    return this.#cycles.has(schedulerNameOf(pod));
-  }
-
-  #listen(): void {
-    this.#pods.addHandler({
-      onAdd: (pod) => this.#podChanged(undefined, pod),
-      onUpdate: (old, pod) => this.#podChanged(old, pod),
-      onDelete: (pod) => this.#podGone(pod),
-    });
-    this.#nodes.addHandler({
-      onAdd: (node) => {
-        this.cache.setNode(node);
-        this.queue.onEvent({ resource: 'nodes', action: 'add', now: node });
-      },
-      onUpdate: (old, node) => {
-        this.cache.setNode(node);
-        if (nodeChangedForScheduling(old, node))
-          this.queue.onEvent({ resource: 'nodes', action: 'update', old, now: node });
-      },
-      onDelete: (node) => {
-        this.cache.removeNode(node.metadata.name!);
-        this.queue.onEvent({ resource: 'nodes', action: 'delete', old: node });
-      },
-    });
-    for (const [resource, informer] of this.#sources.watched) {
-      informer.addHandler({
-        onAdd: (now) => this.queue.onEvent({ resource, action: 'add', now }),
-        onUpdate: (old, now) => this.queue.onEvent({ resource, action: 'update', old, now }),
-        onDelete: (old) => this.queue.onEvent({ resource, action: 'delete', old }),
-      });
-    }
-  }
-
-  #podChanged(old: Readonly<Pod> | undefined, pod: Readonly<Pod>): void {
-    const uid = pod.metadata.uid!;
-    const phase = pod.status?.phase;
-    if (phase === 'Succeeded' || phase === 'Failed') {
-      this.queue.delete(uid);
-      this.#nominator.delete(uid);
-      this.#leave(pod);
-      return;
-    }
-    if (pod.spec?.nodeName) {
-      this.queue.delete(uid);
-      this.#nominator.delete(uid);
-      this.cache.setPod(pod);
-      const action = old?.spec?.nodeName ? 'update' : 'add';
-      if (action === 'add' || JSON.stringify(old!.metadata.labels) !== JSON.stringify(pod.metadata.labels)) {
-        this.queue.onEvent({ resource: 'pods', action, old, now: pod });
-      }
-      return;
-    }
-    if (!this.#mine(pod) || this.cache.isAssumed(uid)) return;
-    this.#trackNomination(old, pod);
-    if (old) {
-      this.queue.update(old, pod);
-      return;
-    }
-    const gate = this.queue.add(pod);
-    if (gate?.plugin === 'SchedulingGates')
-      void this.#setCondition(pod, 'SchedulingGated', 'Scheduling is blocked due to non-empty scheduling gates');
-  }
-
-  /** A nomination of our own is kept until the API has shown it and taken it back. */
-  #trackNomination(old: Readonly<Pod> | undefined, pod: Readonly<Pod>): void {
-    const uid = pod.metadata.uid!;
-    const known = this.#nominator.nodeOf(uid);
-    const node = pod.status?.nominatedNodeName;
-    if (node) this.#nominator.set(podInfoOf(pod), node);
-    else if (old?.status?.nominatedNodeName) this.#nominator.delete(uid);
-    else if (known !== undefined) this.#nominator.set(podInfoOf(pod), known);
-  }
-
-  #podGone(pod: Readonly<Pod>): void {
-    const uid = pod.metadata.uid!;
-    this.queue.delete(uid);
-    this.#nominator.delete(uid);
-    this.waiting.get(uid)?.reject('', 'removed');
-    this.#leave(pod);
-  }
-
-  #leave(pod: Readonly<Pod>): void {
-    if (!this.cache.nodeOf(pod.metadata.uid!)) return;
-    this.cache.removePod(pod.metadata.uid!);
-    this.queue.onEvent({ resource: 'pods', action: 'delete', old: pod });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -315,7 +244,7 @@ export class Scheduler implements Runnable {
   /** Something other than the cluster's state is in the way: the pod backs off and is tried again. */
   #failed(attempt: Attempt, message: string): void {
     attempt.record('Error', message);
-    this.queue.addUnschedulable(attempt.queued, [], true);
+    this.#tryAgain(attempt.queued, []);
     attempt.say(() => {
       this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
       void this.#setCondition(attempt.info.pod, 'SchedulerError', message);
@@ -350,7 +279,7 @@ export class Scheduler implements Runnable {
         this.#failed(attempt, `running Reserve plugin "${refusal.plugin}": ${refusal.reasons.join(', ')}`);
         return;
       }
-      this.#refused(attempt, refusal.plugin, refusal.reasons.join(', '));
+      this.#refused(attempt, refusal.plugin, refusal.reasons.join(', '), refusal.code);
       return;
     }
     this.#bindings++;
@@ -374,19 +303,33 @@ export class Scheduler implements Runnable {
     });
     if (nominatedNode) this.#nominator.set(info, nominatedNode);
     else if (nominatedNode === '') this.#nominator.delete(info.uid);
-    // It may have changed while extenders were asked.
-    const current = this.#current(info);
-    if (current && current !== info.pod) queued.info = podInfoOf(current);
-    this.queue.addUnschedulable(queued, outcome.refusedBy);
+    this.#tryAgain(queued, outcome.refusedBy);
     attempt.say(() => {
       this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', eventText(message));
       void this.#setCondition(info.pod, 'Unschedulable', message, nominatedNode);
     });
   }
 
-  #refused(attempt: Attempt, plugin: string, message: string): void {
+  /** The pod may have changed while it was tried. */
+  #tryAgain(queued: QueuedPod, refusedBy: Iterable<string>, pending?: Iterable<string>): void {
+    const current = this.#current(queued.info);
+    if (!current) {
+      this.queue.done(queued.info.uid);
+      return;
+    }
+    if (current !== queued.info.pod) queued.info = podInfoOf(current);
+    this.queue.addUnschedulable(queued, refusedBy, pending);
+  }
+
+  /** What was assumed on the node is not: others may have its place. */
+  #placeIsFree({ pod, uid }: PodInfo, node: string): void {
+    const event = { resource: 'pods', action: 'delete', old: placedOn(pod, node) } as const;
+    this.queue.onEvent(event, (other) => other.uid !== uid);
+  }
+
+  #refused(attempt: Attempt, plugin: string, message: string, code?: string): void {
     attempt.record('Unschedulable', message);
-    this.queue.addUnschedulable(attempt.queued, [plugin]);
+    this.#tryAgain(attempt.queued, [plugin], code === 'Pending' ? [plugin] : []);
     attempt.say(() => {
       this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
       void this.#setCondition(attempt.info.pod, 'Unschedulable', message);
@@ -436,8 +379,7 @@ export class Scheduler implements Runnable {
       if (refusal) {
         this.#release(attempt, outcome);
         this.#refused(attempt, refusal.plugin, refusal.message);
-        // Its place is free for others.
-        this.queue.onEvent({ resource: 'pods', action: 'delete', old: info.pod });
+        this.#placeIsFree(info, node);
         return;
       }
     }
@@ -462,8 +404,8 @@ export class Scheduler implements Runnable {
         return;
       }
       this.#deps.log.warn('binding failed', { pod: info.key, node, error: text });
-      this.queue.addUnschedulable(queued, [], true);
-      this.queue.onEvent({ resource: 'pods', action: 'delete', old: info.pod });
+      this.#tryAgain(queued, []);
+      this.#placeIsFree(info, node);
       this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', eventText(message));
       await this.#setCondition(info.pod, 'SchedulerError', message);
       return;

@@ -2,7 +2,6 @@
 import type {
   CSIDriver,
   CSIStorageCapacity,
-  Node,
   PersistentVolume,
   PersistentVolumeClaim,
   PodDisruptionBudget,
@@ -17,17 +16,17 @@ import { selectorFromLabelSelector, selectorFromSet } from '../apimachinery/inde
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { DeviceCatalog } from './devices/catalog.ts';
 import { ClaimTracker } from './devices/claims.ts';
+import type { ClusterResource } from './framework/events.ts';
 import type { DeviceSources } from './plugins/dynamic-resources.ts';
 import type { NamespaceSource } from './plugins/inter-pod-affinity.ts';
 import type { SpreadSources } from './plugins/pod-topology-spread.ts';
 import type { VolumeSources } from './plugins/volume-sources.ts';
-import type { ClusterEvent } from './queue.ts';
 
 export interface Sources {
   /** To wait for. */
   readonly informers: readonly SharedInformer[];
   /** Those whose changes may help waiting pods. */
-  readonly watched: ReadonlyMap<ClusterEvent['resource'], SharedInformer<any>>;
+  readonly watched: ReadonlyMap<ClusterResource, SharedInformer<any>>;
   readonly volumes: VolumeSources;
   readonly spread: SpreadSources;
   readonly namespaces: NamespaceSource;
@@ -106,7 +105,7 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       resourceSlices,
       ...owners.values(),
     ] as SharedInformer[],
-    watched: new Map<ClusterEvent['resource'], SharedInformer<any>>([
+    watched: new Map<ClusterResource, SharedInformer<any>>([
       ['persistentvolumeclaims', claims],
       ['persistentvolumes', volumes],
       ['storageclasses', classes],
@@ -152,11 +151,4 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       },
     },
   };
-}
-
-/** Heartbeats of a node's status are no news. */
-export function nodeChangedForScheduling(old: Readonly<Node>, node: Readonly<Node>): boolean {
-  const relevant = ({ metadata, spec, status }: Readonly<Node>) =>
-    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable]);
-  return relevant(old) !== relevant(node);
 }

@@ -1,6 +1,6 @@
 /** The framework's contracts. Upstream: staging/src/k8s.io/kube-scheduler/framework/interface.go (1.36). */
 import type { Pod } from '../../api/index.ts';
-import type { KubeObject } from '../../apimachinery/index.ts';
+import type { EventInterest } from './events.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
 import type { ChangeLog } from './tally.ts';
 
@@ -106,29 +106,6 @@ export function implementsPoint(plugin: Plugin, point: ExtensionPoint): boolean 
   }
 }
 
-export type ClusterEventAction = 'add' | 'update' | 'delete';
-
-/** An event that may make a pod schedulable that this plugin refused. */
-export interface EventInterest {
-  readonly resource:
-    | 'pods'
-    | 'nodes'
-    | 'persistentvolumeclaims'
-    | 'persistentvolumes'
-    | 'services'
-    | 'storageclasses'
-    | 'csinodes'
-    | 'csidrivers'
-    | 'csistoragecapacities'
-    | 'volumeattachments'
-    | 'resourceclaims'
-    | 'resourceslices'
-    | 'deviceclasses';
-  readonly actions: readonly ClusterEventAction[];
-  /** `false` when this very event cannot help. Absent: it may. */
-  hint?(pod: PodInfo, old: Readonly<KubeObject> | undefined, now: Readonly<KubeObject> | undefined): boolean;
-}
-
 export interface Plugin {
   readonly name: string;
   /** For plugins that filter or gate. */
@@ -168,8 +145,16 @@ export interface QueuedPod {
   /** When it was first seen. */
   readonly initialTimestamp: number;
   attempts: number;
+  /** Attempts in which plugins refused it. */
+  refusals: number;
+  /** Attempts in a row that failed for something other than the cluster's state. */
+  errors: number;
+  /** Cluster-clock ms at which its backoff ends, once that is known. */
+  backoffEnd: number | undefined;
   /** Plugins that refused it in the last attempt. */
   unschedulablePlugins: Set<string>;
+  /** Those of them that asked it to be tried again at once when something helps. */
+  pendingPlugins: Set<string>;
   /** Plugin that holds it before it may enter the active queue. */
   gatedBy: string | undefined;
 }

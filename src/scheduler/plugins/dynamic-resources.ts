@@ -103,7 +103,7 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
   return {
     name,
     events: [
-      { resource: 'nodes', actions: ['add', 'update'] },
+      { resource: 'nodes', actions: ['add', 'updateLabel', 'updateAllocatable'] },
       {
         resource: 'resourceclaims',
         actions: ['add', 'update'],
@@ -118,7 +118,7 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       },
       {
         resource: 'pods',
-        actions: ['update'],
+        actions: ['updateGeneratedClaim'],
         hint: ({ uid }, _old, now) => now?.metadata.uid === uid && typeof claimsOf(now as Pod, tracker) !== 'string',
       },
       { resource: 'deviceclasses', actions: ['add', 'update'] },

@@ -1,7 +1,8 @@
 /** Affinity and anti-affinity between pods. Upstream: scheduler/framework/plugins/interpodaffinity {filtering,scoring}.go. */
 import type { Namespace, Pod } from '../../api/index.ts';
 import { type LabelSelectorObject, type Selector, selectorFromLabelSelector } from '../../apimachinery/index.ts';
-import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
+import { hasPlace } from '../framework/events.ts';
+import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import { type Contribute, Tallies, Tally, Trial } from '../framework/tally.ts';
 import { type CycleState, maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
 
@@ -129,6 +130,8 @@ function each(terms: readonly Term[], node: NodeInfo, then: (key: string, value:
 export function interPodAffinity(
   namespaces: NamespaceSource,
   { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false }: InterPodAffinityArgs = {},
+  /** The cluster as it is, for hints. */
+  current?: () => Snapshot,
 ): Plugin {
   const name = 'InterPodAffinity';
 
@@ -254,11 +257,61 @@ export function interPodAffinity(
     return [...tally.slots].length === 0 || nodes.length === 0 ? undefined : tally;
   };
 
+  /** Other pods that come, go or change their labels. */
+  const podMayHelp = (pod: PodInfo, old: Pod | undefined, now: Pod | undefined): boolean => {
+    // Others may have kept away from its old labels.
+    if (old && now && now.metadata.uid === pod.uid) return true;
+    if (!hasPlace(now ?? old)) return false;
+    const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
+    const wanted = (other: PodInfo) =>
+      requiredAffinity.length > 0 && requiredAffinity.every((term) => matches(term, other));
+    const shunned = (other: PodInfo) => requiredAntiAffinity.filter((term) => matches(term, other)).length;
+    const [before, after] = [old && podInfoOf(old), now && podInfoOf(now)];
+    if (after && wanted(after) && !(before && wanted(before))) return true;
+    if (!before) return false;
+    if (shunned(before) > (after ? shunned(after) : 0)) return true;
+    // The last of a group: the pod may be the first of it again.
+    if (wanted(before) && !(after && wanted(after)) && wanted(pod)) return true;
+    return !after && termsOf(before).requiredAntiAffinity.some((term) => matches(term, pod));
+  };
+
+  /** A node that comes, or whose labels change. */
+  const nodeMayHelp = (
+    pod: PodInfo,
+    before: Readonly<Record<string, string>> = {},
+    after: Readonly<Record<string, string>>,
+    added: boolean,
+  ): boolean => {
+    const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
+    if (requiredAffinity.some(({ topologyKey: key }) => before[key] !== after[key])) return true;
+    // Nobody is there to be shunned, and nobody who shuns.
+    if (added) return requiredAntiAffinity.length > 0 || requiredAffinity.length === 0;
+    if (requiredAntiAffinity.some(({ topologyKey: key }) => before[key] !== undefined && before[key] !== after[key])) {
+      return true;
+    }
+    for (const node of current?.().withRequiredAntiAffinity ?? []) {
+      for (const other of node.podsWithRequiredAntiAffinity.values()) {
+        for (const term of termsOf(other).requiredAntiAffinity) {
+          if (before[term.topologyKey] !== after[term.topologyKey] && matches(term, pod)) return true;
+        }
+      }
+    }
+    return false;
+  };
+
   return {
     name,
     events: [
-      { resource: 'pods', actions: ['add', 'update', 'delete'] },
-      { resource: 'nodes', actions: ['add', 'update'] },
+      {
+        resource: 'pods',
+        actions: ['add', 'updateLabel', 'delete'],
+        hint: (pod, old, now) => podMayHelp(pod, old as Pod, now as Pod),
+      },
+      {
+        resource: 'nodes',
+        actions: ['add', 'updateLabel'],
+        hint: (pod, old, now) => nodeMayHelp(pod, old?.metadata.labels, now?.metadata.labels ?? {}, !old),
+      },
     ],
     preFilter(state, pod, snapshot) {
       const prepared = prepareFilter(pod, snapshot);

@@ -1,5 +1,6 @@
 /** Node selector and node affinity. Upstream: scheduler/framework/plugins/nodeaffinity. */
 import { matchesRequiredNodeAffinity, type NodeTerm, nodeTermMatches, type Pod } from '../../api/index.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
 import { normalizeDefault } from './normalize.ts';
@@ -58,11 +59,19 @@ export interface NodeAffinityArgs {
 export function nodeAffinity({ addedAffinity }: NodeAffinityArgs = {}): Plugin {
   const addedTerms = addedAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const addedPreferred = addedAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const accepts = (pod: Readonly<Pod>, { metadata }: Readonly<KubeObject>): boolean => {
+    const [labels, name] = [metadata.labels ?? {}, metadata.name!];
+    if (addedTerms && !addedTerms.some((term) => nodeTermMatches(term, labels, name))) return false;
+    return matchesRequiredNodeAffinity(pod.spec, labels, name);
+  };
   return {
     name: 'NodeAffinity',
     events: [
-      { resource: 'nodes', actions: ['add', 'update'] },
-      { resource: 'pods', actions: ['update'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
+      {
+        resource: 'nodes',
+        actions: ['add', 'updateLabel'],
+        hint: ({ pod }, old, now) => (!old || !accepts(pod, old)) && accepts(pod, now!),
+      },
     ],
     preFilter(_state, { pod }) {
       const { nodeSelector, affinity } = pod.spec ?? {};

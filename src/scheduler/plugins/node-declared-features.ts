@@ -39,7 +39,7 @@ export const nodeDeclaredFeatures: Plugin = {
   events: [
     {
       resource: 'nodes',
-      actions: ['add', 'update'],
+      actions: ['add', 'updateDeclaredFeature'],
       hint: (_pod, old, now) => !old || !deepEqual(declaredBy(old as Node), declaredBy(now as Node)),
     },
     {

@@ -2,10 +2,12 @@
  * Fit and BalancedAllocation. Upstream: scheduler/framework/plugins/noderesources {fit,balanced_allocation}.go (1.36).
  * Integer arithmetic as there.
  */
+import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { formatDecimal } from '../format.ts';
+import { hasMoreOf, hasPlace } from '../framework/events.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
-import { type Resources, resourcesOf } from '../framework/resources.ts';
+import { podRequests, type Resources, resourcesOf } from '../framework/resources.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
 import { amountOf, isScalar, type ResourceSpec, type ScoringStrategy, strategyScorer } from './resource-scoring.ts';
 
@@ -76,14 +78,21 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
     events: [
       {
         resource: 'pods',
-        actions: ['update', 'delete'],
-        // Its own update: it may ask for less now.
-        hint: (pod, old, now) => now === undefined || now.metadata.uid === pod.uid || old !== undefined,
+        actions: ['updateScaleDown', 'delete'],
+        hint(pod, old, now) {
+          if (!now) return hasPlace(old);
+          // It asks for less itself.
+          if (now.metadata.uid === pod.uid) return true;
+          return (
+            Boolean((now as Pod).spec?.nodeName) &&
+            hasMoreOf(pod.requests, podRequests(now as Pod), podRequests(old as Pod))
+          );
+        },
       },
       {
         resource: 'nodes',
-        actions: ['add', 'update'],
-        hint: (pod, _old, now) => now === undefined || nodeMayFit(pod, now, ignored),
+        actions: ['add', 'updateAllocatable'],
+        hint: (pod, old, now) => nodeMayFit(pod, old, now!, ignored),
       },
     ],
     filter(_state, { requests }, node) {
@@ -99,9 +108,19 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
   };
 }
 
-/** An update of a node helps only if the node could hold the pod at all. */
-function nodeMayFit(pod: PodInfo, node: Readonly<KubeObject>, ignored: (name: string) => boolean): boolean {
-  return fitsEmpty(pod.requests, resourcesOf(node['status']?.allocatable), ignored);
+/** A node helps only if it could hold the pod were it empty; a change of it only if it has more of something. */
+function nodeMayFit(
+  { requests }: PodInfo,
+  old: Readonly<KubeObject> | undefined,
+  now: Readonly<KubeObject>,
+  ignored: (name: string) => boolean,
+): boolean {
+  const allocatable = (node: Readonly<KubeObject>) => resourcesOf(node['status']?.allocatable);
+  const after = allocatable(now);
+  if (after.allowedPodNumber < 1 || !fitsEmpty(requests, after, ignored)) return false;
+  if (!old) return true;
+  const before = allocatable(old);
+  return after.allowedPodNumber > before.allowedPodNumber || hasMoreOf(requests, before, after);
 }
 
 /** Upstream: NodeResourcesBalancedAllocationArgs. */

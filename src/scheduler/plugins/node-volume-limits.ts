@@ -4,10 +4,11 @@
  */
 import { claimsOfPod, classOfClaim, type Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
+import { hasPlace } from '../framework/events.ts';
 import type { PodInfo } from '../framework/node-info.ts';
 import type { Plugin } from '../framework/types.ts';
 import type { VolumeBinder } from './volume-binder.ts';
-import type { VolumeSources } from './volume-sources.ts';
+import { isClaimOf, type VolumeSources } from './volume-sources.ts';
 
 /** Driver → how many volumes it attaches to the node. */
 function limitsOf(csiNode: Readonly<KubeObject> | undefined): Map<string, number> {
@@ -38,32 +39,32 @@ export function nodeVolumeLimits(binder: VolumeBinder, sources: VolumeSources): 
   return {
     name: 'NodeVolumeLimits',
     events: [
+      { resource: 'nodes', actions: ['add'] },
       { resource: 'csinodes', actions: ['add'] },
       {
         resource: 'csinodes',
         actions: ['update'],
         hint(_pod, old, now) {
           const before = limitsOf(old);
-          return [...limitsOf(now)].some(([driver, limit]) => limit > (before.get(driver) ?? 0));
+          const after = limitsOf(now);
+          if ([...before.keys()].some((driver) => !after.has(driver))) return true;
+          return [...after].some(([driver, limit]) => limit > (before.get(driver) ?? 0));
         },
       },
       {
         resource: 'pods',
         actions: ['delete'],
-        hint: (_pod, old) =>
-          claimsOfPod(old as Pod).length > 0 &&
-          !!((old as Pod).spec?.nodeName || (old as Pod).status?.nominatedNodeName),
+        hint: (_pod, old) => claimsOfPod(old as Pod).length > 0 && hasPlace(old),
       },
       {
         resource: 'persistentvolumeclaims',
         actions: ['add'],
-        hint: ({ pod, namespace }, _old, now) =>
-          now?.metadata.namespace === namespace && claimsOfPod(pod).some(({ name }) => name === now.metadata.name),
+        hint: (pod, _old, now) => isClaimOf(pod, now!),
       },
       {
         resource: 'volumeattachments',
         actions: ['delete'],
-        hint: ({ pod }) => pod.spec?.volumes?.some((volume) => volume.persistentVolumeClaim !== undefined) ?? false,
+        hint: ({ pod }) => claimsOfPod(pod).length > 0,
       },
     ],
     preFilter(state, info) {

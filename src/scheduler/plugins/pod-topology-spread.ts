@@ -3,13 +3,15 @@
  * with system defaulting (hostname maxSkew 3, zone maxSkew 5) for pods of a Service, ReplicaSet, ReplicationController or
  * StatefulSet.
  */
-import type { Pod, Service } from '../../api/index.ts';
+import { matchesRequiredNodeAffinity, type Node, type Pod, type Service } from '../../api/index.ts';
 import {
+  deepEqual,
   type LabelSelectorObject,
   type Selector,
   selectorFromLabelSelector,
   selectorFromSet,
 } from '../../apimachinery/index.ts';
+import { hasPlace } from '../framework/events.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
 import { type Contribute, Tallies, type Tally, Trial } from '../framework/tally.ts';
 import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
@@ -22,6 +24,8 @@ export interface SpreadSources {
   /** Selector of the controller that owns the pod, if it is a ReplicaSet, ReplicationController or StatefulSet. */
   ownerSelector(pod: Readonly<Pod>): Selector | undefined;
 }
+
+type Maybe<T> = T | undefined;
 
 interface LabelMatcher {
   matches(labels: Readonly<Record<string, string>> | undefined): boolean;
@@ -222,7 +226,7 @@ function minimumOf({ constraints, slots, counts }: FilterState, i: number): numb
   return counts.tally.sums(slot).size < constraints[i]!.minDomains ? 0 : counts.least(slot);
 }
 
-function hasAllKeys(constraints: readonly Constraint[], { labels }: NodeInfo): boolean {
+function hasAllKeys(constraints: readonly Constraint[], { labels }: Pick<NodeInfo, 'labels'>): boolean {
   return constraints.every(({ topologyKey }) => labels[topologyKey] !== undefined);
 }
 
@@ -287,6 +291,36 @@ function prepareScore(
   };
 }
 
+/** Pods that match more or less than before move the counts. */
+function podMayHelp(constraints: readonly Constraint[], pod: PodInfo, old: Maybe<Pod>, now: Maybe<Pod>): boolean {
+  const own = (now ?? old)!.metadata.uid === pod.uid;
+  if (!own && ((now ?? old)!.metadata.namespace !== pod.namespace || !hasPlace(now ?? old))) return false;
+  const matches = ({ selector }: Constraint, other: Maybe<Pod>) =>
+    other !== undefined && selector.matches(other.metadata.labels ?? {});
+  if (own && old && now && !deepEqual(old.spec?.tolerations ?? [], now.spec?.tolerations ?? [])) {
+    if (constraints.some(({ nodeTaintsPolicy }) => nodeTaintsPolicy === 'Honor')) return true;
+  }
+  return constraints.some((constraint) => matches(constraint, old) !== matches(constraint, now));
+}
+
+/** Nodes that come into the counts, leave them or move between domains. */
+function nodeMayHelp(
+  constraints: readonly Constraint[],
+  { pod }: PodInfo,
+  old: Maybe<Node>,
+  now: Maybe<Node>,
+): boolean {
+  const labelsOf = (node: Maybe<Node>) => node?.metadata.labels ?? {};
+  const counted = (node: Maybe<Node>) => node !== undefined && hasAllKeys(constraints, { labels: labelsOf(node) });
+  if (!old || !now || counted(old) !== counted(now)) return counted(old) || counted(now);
+  if (!counted(now)) return false;
+  if (constraints.some(({ topologyKey }) => labelsOf(old)[topologyKey] !== labelsOf(now)[topologyKey])) return true;
+  if (!deepEqual(old.spec?.taints ?? [], now.spec?.taints ?? [])) return true;
+  // The pod's node affinity says which nodes count.
+  const meant = (node: Node) => matchesRequiredNodeAffinity(pod.spec, labelsOf(node), node.metadata.name!);
+  return constraints.some(({ nodeAffinityPolicy }) => nodeAffinityPolicy === 'Honor') && meant(old) !== meant(now);
+}
+
 export function podTopologySpread(sources: SpreadSources, args: PodTopologySpreadArgs = {}): Plugin {
   const name = 'PodTopologySpread';
   const tallies = new Tallies();
@@ -300,10 +334,14 @@ export function podTopologySpread(sources: SpreadSources, args: PodTopologySprea
     events: [
       {
         resource: 'pods',
-        actions: ['add', 'update', 'delete'],
-        hint: (pod, old, now) => (now ?? old)?.metadata.namespace === pod.namespace,
+        actions: ['add', 'updateLabel', 'updateToleration', 'delete'],
+        hint: (pod, old, now) => podMayHelp(constraintsFor(pod.pod, 'DoNotSchedule'), pod, old as Pod, now as Pod),
       },
-      { resource: 'nodes', actions: ['add', 'update', 'delete'] },
+      {
+        resource: 'nodes',
+        actions: ['add', 'delete', 'updateLabel', 'updateTaint'],
+        hint: (pod, old, now) => nodeMayHelp(constraintsFor(pod.pod, 'DoNotSchedule'), pod, old as Node, now as Node),
+      },
     ],
     preFilter(state, pod, snapshot) {
       const prepared = prepareFilter(pod, snapshot, constraintsFor(pod.pod, 'DoNotSchedule'), tallies);

@@ -2,15 +2,19 @@
  * Plugins of a few lines: gates, queue order, node name, unschedulable nodes, host ports, binding.
  * Upstream: scheduler/framework/plugins/{schedulinggates,queuesort,nodename,nodeunschedulable,nodeports,defaultbinder}.
  */
-import type { Node } from '../../api/index.ts';
+import type { Node, Pod } from '../../api/index.ts';
+import type { KubeObject } from '../../apimachinery/index.ts';
 import type { KubeClient } from '../../client/index.ts';
+import { hasPlace } from '../framework/events.ts';
 import { type HostPort, hostPortsOf, portsConflict } from '../framework/node-info.ts';
 import type { Plugin } from '../framework/types.ts';
 import { toleratesTaint } from './taints.ts';
 
 export const schedulingGates: Plugin = {
   name: 'SchedulingGates',
-  events: [{ resource: 'pods', actions: ['update'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid }],
+  events: [
+    { resource: 'pods', actions: ['updateGatesEliminated'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
+  ],
   preEnqueue(pod) {
     const gates = (pod.spec?.schedulingGates ?? []).map((gate) => gate.name);
     if (gates.length === 0) return undefined;
@@ -43,13 +47,23 @@ export const nodeName: Plugin = {
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' } as const;
 
+function isCordoned(node: Readonly<KubeObject>): boolean {
+  return (node as Node).spec?.unschedulable === true;
+}
+
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
   events: [
     {
       resource: 'nodes',
-      actions: ['add', 'update'],
-      hint: (_pod, _old, now) => !(now as Readonly<Node> | undefined)?.spec?.unschedulable,
+      actions: ['add', 'updateTaint'],
+      hint: (_pod, old, now) => (!old || isCordoned(old)) && !isCordoned(now!),
+    },
+    {
+      resource: 'pods',
+      actions: ['updateToleration'],
+      hint: ({ uid }, _old, now) =>
+        now?.metadata.uid === uid && toleratesTaint((now as Pod).spec?.tolerations ?? [], unschedulableTaint),
     },
   ],
   filter(_state, { pod }, node) {
@@ -66,7 +80,17 @@ export const nodeUnschedulable: Plugin = {
 export const nodePorts: Plugin = {
   name: 'NodePorts',
   events: [
-    { resource: 'pods', actions: ['delete'] },
+    {
+      resource: 'pods',
+      actions: ['delete'],
+      hint(info, old) {
+        if (!hasPlace(old)) return false;
+        const freed = hostPortsOf(old as Pod);
+        return (
+          freed.length > 0 && hostPortsOf(info.pod).some((port) => freed.some((other) => portsConflict(port, other)))
+        );
+      },
+    },
     { resource: 'nodes', actions: ['add'] },
   ],
   preFilter(state, { pod }) {

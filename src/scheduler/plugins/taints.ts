@@ -1,5 +1,5 @@
 /** Taints and tolerations. Upstream: scheduler/framework/plugins/tainttoleration, component-helpers/scheduling/corev1. */
-import { toleratesTaint as covers, type Pod } from '../../api/index.ts';
+import { toleratesTaint as covers, type Node, type Pod } from '../../api/index.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
 import { normalizeDefault } from './normalize.ts';
 
@@ -19,19 +19,28 @@ function taintText(taint: Taint): string {
   return taint.value ? `${taint.key}=${taint.value}:${taint.effect}` : `${taint.key}:${taint.effect}`;
 }
 
+/** The first taint that keeps the pod off the node. */
+function hardTaint({ spec }: Readonly<Node>, pod: Readonly<Pod>): Taint | undefined {
+  const taints = (spec?.taints ?? []) as readonly Taint[];
+  if (taints.length === 0) return undefined;
+  const tolerations = pod.spec?.tolerations ?? [];
+  return taints.find(
+    (taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !toleratesTaint(tolerations, taint),
+  );
+}
+
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
   events: [
-    { resource: 'nodes', actions: ['add', 'update'] },
-    { resource: 'pods', actions: ['update'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
+    {
+      resource: 'nodes',
+      actions: ['add', 'updateTaint'],
+      hint: ({ pod }, old, now) => (!old || hardTaint(old as Node, pod) !== undefined) && !hardTaint(now as Node, pod),
+    },
+    { resource: 'pods', actions: ['updateToleration'], hint: (pod, _old, now) => now?.metadata.uid === pod.uid },
   ],
   filter(_state, { pod }, node) {
-    const taints = (node.node?.spec?.taints ?? []) as Taint[];
-    if (taints.length === 0) return undefined;
-    const tolerations = pod.spec?.tolerations ?? [];
-    const hard = taints.find(
-      (taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !toleratesTaint(tolerations, taint),
-    );
+    const hard = node.node && hardTaint(node.node, pod);
     if (!hard) return undefined;
     return {
       code: 'UnschedulableAndUnresolvable',

@@ -2,11 +2,12 @@
  * Claims of a pod must be bound to volumes the node reaches, or be bindable there.
  * Upstream: scheduler/framework/plugins/volumebinding/volume_binding.go (1.36).
  */
-import { type CSIDriver, claimsOfPod, ephemeralClaimError } from '../../api/index.ts';
-import { compareQuantity } from '../../apimachinery/index.ts';
+import { type CSIDriver, type CSIStorageCapacity, claimsOfPod, ephemeralClaimError } from '../../api/index.ts';
+import { compareQuantity, deepEqual } from '../../apimachinery/index.ts';
 import type { PodInfo } from '../framework/node-info.ts';
 import type { CycleState, Plugin, Refusal, Snapshot } from '../framework/types.ts';
 import type { Claim, NodeVolumes, PodClaims, VolumeBinder } from './volume-binder.ts';
+import { isClaimOf } from './volume-sources.ts';
 
 const name = 'VolumeBinding';
 
@@ -49,6 +50,13 @@ export function findClaims(
   return claims;
 }
 
+const migratedPlugins = 'storage.alpha.kubernetes.io/migrated-plugins';
+
+/** The largest volume is the more exact figure. */
+function volumeLimit({ maximumVolumeSize, capacity }: Readonly<CSIStorageCapacity>): string | undefined {
+  return (maximumVolumeSize ?? capacity) as string | undefined;
+}
+
 function hasGrown(before: string | undefined, after: string | undefined): boolean {
   return after !== undefined && (before === undefined || compareQuantity(after, before) > 0);
 }
@@ -66,13 +74,21 @@ export function volumeBinding(
       {
         resource: 'persistentvolumeclaims',
         actions: ['add', 'update'],
-        hint: ({ pod, namespace }, _old, now) =>
-          now?.metadata.namespace === namespace &&
-          claimsOfPod(pod).some(({ name: claimName }) => claimName === now.metadata.name),
+        hint: (pod, _old, now) => isClaimOf(pod, now!),
       },
       { resource: 'persistentvolumes', actions: ['add', 'update'] },
-      { resource: 'storageclasses', actions: ['add', 'update'] },
-      { resource: 'nodes', actions: ['add', 'update'] },
+      {
+        resource: 'storageclasses',
+        actions: ['add', 'update'],
+        hint: (_pod, old, now) => !old || !deepEqual(old['allowedTopologies'] ?? [], now!['allowedTopologies'] ?? []),
+      },
+      { resource: 'nodes', actions: ['add', 'updateLabel'] },
+      {
+        resource: 'csinodes',
+        actions: ['add', 'update'],
+        hint: (_pod, old, now) =>
+          !old || old.metadata.annotations?.[migratedPlugins] !== now!.metadata.annotations?.[migratedPlugins],
+      },
       {
         resource: 'csidrivers',
         actions: ['update'],
@@ -84,7 +100,7 @@ export function volumeBinding(
         resource: 'csistoragecapacities',
         actions: ['add', 'update'],
         hint: (_pod, old, now) =>
-          !old || ['maximumVolumeSize', 'capacity'].some((field) => hasGrown(old[field], now![field])),
+          !old || hasGrown(volumeLimit(old as CSIStorageCapacity), volumeLimit(now as CSIStorageCapacity)),
       },
     ],
     preFilter(state, info) {

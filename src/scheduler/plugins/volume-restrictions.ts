@@ -2,10 +2,11 @@
  * Volumes that only one pod, or one node, may use at a time.
  * Upstream: scheduler/framework/plugins/volumerestrictions/volume_restrictions.go (1.36).
  */
-import { claimsOfPod } from '../../api/index.ts';
-import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
+import { claimsOfPod, type Pod } from '../../api/index.ts';
+import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import type { Plugin } from '../framework/types.ts';
 import type { Claim } from './volume-binder.ts';
+import { isClaimOf } from './volume-sources.ts';
 
 const reasonDiskConflict = 'node(s) had no available disk';
 const reasonOncePodConflict =
@@ -30,11 +31,15 @@ function disksOf({ pod }: PodInfo): Disk[] {
   return disks;
 }
 
+function conflict(a: Disk, b: Disk): boolean {
+  return a.key === b.key && !(a.readOnly && b.readOnly);
+}
+
 function conflictsOn(node: NodeInfo, wanted: readonly Disk[]): string | undefined {
   for (const other of node.pods.values()) {
     if (!other.pod.spec?.volumes?.length) continue;
     for (const used of disksOf(other)) {
-      if (wanted.some((disk) => disk.key === used.key && !(disk.readOnly && used.readOnly))) return other.key;
+      if (wanted.some((disk) => conflict(disk, used))) return other.key;
     }
   }
   return undefined;
@@ -44,9 +49,18 @@ export function volumeRestrictions(find: (namespace: string, name: string) => Cl
   return {
     name: 'VolumeRestrictions',
     events: [
-      { resource: 'pods', actions: ['delete'] },
+      {
+        resource: 'pods',
+        actions: ['delete'],
+        hint(info, old) {
+          const gone = podInfoOf(old as Pod);
+          if (disksOf(gone).some((disk) => disksOf(info).some((other) => conflict(disk, other)))) return true;
+          const freed = claimsOfPod(gone.pod).map(({ name }) => name);
+          return gone.namespace === info.namespace && claimsOfPod(info.pod).some(({ name }) => freed.includes(name));
+        },
+      },
       { resource: 'nodes', actions: ['add'] },
-      { resource: 'persistentvolumeclaims', actions: ['add', 'update'] },
+      { resource: 'persistentvolumeclaims', actions: ['add'], hint: (pod, _old, now) => isClaimOf(pod, now!) },
     ],
     preFilter(state, info, snapshot) {
       const disks = disksOf(info);

@@ -7,7 +7,14 @@ import type {
   StorageClass,
   VolumeAttachment,
 } from '../../api/index.ts';
+import { claimsOfPod } from '../../api/index.ts';
 import { type KubeObject, objectKey } from '../../apimachinery/index.ts';
+import type { PodInfo } from '../framework/node-info.ts';
+
+/** Is it one of the claims that the pod names, or that are made for it? */
+export function isClaimOf({ pod, namespace }: PodInfo, { metadata }: Readonly<KubeObject>): boolean {
+  return metadata.namespace === namespace && claimsOfPod(pod).some(({ name }) => name === metadata.name);
+}
 
 /** The caches. */
 export interface VolumeSources {

@@ -2,6 +2,7 @@
 import { claimsOfPod } from '../../api/index.ts';
 import type { Plugin } from '../framework/types.ts';
 import type { VolumeBinder } from './volume-binder.ts';
+import { isClaimOf } from './volume-sources.ts';
 
 const topologyLabels = [
   'failure-domain.beta.kubernetes.io/zone',
@@ -25,10 +26,23 @@ export function volumeZone(binder: VolumeBinder): Plugin {
   return {
     name: 'VolumeZone',
     events: [
-      { resource: 'storageclasses', actions: ['add'] },
-      { resource: 'nodes', actions: ['add', 'update'] },
-      { resource: 'persistentvolumeclaims', actions: ['add', 'update'] },
-      { resource: 'persistentvolumes', actions: ['add', 'update'] },
+      {
+        resource: 'storageclasses',
+        actions: ['add'],
+        hint: (_pod, _old, now) => now!['volumeBindingMode'] === 'WaitForFirstConsumer',
+      },
+      { resource: 'nodes', actions: ['add', 'updateLabel'] },
+      {
+        resource: 'persistentvolumeclaims',
+        actions: ['add', 'update'],
+        hint: (pod, _old, now) => isClaimOf(pod, now!),
+      },
+      {
+        resource: 'persistentvolumes',
+        actions: ['add', 'update'],
+        hint: (_pod, old, now) =>
+          !old || topologyLabels.some((key) => old.metadata.labels?.[key] !== now!.metadata.labels?.[key]),
+      },
     ],
     preFilter(state, { pod, namespace }) {
       const demands: Demand[] = [];
