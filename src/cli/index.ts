@@ -144,6 +144,8 @@ export {
 } from './lab/lab.ts';
 export { LabCommand } from './lab/lab-command.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
+export { policyRulesDiff } from './network/policy/diff.ts';
+export { policyRulesScript } from './network/policy/rules.ts';
 export { cordonNodes, drainNodes } from './nodes/drain.ts';
 export { taintNodes } from './nodes/taint.ts';
 export { Args, Flags } from './oclif.ts';

@@ -48,6 +48,7 @@ export {
   policyDirections,
 } from './network-policy.ts';
 export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, tableText } from './packet-rules.ts';
+
 export {
   type BackendFigures,
   compareBackends,
@@ -77,6 +78,11 @@ export {
   type WayEnd,
   type WayRequest,
 } from './podnet/index.ts';
+
+export { policyRules } from './policy-rules/generate.ts';
+export type { PolicyPod, PolicyTable, PolicyWorld } from './policy-rules/model.ts';
+export { policyLines, policyScript, policyUpdate } from './policy-rules/script.ts';
+
 export { ndotsOf, podResolver, type Resolver, type ResolverPod, searchPath } from './resolver.ts';
 export {
   type Branch,

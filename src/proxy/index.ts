@@ -5,6 +5,7 @@
 
 export { type DumpKind, dumpFamilies, dumpKind, expectedRules, modesOf, readDump } from './compare/compare.ts';
 export { mentions } from './compare/mentions.ts';
+export { nftTableRuleSet } from './compare/nft-table.ts';
 export { compareRuleSets, type Difference, DumpError, type RuleSet } from './compare/rule-set.ts';
 export { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
 export { annotatedScript, type ExplainedLine, explainScript } from './explain/script.ts';

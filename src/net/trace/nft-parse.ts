@@ -9,6 +9,7 @@ export type NftSelector =
   | 'saddr'
   | 'daddr'
   | 'l4proto'
+  | 'icmpv6 type'
   | 'sport'
   | 'dport'
   | 'nfproto'
@@ -82,6 +83,7 @@ const selectorWords: Readonly<Record<string, NftSelector>> = {
   'ip protocol': 'l4proto',
   'ip6 nexthdr': 'l4proto',
   'meta nfproto': 'nfproto',
+  'icmpv6 type': 'icmpv6 type',
   'meta iif': 'iifname',
   'meta oif': 'oifname',
   mark: 'mark',

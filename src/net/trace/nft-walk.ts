@@ -368,6 +368,8 @@ const fields: Readonly<
   saddr: (packet) => packet.source,
   daddr: (packet) => packet.destination,
   l4proto: (packet) => packet.protocol,
+  // Packets that are walked open connections; none is ICMP.
+  'icmpv6 type': () => 'none',
   nfproto: (packet) => (familyWord(packet) === 'ip' ? 'ipv4' : 'ipv6'),
   sport: (packet) => String(packet.sourcePort),
   dport: (packet) => String(packet.destinationPort),
