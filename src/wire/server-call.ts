@@ -1,10 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Timer, wallClock } from '../base/index.ts';
+import { ByteQueue } from './byte-stream.ts';
 import type { MessageInput } from './descriptor.ts';
 import { FrameParser, finishFrame, frameHeaderBytes } from './frame.ts';
+import { encodeFields } from './http2/hpack.ts';
+import type { Http2Stream } from './http2/stream.ts';
 import type { Method } from './service.ts';
 import { GrpcError, grpcCode, parseTimeout } from './status.ts';
+
+/** Of every answer that has a message. */
+export const okHeaders = encodeFields([
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+]);
 
 /** The other end of a connection. */
 export interface Peer {
@@ -61,83 +70,81 @@ export class ServerCall {
 }
 
 /** A call that streams in at least one direction. */
-export class ServerStream<Req, Res> extends ServerCall {
-  declare protected readonly http: ServerHttp2Stream;
+export abstract class ServerStream<Req, Res> extends ServerCall {
+  /** Whether response headers have been sent, so that a status must go into trailers. */
+  abstract get responding(): boolean;
+  /** True when the client has left. */
+  abstract get gone(): boolean;
+  /** The client's messages; ends when it has sent its last. Throws Canceled when it left without saying so. */
+  abstract requests(): AsyncGenerator<Req, void, void>;
+  /** Sends the response headers now, as a server does that has nothing to say yet. */
+  abstract start(): void;
+  /** Queues a message. False: what is queued should drain before more is written. */
+  abstract write(message: MessageInput<Res>): boolean;
+  /** Waits until what is queued has been sent (or the client has left). */
+  abstract drained(): Promise<void>;
+}
+
+/** On a stream of HTTP/2. */
+export class Http2ServerStream<Req, Res> extends ServerStream<Req, Res> {
+  declare protected readonly http: Http2Stream;
   readonly #method: Method<Req, Res>;
   readonly #maxReceiveBytes: number;
-  #responding = false;
-  #trailers: OutgoingHttpHeaders = {};
+  readonly #incoming: ByteQueue;
 
-  constructor(
-    http: ServerHttp2Stream,
-    metadata: IncomingHttpHeaders,
-    peer: Peer,
-    method: Method<Req, Res>,
-    maxReceiveBytes: number,
-  ) {
-    super(http, metadata, peer);
+  constructor(http: Http2Stream, peer: Peer, method: Method<Req, Res>, maxReceiveBytes: number) {
+    super(http, http.headers, peer);
     this.#method = method;
     this.#maxReceiveBytes = maxReceiveBytes;
+    const incoming = new ByteQueue(undefined, (bytes) => http.consumed(bytes));
+    this.#incoming = incoming;
+    http.onData = (chunk) => void incoming.push(chunk);
+    http.onEnd = () => incoming.end();
+    http.once('close', () => incoming.end());
   }
 
-  /** Whether response headers have been sent, so that a status must go into trailers. */
   get responding(): boolean {
-    return this.#responding;
+    return this.http.headersSent;
   }
 
-  /** True when the client has left. */
   get gone(): boolean {
-    return this.http.destroyed || this.http.closed;
+    return this.http.destroyed;
   }
 
-  /** The client's messages; ends when it has sent its last. Throws Canceled when it left without saying so. */
   async *requests(): AsyncGenerator<Req, void, void> {
     const parser = new FrameParser(this.#maxReceiveBytes);
+    for await (const chunk of this.#incoming) {
+      for (const bytes of parser.push(chunk)) yield this.#decode(bytes);
+    }
+    if (!this.http.requestEnded) throw new GrpcError(grpcCode.cancelled, 'context canceled');
+  }
+
+  #decode(bytes: Uint8Array): Req {
     try {
-      for await (const chunk of this.http.iterator({ destroyOnReturn: false })) {
-        for (const bytes of parser.push(chunk as Uint8Array)) yield this.#method.request.decode(bytes);
-      }
+      return this.#method.request.decode(bytes);
     } catch (error) {
-      if (error instanceof GrpcError) throw error;
-      if (this.http.destroyed) throw new GrpcError(grpcCode.cancelled, 'context canceled', { cause: error });
-      throw new GrpcError(grpcCode.internal, `grpc: error unmarshalling request: ${(error as Error).message}`);
+      const reason = `grpc: error unmarshalling request: ${(error as Error).message}`;
+      throw new GrpcError(grpcCode.internal, reason, { cause: error });
     }
   }
 
-  /** Sends the response headers now, as a server does that has nothing to say yet. */
   start(): void {
-    if (this.#responding || this.gone) return;
-    this.#responding = true;
-    this.http.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    this.http.on('wantTrailers', () => this.http.sendTrailers(this.#trailers));
+    this.http.respond(okHeaders);
   }
 
-  /** Queues a message. False: what is queued should drain before more is written. */
   write(message: MessageInput<Res>): boolean {
     if (this.gone) return true;
     this.start();
     return this.http.write(finishFrame(this.#method.response.encodeWithPrefix(message, frameHeaderBytes)));
   }
 
-  /** Waits until what is queued has been sent (or the client has left). */
-  async drained(): Promise<void> {
-    if (this.gone || !this.http.writableNeedDrain) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.http.off('drain', done);
-        this.http.off('close', done);
-        resolve();
-      };
-      this.http.on('drain', done);
-      this.http.on('close', done);
-    });
+  drained(): Promise<void> {
+    return this.http.drained();
   }
 
   /** Ends the call with these trailers. For the server. */
-  finish(trailers: OutgoingHttpHeaders): void {
-    if (this.gone) return;
+  finish(trailers: Buffer): void {
     this.start();
-    this.#trailers = trailers;
-    this.http.end();
+    this.http.end(trailers);
   }
 }

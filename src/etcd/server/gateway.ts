@@ -3,7 +3,6 @@
  * rpc.proto, v3lock.proto, v3election.proto.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2Stream, ServerHttp2Stream } from 'node:http2';
 import { GrpcError, type Method, type Peer, ServerCall, ServerStream } from '../../wire/index.ts';
 import { electionService, lockService } from '../v3/concurrency.ts';
 import { toGrpcError } from '../v3/errors.ts';
@@ -162,34 +161,34 @@ class JsonStream extends ServerStream<any, any> {
     method: Method<any, any>,
     messages: readonly unknown[],
   ) {
-    super(response as unknown as ServerHttp2Stream & Http2Stream, request.headers, peer, method, maxBodyBytes);
+    super(response, request.headers, peer);
     this.#response = response;
     this.#messages = messages;
     this.#type = method;
   }
 
-  override get responding(): boolean {
+  get responding(): boolean {
     return this.#response.headersSent;
   }
 
-  override get gone(): boolean {
+  get gone(): boolean {
     return this.#response.destroyed || this.#response.writableEnded;
   }
 
   /** A watch goes on until its reader leaves; everything else is over with its last request. */
-  override async *requests(): AsyncGenerator<any, void, void> {
+  async *requests(): AsyncGenerator<any, void, void> {
     yield* this.#messages;
     if (this.#type !== v3.watchService.watch || this.gone) return;
     await new Promise<void>((resolve) => this.#response.once('close', () => resolve()));
   }
 
-  override start(): void {
+  start(): void {
     if (this.responding || this.gone) return;
     this.#response.writeHead(200, { 'content-type': 'application/json' });
     this.#response.flushHeaders();
   }
 
-  override write(message: object): boolean {
+  write(message: object): boolean {
     if (this.gone) return true;
     this.start();
     const { response } = this.#type;
@@ -197,7 +196,7 @@ class JsonStream extends ServerStream<any, any> {
     return this.#response.write(`${JSON.stringify({ result })}\n`);
   }
 
-  override async drained(): Promise<void> {
+  async drained(): Promise<void> {
     if (this.gone || !this.#response.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
       this.#response.once('drain', resolve);
