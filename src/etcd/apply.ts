@@ -27,6 +27,9 @@ export interface Outcome {
 
 type HeaderAt = (revision: number) => ResponseHeader;
 
+/** The header of an operation in a transaction: cluster, member and term stand in the transaction's own. */
+export const revisionOnly: HeaderAt = (revision) => ({ clusterId: 0n, memberId: 0n, revision, raftTerm: 0 });
+
 /**
  * Executes an entry on a store. The same entry on the same state has the same outcome on every member: nothing here
  * reads a clock or anything but store and entry. Upstream: etcd server/etcdserver/apply.go.
@@ -63,15 +66,16 @@ export class Applier {
       case 'put':
         return this.#single(proposal, (txn) => {
           this.#checkPut(txn, request.put);
-          return this.#put(txn, request.put);
+          return this.#put(txn, request.put, this.#header);
         });
       case 'deleteRange':
-        return this.#single(proposal, (txn) => this.#deleteRange(txn, request.deleteRange));
+        return this.#single(proposal, (txn) => this.#deleteRange(txn, request.deleteRange, this.#header));
       case 'txn':
         return this.#single(proposal, (txn) => {
           const path = this.#choose(txn, request.txn);
           this.#checkOps(txn, request.txn, path);
-          return this.#txn(txn, request.txn, path);
+          const { succeeded, responses } = this.#txn(txn, request.txn, path);
+          return { header: this.#header(txn.revision), succeeded, responses };
         });
       case 'compact':
         store.compact(request.revision);
@@ -112,7 +116,8 @@ export class Applier {
         else if (op.op === 'range') {
           const { revision = 0 } = op.range;
           if (revision > txn.revision) throw etcdError('FutureRev');
-          if (revision > 0 && revision < this.#store.compactRevision) throw etcdError('Compacted');
+          // As there, where a store that was never compacted counts as compacted at -1.
+          if (revision !== 0 && revision < (this.#store.compactRevision || -1)) throw etcdError('Compacted');
         }
       }
     };
@@ -134,42 +139,43 @@ export class Applier {
   #txn(txn: WriteTxn, request: TxnRequest, path: boolean[]): TxnResponse {
     const succeeded = path.shift()!;
     const responses = (succeeded ? request.success : request.failure).map((op) => this.#op(txn, op, path));
-    return { header: this.#header(txn.revision), succeeded, responses };
+    // That of a nested one says nothing.
+    return { header: revisionOnly(0), succeeded, responses };
   }
 
   #op(txn: WriteTxn, op: RequestOp, path: boolean[]): ResponseOp {
     switch (op.op) {
       case 'range': {
-        const { revision = 0 } = op.range;
+        const revision = Math.max(0, op.range.revision ?? 0);
         const read = (range: Parameters<WriteTxn['range']>[0], options: Parameters<WriteTxn['range']>[2]) =>
           txn.range(range, revision, options);
-        return { op: 'range', range: executeRange(op.range, read, this.#header(txn.revision)) };
+        return { op: 'range', range: executeRange(op.range, read, revisionOnly(txn.revision)) };
       }
       case 'put':
-        return { op: 'put', put: this.#put(txn, op.put) };
+        return { op: 'put', put: this.#put(txn, op.put, revisionOnly) };
       case 'deleteRange':
-        return { op: 'deleteRange', deleteRange: this.#deleteRange(txn, op.deleteRange) };
+        return { op: 'deleteRange', deleteRange: this.#deleteRange(txn, op.deleteRange, revisionOnly) };
       case 'txn':
         return { op: 'txn', txn: this.#txn(txn, op.txn, path) };
     }
   }
 
-  #put(txn: WriteTxn, put: PutRequest): PutResponse {
+  #put(txn: WriteTxn, put: PutRequest, headerAt: HeaderAt): PutResponse {
     const before = put.prevKv || put.ignoreValue || put.ignoreLease ? txn.keyValue(keyString(put.key)) : undefined;
     const { sub } = txn.next;
     const value = put.ignoreValue ? before!.value : put.value;
     const lease = put.ignoreLease ? before!.lease : (put.lease ?? 0);
     txn.put(put.key, value, lease);
     if (!put.ignoreValue) this.#puts.push({ put, sub });
-    const header = this.#header(txn.revision);
+    const header = headerAt(txn.revision);
     return put.prevKv && before ? { header, prevKv: before } : { header };
   }
 
-  #deleteRange(txn: WriteTxn, request: DeleteRangeRequest): DeleteRangeResponse {
+  #deleteRange(txn: WriteTxn, request: DeleteRangeRequest, headerAt: HeaderAt): DeleteRangeResponse {
     const range = keyRange(request.key, request.rangeEnd);
     const prevKvs: KeyValue[] = request.prevKv ? txn.range(range, 0, {}).kvs : [];
     const deleted = txn.deleteRange(range);
-    return { header: this.#header(txn.revision), deleted, prevKvs };
+    return { header: headerAt(txn.revision), deleted, prevKvs };
   }
 
   #compare(txn: WriteTxn, compare: Compare): boolean {
@@ -180,7 +186,8 @@ export class Applier {
   }
 }
 
-function compareOne(compare: Compare, kv: KeyValue | undefined): boolean {
+/** Whether a comparison holds for a key; `kv` undefined = it is not there. */
+export function compareOne(compare: Compare, kv: KeyValue | undefined): boolean {
   let order: number;
   switch (compare.target) {
     case 'value':

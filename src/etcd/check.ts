@@ -49,6 +49,8 @@ function checkOps(txn: TxnRequest, limit: number): void {
   }
 }
 
+const isOpen = (end: Uint8Array | undefined) => end?.length === 1 && end[0] === 0;
+
 interface Touched {
   readonly puts: Set<string>;
   readonly deletes: KeyRange[];
@@ -58,8 +60,12 @@ interface Touched {
 function checkDuplicates(ops: readonly RequestOp[]): Touched {
   const puts = new Set<string>();
   const deletes: KeyRange[] = [];
-  for (const op of ops)
-    if (op.op === 'deleteRange') deletes.push(keyRange(op.deleteRange.key, op.deleteRange.rangeEnd));
+  for (const op of ops) {
+    if (op.op !== 'deleteRange') continue;
+    const { key, rangeEnd } = op.deleteRange;
+    // As there: an open end (`\0`) is taken for a key, which makes the range an empty one here.
+    if (!isOpen(rangeEnd)) deletes.push(keyRange(key, rangeEnd));
+  }
   const deleted = (name: string) => deletes.some((range) => inRange(range, name));
   for (const op of ops) {
     if (op.op !== 'txn') continue;

@@ -12,6 +12,7 @@ const table = {
   Compacted: ['OutOfRange', errCompacted],
   FutureRev: ['OutOfRange', errFutureRev],
   NoSpace: ['ResourceExhausted', errNoSpace],
+  Corrupt: ['DataLoss', 'etcdserver: corrupt cluster'],
   LeaseNotFound: ['NotFound', 'etcdserver: requested lease not found'],
   LeaseExist: ['FailedPrecondition', 'etcdserver: lease already exists'],
   LeaseTTLTooLarge: ['OutOfRange', 'etcdserver: too large lease TTL'],

@@ -26,8 +26,9 @@ import { LiveMembers } from './live-members.ts';
 import { LiveWatch } from './live-watch.ts';
 import type { Member } from './member.ts';
 import { memberId } from './membership.ts';
-import { type ProposedRequest, proposalOf } from './proposal.ts';
+import { isReadOnly, type ProposedRequest, proposalOf } from './proposal.ts';
 import { executeRange, executeSliced, isPlain, type ReadRange, rangeSlice } from './range.ts';
+import { executeReadTxn, isSerializable } from './read-txn.ts';
 import type { Reconfigure } from './reconfigure.ts';
 import { keptRevisions } from './revisions.ts';
 import type {
@@ -146,7 +147,18 @@ export class EtcdMember implements EtcdServerApi {
 
   async txn(request: TxnRequest, options?: CallOptions): Promise<TxnResponse> {
     checkTxn(request);
+    if (isReadOnly(request)) return this.#readTxn(request, options);
     return (await this.#propose({ kind: 'txn', txn: request }, options)) as TxnResponse;
+  }
+
+  async #readTxn(request: TxnRequest, options: CallOptions | undefined): Promise<TxnResponse> {
+    const member = await this.#current(isSerializable(request), options);
+    if (this.auth.enabled) this.auth.checkTxn(options?.auth, request);
+    const { store } = member.machine;
+    const read = (revision: number): ReadRange => {
+      return (range, how) => store.range(range, revision, how);
+    };
+    return executeReadTxn(request, read, member.header(), member.cursor);
   }
 
   async compact(revision: number, options?: CallOptions & { physical?: boolean }): Promise<ResponseHeader> {
@@ -418,7 +430,8 @@ export class EtcdMember implements EtcdServerApi {
     const { revision, compactRevision } = member.cursor;
     if (requested > revision) throw asEtcdError(futureRevision());
     if (requested > 0 && requested < compactRevision) throw asEtcdError(compacted());
-    return requested || revision;
+    // A negative one is none.
+    return requested > 0 ? requested : revision;
   }
 
   /** The leader this member knows, when it can be asked. */

@@ -14,8 +14,9 @@ import { maxRequestBytes } from './check.ts';
 import { etcdError } from './errors.ts';
 import type { CallOptions, EtcdError, ResponseHeader } from './kv.ts';
 import type { MemberHost } from './member-host.ts';
-import { entryOf, needsSpace, type Proposal, type ProposedRequest, proposalOf, requestSize } from './proposal.ts';
+import { entryOf, needsSpace, type Proposal, type ProposedRequest, proposalOf } from './proposal.ts';
 import { ReadRequests } from './read-requests.ts';
+import { requestSize } from './request-size.ts';
 import type { Cursor, StateDump, StateMachine } from './state-machine.ts';
 
 /** Entries and bytes one member proposes in a turn: the size of a commit. */
@@ -149,7 +150,7 @@ export class Member {
     try {
       if (!this.node) throw etcdError('Stopped');
       options?.signal?.throwIfAborted();
-      const size = requestSize(request);
+      const size = requestSize(request, this.id, options?.auth);
       if (size > maxRequestBytes) throw etcdError('RequestTooLarge');
       if (this.#queue.length + this.#waiting.size >= maxPending) throw etcdError('TooManyRequests');
       if (needsSpace(request)) host.checkQuota(this, request);

@@ -97,7 +97,7 @@ export function memberId({ members, removed }: Membership, index: number): bigin
 export function peerUrlsOf(urls: readonly string[]): readonly string[] {
   if (urls.length === 0) throw etcdError('MemberBadURLs');
   for (const url of urls) {
-    const peer = /^(?:https?:\/\/(?:\[[^\]/]+\]|[^:/]+):\d+|unixs?:\/\/[^/]+|inproc:\/\/[A-Za-z0-9][\w.-]*)$/;
+    const peer = /^(?:https?:\/\/(?:\[[^\]/]+\]|[^:/]*):\d+|unixs?:\/\/[^/]+|inproc:\/\/[A-Za-z0-9][\w.-]*)$/;
     if (!peer.test(url)) throw etcdError('MemberBadURLs');
   }
   return [...urls].sort();

@@ -1,7 +1,7 @@
 import type { LeaseId } from '../mvcc/index.ts';
 import type { ConfChange, Entry } from '../raft/index.ts';
 import type { AuthChange, AuthInfo } from './auth/state.ts';
-import type { Compare, DeleteRangeRequest, Provenance, PutRequest, RangeRequest, RequestOp, TxnRequest } from './kv.ts';
+import type { DeleteRangeRequest, Provenance, PutRequest, RequestOp, TxnRequest } from './kv.ts';
 import { confChangeOf, type MemberChange, type Membership } from './membership.ts';
 import type { AlarmType } from './server-api.ts';
 
@@ -34,6 +34,7 @@ export interface Proposal {
   /** Who asked, when accounts were enabled and somebody outside did. */
   readonly auth?: AuthInfo;
   readonly request: ProposedRequest;
+  /** Bytes, as etcd would encode it. */
   readonly size: number;
   /** Set when the entry was first applied. */
   applied?: Applied;
@@ -58,57 +59,32 @@ export function entryOf(proposal: Proposal, membership: Membership): Pick<Entry,
   return { type: 'confChange', data: confChangeOf(membership, request.change, proposal), size };
 }
 
-/** Bytes beside keys and values, per operation: what etcd's own encoding takes, about. */
-const opOverhead = 16;
-
-export function requestSize(request: ProposedRequest): number {
-  switch (request.kind) {
-    case 'put':
-      return putSize(request.put);
-    case 'deleteRange':
-      return keySize(request.deleteRange);
-    case 'txn':
-      return txnSize(request.txn);
-    default:
-      return opOverhead;
-  }
-}
-
-function keySize(request: DeleteRangeRequest | RangeRequest): number {
-  return opOverhead + request.key.length + (request.rangeEnd?.length ?? 0);
-}
-
-function putSize(put: PutRequest): number {
-  return opOverhead + put.key.length + put.value.length;
-}
-
-function txnSize(txn: TxnRequest): number {
-  let size = opOverhead;
-  for (const compare of txn.compare) size += compareSize(compare);
-  for (const op of txn.success) size += opSize(op);
-  for (const op of txn.failure) size += opSize(op);
-  return size;
-}
-
-function compareSize(compare: Compare): number {
-  return (
-    opOverhead +
-    compare.key.length +
-    (compare.rangeEnd?.length ?? 0) +
-    (compare.target === 'value' ? compare.value.length : 0)
-  );
-}
-
-function opSize(op: RequestOp): number {
-  if (op.op === 'put') return putSize(op.put);
-  if (op.op === 'range') return keySize(op.range);
-  return op.op === 'deleteRange' ? keySize(op.deleteRange) : txnSize(op.txn);
-}
-
 /** True when a request can make the database larger: what quota and the NOSPACE alarm stop. */
 export function needsSpace(request: ProposedRequest): boolean {
   if (request.kind === 'txn') return txnPuts(request.txn);
   return request.kind === 'put' || request.kind === 'leaseGrant';
+}
+
+/** True when the CORRUPT alarm stops a request. What only reads goes on. Upstream: applierV3Corrupt. */
+export function touchesStore(request: ProposedRequest): boolean {
+  switch (request.kind) {
+    case 'put':
+    case 'deleteRange':
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+      return true;
+    case 'txn':
+      return !isReadOnly(request.txn);
+    default:
+      return false;
+  }
+}
+
+/** All its operations are ranges. One with a nested transaction is none, whatever that does: so it is there. */
+export function isReadOnly(txn: TxnRequest): boolean {
+  const reads = ({ op }: RequestOp) => op === 'range';
+  return txn.success.every(reads) && txn.failure.every(reads);
 }
 
 function txnPuts(txn: TxnRequest): boolean {

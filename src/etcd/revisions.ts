@@ -20,8 +20,19 @@ export async function* keptRevisions(
   revision: number,
 ): AsyncGenerator<SnapshotRevision, void, void> {
   const slicer = new Slicer();
+  yield* withLater(store, await stateAt(store, compactRevision, slicer), compactRevision, revision, slicer);
+}
+
+/** What of the compacted past is given, then every revision after it. */
+async function* withLater(
+  store: Store,
+  past: readonly Kept[],
+  compactRevision: number,
+  revision: number,
+  slicer: Slicer,
+): AsyncGenerator<SnapshotRevision, void, void> {
   const { backend } = store;
-  for (const row of await stateAt(store, compactRevision, slicer)) {
+  for (const row of past) {
     const { main, sub, key, createRevision, version, lease } = row;
     const value = backend.value(main, sub);
     yield { main, sub, tombstone: false, kv: { key, value, createRevision, modRevision: main, version, lease } };
@@ -62,7 +73,12 @@ async function stateAt(store: Store, revision: number, slicer: Slicer): Promise<
  */
 export async function hashRevisions(store: Store, compactRevision: number, revision: number): Promise<number> {
   let crc = crc32c(Buffer.from('key'));
-  for await (const { main, sub, tombstone, kv } of keptRevisions(store, compactRevision, revision)) {
+  const slicer = new Slicer();
+  const now = compactRevision > 0 ? await stateAt(store, revision, slicer) : [];
+  // Of the compacted past only what is still the state; all there is of it when nothing is, as there.
+  const past =
+    now.length > 0 ? now.filter(({ main }) => main <= compactRevision) : await stateAt(store, compactRevision, slicer);
+  for await (const { main, sub, tombstone, kv } of withLater(store, past, compactRevision, revision, slicer)) {
     crc = crc32c(KeyValue.encode(kv), crc32c(revisionKey(main, sub, tombstone), crc));
   }
   return crc;

@@ -8,7 +8,7 @@ import { Tokens } from './auth/tokens.ts';
 import { etcdError } from './errors.ts';
 import { EtcdError, type ResponseHeader } from './kv.ts';
 import { changeMembers, type MemberChange, type Membership } from './membership.ts';
-import { needsSpace, type Proposal, proposalOf } from './proposal.ts';
+import { needsSpace, type Proposal, proposalOf, touchesStore } from './proposal.ts';
 import type { AlarmType } from './server-api.ts';
 
 export interface AlarmRow {
@@ -108,11 +108,15 @@ export class StateMachine {
       return { error, applied: proposal.applied };
     }
     if (request.kind === 'member') return this.#changeMembers(proposal, request.change, index, header);
-    if (needsSpace(request) && this.alarms.some(({ alarm }) => alarm === 'nospace')) {
-      proposal.applied = { puts: [] };
-      return { error: etcdError('NoSpace'), applied: proposal.applied };
+    if (this.alarms.length > 0) {
+      const raised = (what: AlarmType) => this.alarms.some(({ alarm }) => alarm === what);
+      const corrupt = touchesStore(request) && raised('corrupt');
+      if (corrupt || (needsSpace(request) && raised('nospace'))) {
+        proposal.applied = { puts: [] };
+        return { error: etcdError(corrupt ? 'Corrupt' : 'NoSpace'), applied: proposal.applied };
+      }
     }
-    if (request.kind === 'alarm') this.#setAlarm(request);
+    if (request.kind === 'alarm' && request.alarm !== 'none') this.#setAlarm(request);
     const outcome = new Applier(this.store, header).apply(proposal, index);
     proposal.applied = outcome.applied;
     return outcome;
@@ -166,8 +170,7 @@ export class StateMachine {
 
   #setAlarm(request: { action: 'activate' | 'deactivate'; member: number; alarm: AlarmType }): void {
     const matches = (row: AlarmRow) =>
-      (request.member === 0 || row.member === request.member) &&
-      (request.alarm === 'none' || row.alarm === request.alarm);
+      (request.member === 0 || row.member === request.member) && row.alarm === request.alarm;
     const rest = this.alarms.filter((row) => !matches(row));
     const alarms = request.action === 'activate' ? [...rest, { member: request.member, alarm: request.alarm }] : rest;
     this.#setSide({ ...this.#side, alarms });

@@ -39,6 +39,36 @@ describe('three members', () => {
     }
   });
 
+  test('a transaction that only reads is in no log, sees what was acknowledged, and lags when all of it may', async () => {
+    const { clock, m, cluster } = await lab({ members: 3 });
+    const leader = await leaderOf({ cluster, clock, m });
+    const here = m[leader]!;
+    const there = m[(leader + 1) % 3]!;
+    cluster.transport.setDefault({ delayMs: 20 });
+    await settle(clock, here.put({ key: b('x'), value: b('1') }));
+    const { lastIndex } = here.raftStatus();
+    const read = (serializable: boolean, revision = 0) =>
+      settle(
+        clock,
+        there.txn({
+          compare: [{ key: b('x'), target: 'version', result: 'greater', version: 0 }],
+          success: [{ op: 'range', range: { key: b('x'), serializable, revision } }],
+          failure: [],
+        }),
+      );
+    const late = await read(true);
+    expect(late).toMatchObject({ succeeded: false, responses: [] });
+    const now = await read(false);
+    expect(now).toMatchObject({ succeeded: true, header: { revision: 2 } });
+    expect(now.responses[0]).toMatchObject({
+      op: 'range',
+      range: { count: 1, header: { clusterId: 0n, revision: 2 } },
+    });
+    expect((await read(true)).succeeded).toBe(true);
+    await expect(read(false, 9)).rejects.toMatchObject({ code: 'OutOfRange' });
+    expect(here.raftStatus().lastIndex).toBe(lastIndex);
+  });
+
   test('a member cut off serves its own past, refuses the rest in etcd’s words, and catches up', async () => {
     const l = await lab({ members: 3 });
     const { clock, m, cluster } = l;

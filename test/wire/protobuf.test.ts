@@ -138,7 +138,7 @@ test('a message may contain itself, but not without end', () => {
   const tree = { label: 'a', children: [{ label: 'b', children: [{ label: 'c', children: [] }] }] };
   expect(TreeMessage.decode(TreeMessage.encode(tree))).toEqual(tree);
   let deep: Tree = { label: '', children: [] };
-  for (let i = 0; i < 200; i++) deep = { label: '', children: [deep] };
+  for (let i = 0; i < 400; i++) deep = { label: '', children: [deep] };
   expect(() => TreeMessage.decode(TreeMessage.encode(deep))).toThrowError('maximum recursion depth reached');
 });
 

@@ -1,10 +1,10 @@
 /** etcd's accounts as one member offers them. Upstream: server/etcdserver/v3_server.go, server/auth/store.go. */
 import { randomInt } from 'node:crypto';
 import { etcdError } from '../errors.ts';
-import { type CallOptions, EtcdError, type ResponseHeader } from '../kv.ts';
+import { type CallOptions, EtcdError, type ResponseHeader, type TxnRequest } from '../kv.ts';
 import type { Member } from '../member.ts';
 import { checkPassword, hashPassword } from './bcrypt.ts';
-import { checkAccess, checkAdmin } from './permissions.ts';
+import { checkAccess, checkAdmin, checkRequest } from './permissions.ts';
 import { type AuthChange, type AuthInfo, type AuthRole, type AuthState, type AuthUser, findNamed } from './state.ts';
 
 /** Letters of a token, as etcd's `defaultSimpleTokenLength`. */
@@ -53,6 +53,11 @@ export class MemberAuth {
 
   checkRead(info: AuthInfo | undefined, key: Uint8Array, rangeEnd: Uint8Array | undefined): void {
     checkAccess(this.#state, info, 'read', key, rangeEnd);
+  }
+
+  /** Of a transaction that only reads; others are checked where they are applied. */
+  checkTxn(info: AuthInfo | undefined, txn: TxnRequest): void {
+    checkRequest(this.#state, info, { kind: 'txn', txn }, () => []);
   }
 
   checkAdmin(info: AuthInfo | undefined): void {

@@ -96,8 +96,8 @@ export function checkRequest(
       checkLease(check, request.id);
       break;
     case 'auth':
-      // Everybody may log in, and turn on what is on.
-      if (request.change.op !== 'authenticate' && request.change.op !== 'enable') checkAdmin(state, info);
+      // Everybody may log in.
+      if (request.change.op !== 'authenticate') checkAdmin(state, info);
       break;
   }
 }

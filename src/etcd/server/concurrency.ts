@@ -51,19 +51,14 @@ async function enter(
 }
 
 /** Waits until nobody is before the contender; leaves the queue when the caller does. */
-async function waitTurn(
-  api: EtcdServerApi,
-  name: Uint8Array,
-  own: Contender,
-  options: CallOptions,
-): Promise<ResponseHeader> {
+async function waitTurn(api: EtcdServerApi, name: Uint8Array, own: Contender, options: CallOptions): Promise<void> {
   const prefix = prefixOf(name);
   const ahead = { key: prefix, rangeEnd: prefixEnd(prefix), maxCreateRevision: own.revision - 1, limit: 1 } as const;
   try {
     for (;;) {
       const { header, kvs } = await api.range({ ...ahead, sortTarget: 'create', sortOrder: 'descend' }, options);
       const next = kvs[0];
-      if (!next) return header;
+      if (!next) return;
       await deleted(api, next.key, header.revision + 1, options.signal!);
     }
   } catch (error) {
@@ -95,7 +90,7 @@ async function deleted(api: EtcdServerApi, key: Uint8Array, startRevision: numbe
 export function lockHandlers(api: EtcdServerApi): Handlers<typeof lockService> {
   const optionsOf = (call: ServerCall) => new DoorCallOptions(call, api.auth);
   return {
-    lock: async ({ name, lease }, call) => {
+    lock: uncoded(async ({ name, lease }, call) => {
       const options = optionsOf(call);
       const own = await enter(api, name, lease, new Uint8Array(0), options);
       await waitTurn(api, name, own, options);
@@ -103,8 +98,8 @@ export function lockHandlers(api: EtcdServerApi): Handlers<typeof lockService> {
       const { header, kvs } = await api.range({ key: own.key }, options);
       if (kvs.length === 0) throw new EtcdError('Unknown', 'mutex: session is expired');
       return { header, key: own.key };
-    },
-    unlock: async ({ key }, call) => ({ header: (await api.deleteRange({ key }, optionsOf(call))).header }),
+    }),
+    unlock: uncoded(async ({ key }, call) => ({ header: (await api.deleteRange({ key }, optionsOf(call))).header })),
   };
 }
 
@@ -129,21 +124,22 @@ export function electionHandlers(api: EtcdServerApi): Handlers<typeof electionSe
     return { header };
   };
   return {
-    campaign: async ({ name, lease, value }, call) => {
+    campaign: uncoded(async ({ name, lease, value }, call) => {
       const options = optionsOf(call);
       const own = await enter(api, name, lease, value, options);
       const leader = { name, key: new Uint8Array(own.key), rev: own.revision, lease: own.lease };
       if (own.before && Buffer.compare(own.before.value, value) !== 0) await proclaim(leader, value, call);
-      const header = await waitTurn(api, name, own, options);
-      return { header, leader };
-    },
-    proclaim: ({ leader, value }, call) => proclaim(leader, value, call),
-    leader: async ({ name }, call) => {
+      await waitTurn(api, name, own, options);
+      // Of the transaction that put it in the queue, as there.
+      return { header: own.header, leader };
+    }),
+    proclaim: uncoded(({ leader, value }, call) => proclaim(leader, value, call)),
+    leader: uncoded(async ({ name }, call) => {
       const { header, kvs } = await api.range(oldest(name), optionsOf(call));
       if (!kvs[0]) throw noLeader();
       return { header, kv: kvs[0] };
-    },
-    observe: async (stream) => {
+    }),
+    observe: uncoded(async (stream) => {
       stream.start();
       const options = optionsOf(stream);
       const { signal } = options;
@@ -153,17 +149,31 @@ export function electionHandlers(api: EtcdServerApi): Handlers<typeof electionSe
         });
         signal.throwIfAborted();
       }
-    },
-    resign: async ({ leader }, call) => {
+    }),
+    resign: uncoded(async ({ leader }, call) => {
       if (!leader) throw missingLeader();
       const op: RequestOp = { op: 'deleteRange', deleteRange: { key: leader.key } };
       // Who does not lead any longer has nothing to resign from.
       return { header: (await asLeader(leader, op, call)).header };
-    },
+    }),
   };
 }
 
-const missingLeader = () => new EtcdError('InvalidArgument', '"leader" field must be provided');
+const missingLeader = () => new EtcdError('Unknown', '"leader" field must be provided');
+
+/** These services are clients of the store in etcd: the errors of the other services pass through them without their codes. */
+function uncoded<Call extends unknown[], Answer>(
+  work: (...call: Call) => Answer | Promise<Answer>,
+): (...call: Call) => Promise<Answer> {
+  return async (...call) => {
+    try {
+      return await work(...call);
+    } catch (error) {
+      if (error instanceof EtcdError) throw new EtcdError('Unknown', error.message);
+      throw error;
+    }
+  };
+}
 
 function oldest(name: Uint8Array) {
   const prefix = prefixOf(name);

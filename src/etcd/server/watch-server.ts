@@ -179,9 +179,11 @@ class WatchServer {
     if (response.canceled) {
       this.#watches.delete(watch.id);
       this.#settle(watch, response.revision);
-      // etcd names no reason beside the compacted revision.
-      const cancelReason = compactRevision > 0 ? '' : response.cancelReason;
-      return this.#stream.write({ header, watchId: watch.id, canceled: true, compactRevision, cancelReason });
+      if (compactRevision === 0) {
+        return this.#stream.write({ header, watchId: watch.id, canceled: true, cancelReason: response.cancelReason });
+      }
+      // etcd names neither a reason nor its own revision beside the compacted one.
+      return this.#stream.write({ header: this.#header(0), watchId: watch.id, canceled: true, compactRevision });
     }
     if (response.created) {
       // The header of a creation carries the store's revision, not where the watch stands.

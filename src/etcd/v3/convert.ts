@@ -76,7 +76,7 @@ export function txnFromWire(r: m.TxnRequestMessage): TxnRequest {
 function compareFromWire(c: CompareMessage): Compare {
   const result = compareResults[c.result];
   const target = compareTargets[c.target];
-  if (!result || !target) throw new EtcdError('Unknown', 'etcdserver: unknown compare');
+  if (!result || !target) return unknownCompare(c, target);
   const base = { key: c.key, rangeEnd: present(c.rangeEnd), result };
   // A member that was not sent counts as zero.
   switch (target) {
@@ -91,6 +91,18 @@ function compareFromWire(c: CompareMessage): Compare {
     case 'lease':
       return { ...base, target, lease: c.lease ?? 0 };
   }
+}
+
+/**
+ * etcd does not look whether it knows how to compare: an unknown result holds, and what an unknown target compares is equal.
+ * Said with what is known: no version is below 0, and every key that is there has one above.
+ */
+function unknownCompare(c: CompareMessage, target: CompareTarget['target'] | undefined): Compare {
+  const base = { key: c.key, rangeEnd: present(c.rangeEnd), target: 'version' } as const;
+  // Values are compared only where there are some.
+  if (target === 'value') return { ...base, result: 'greater', version: 0 };
+  const holds = target !== undefined || compareResults[c.result] === 'equal' || !compareResults[c.result];
+  return { ...base, result: holds ? 'notEqual' : 'equal', version: -1 };
 }
 
 function opFromWire(op: m.RequestOpMessage): RequestOp {
