@@ -18,7 +18,13 @@ import {
   VirtualClock,
   wallClock,
 } from '../base/index.ts';
-import { KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
+import {
+  EventBroadcaster,
+  KubeClient,
+  SharedInformerFactory,
+  silentRecorder,
+  type Transport,
+} from '../client/index.ts';
 import { enabledControllers, UnknownControllerError } from '../controllers/index.ts';
 import type { EtcdCluster, KV } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
@@ -30,6 +36,7 @@ import { type ComponentSettings, componentSettings } from './component-settings.
 import { type ComponentName, Components, type LoopPart, type Part } from './components.ts';
 import { controlDispatch } from './control.ts';
 import { ControlLoops } from './control-loops.ts';
+import { CoreDns } from './core-dns.ts';
 import { decisionSink } from './decision-sink.ts';
 import { DnsDoor } from './dns-door.ts';
 import { ClusterError } from './errors.ts';
@@ -124,7 +131,7 @@ class RunningCluster implements Cluster {
   #controlDoor: HttpsDoor | undefined;
   #ingress: IngressDoor | undefined;
   #dns: DnsDoor | undefined;
-  #network: ServiceNetwork | undefined;
+  #coreDns: CoreDns | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
   #stopped: Promise<void> | undefined;
@@ -359,8 +366,12 @@ class RunningCluster implements Cluster {
       this.#prng.fork('network'),
       () => this.clock.now(),
       (namespace, name) => this.server.reader.get('pods', namespace, name),
+      (namespace, ip) =>
+        this.server.reader
+          .list('pods', namespace)
+          .some((pod) => (pod['status']?.podIPs ?? []).some((each: any) => each.ip === ip)),
     );
-    this.#network = network;
+    this.#coreDns = this.#resolveNames(networkInformers, network);
     this.#run('network informers', (signal) => networkInformers.run(signal));
     this.nodes = new NodeFleet(
       {
@@ -382,7 +393,9 @@ class RunningCluster implements Cluster {
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
-        ...(this.#options.systemPods && { programs: systemPrograms(this.#logs, () => this.#store.members()) }),
+        ...(this.#options.systemPods && {
+          programs: systemPrograms(this.#logs, () => this.#store.members(), this.#coreDns),
+        }),
       },
       this.#tasks.signal,
     );
@@ -401,6 +414,24 @@ class RunningCluster implements Cluster {
         ['proxy', this.nodes.proxies],
       ]),
     );
+  }
+
+  /** Where CoreDNS can be seen, or asked, its ConfigMap is followed. */
+  #resolveNames(informers: SharedInformerFactory, network: ServiceNetwork): CoreDns {
+    const log = this.#log.child('dns');
+    const prng = this.#prng.fork('dns');
+    const follows = this.#options.dns === true || this.#options.systemPods === true;
+    const deps = { client: this.client, clock: this.clock, prng: prng.fork('events'), log };
+    const broadcaster = follows ? new EventBroadcaster(deps) : undefined;
+    const events = broadcaster?.recorder({ component: 'coredns' }) ?? silentRecorder;
+    const coreDns = new CoreDns({ source: network.names, prng, log, events });
+    network.resolver = coreDns;
+    network.clusterDns = addressIn(this.#api.serviceCidrs[0]!, 10n);
+    if (broadcaster) {
+      coreDns.follow(informers);
+      this.#run('dns events', (signal) => broadcaster.run(signal));
+    }
+    return coreDns;
   }
 
   #serveIngresses(informers: SharedInformerFactory, network: ServiceNetwork): void {
@@ -426,7 +457,7 @@ class RunningCluster implements Cluster {
   #serveDns(): void {
     const remembered = readPorts(this.#dir, 'dns')?.port;
     const door = new DnsDoor({
-      dns: this.#network!.dns,
+      dns: this.#coreDns!,
       log: this.#log.child('dns'),
       ...(remembered !== undefined && { remembered }),
       onListening: (port) => {
@@ -513,6 +544,7 @@ class RunningCluster implements Cluster {
     await this.#controlDoor?.close();
     await this.#ingress?.close();
     await this.#dns?.close();
+    this.#coreDns?.close();
     await this.#api?.closeDoor();
     await this.#store.closeDoors();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));

@@ -1,16 +1,17 @@
 /** Cluster DNS on a port of this machine, for dig and for whoever wants to resolve as pods do. */
 import { isAbort, type Logger, wallClock } from '../base/index.ts';
-import { type ClusterDns, type DnsServer, systemUpstreams } from '../dns/index.ts';
+import type { DnsServer, Respond } from '../dns/index.ts';
+import type { CoreDns } from './core-dns.ts';
 
 export interface DnsDoorOptions {
-  readonly dns: ClusterDns;
+  readonly dns: CoreDns;
   readonly log: Logger;
   /** Tried first; 0 or taken: any free one. */
   readonly remembered?: number;
   readonly onListening: (port: number) => void;
 }
 
-/** Whoever waits for the boot gets the machine first; packets need a library of their own. */
+/** Whoever waits for the boot gets the machine first. */
 const afterBootMs = 300;
 
 export class DnsDoor {
@@ -35,15 +36,15 @@ export class DnsDoor {
   async #open(): Promise<DnsServer> {
     const { serveDns } = await import('../dns/server.ts');
     const { dns, log, remembered } = this.#options;
-    const upstreams = systemUpstreams();
+    const respond: Respond = (bytes, transport, client) => dns.respond(bytes, transport, client);
     if (remembered !== undefined) {
       try {
-        return await serveDns({ dns, log }, { upstreams, port: remembered });
+        return await serveDns({ respond, log }, { port: remembered });
       } catch {
         // Somebody else's by now.
       }
     }
-    return serveDns({ dns, log }, { upstreams });
+    return serveDns({ respond, log });
   }
 
   get port(): number | undefined {

@@ -6,7 +6,7 @@ import type { NetworkPolicy } from '../api/index.ts';
 import type { KubeObject } from '../apimachinery/index.ts';
 import type { Prng } from '../base/index.ts';
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
-import { ClusterDns } from '../dns/index.ts';
+import { ClusterDns, type DnsSource } from '../dns/index.ts';
 import type { FabricHooks, Peer, Protocol } from '../kubelet/index.ts';
 import { networkPolicyVerdict, type PolicyEnd, type PolicyVerdict } from '../net/index.ts';
 import { type NodeView, nodeView, servicePorts, trafficChoice } from '../proxy/index.ts';
@@ -36,7 +36,12 @@ function serviceOf(slice: Readonly<KubeObject>): string {
 export type PodLookup = (namespace: string, name: string) => Readonly<KubeObject> | undefined;
 
 export class ServiceNetwork {
-  readonly dns: ClusterDns;
+  /** What names are made of. */
+  readonly names: DnsSource;
+  /** What kubelets tell pods. */
+  clusterDns: string | undefined;
+  /** Who resolves them, once there is somebody. */
+  resolver: { addresses(name: string): readonly string[] | undefined };
   readonly #services: SharedInformer;
   readonly #slices: SharedInformer;
   readonly #nodes: SharedInformer;
@@ -50,7 +55,13 @@ export class ServiceNetwork {
   /** Nodes whose proxy is stopped, with the rules they had then. */
   readonly #frozen = new Map<string, Rules>();
 
-  constructor(informers: SharedInformerFactory, prng: Prng, now: () => number, podOf: PodLookup) {
+  constructor(
+    informers: SharedInformerFactory,
+    prng: Prng,
+    now: () => number,
+    podOf: PodLookup,
+    podHasAddress: (namespace: string, ip: string) => boolean,
+  ) {
     this.#prng = prng;
     this.#now = now;
     this.#podOf = podOf;
@@ -60,17 +71,24 @@ export class ServiceNetwork {
     this.#slices = informers.informer('endpointslices.discovery.k8s.io', {
       indexers: {
         service: (slice) => [serviceOf(slice)],
+        address: (slice) => ((slice['endpoints'] ?? []) as any[]).flatMap(({ addresses }) => addresses ?? []),
       },
     });
     this.#nodes = informers.informer('nodes');
     this.#namespaces = informers.informer('namespaces');
     this.#policies = informers.informer('networkpolicies.networking.k8s.io');
-    this.dns = new ClusterDns({
+    this.names = {
       service: (namespace, name) => this.#services.lister.get(namespace, name),
       services: () => this.#services.lister.list(),
       slices: (namespace, name) => this.#slices.lister.byIndex('service', `${namespace}/${name}`),
       namespaceExists: (name) => this.#namespaces.lister.get('', name) !== undefined,
-    });
+      withAddress: (ip) => ({
+        services: this.#services.lister.byIndex('clusterIP', ip),
+        slices: this.#slices.lister.byIndex('address', ip),
+      }),
+      podHasAddress,
+    };
+    this.resolver = new ClusterDns(this.names);
   }
 
   /** Informers whose first list the network needs. */
@@ -115,9 +133,25 @@ export class ServiceNetwork {
   hooks(): FabricHooks {
     return {
       resolveService: (ip, port, protocol, from) => this.#resolve(ip, port, protocol, from),
-      resolveName: (name) => this.dns.addresses(name),
+      resolveName: (name, _, servers) =>
+        servers === undefined || servers.some((ip) => this.#isClusterDns(ip))
+          ? this.resolver.addresses(name)
+          : undefined,
       allowed: (from, to, owner) => this.#policies.lister.size === 0 || this.verdict(from, to, owner).allowed,
     };
+  }
+
+  /** The Service kube-dns, a pod behind it, or the address that kubelets are told, which it has from the start. */
+  #isClusterDns(ip: string): boolean {
+    if (ip === this.clusterDns) return true;
+    const isDns = ({ metadata }: Readonly<KubeObject>, name: string | undefined) =>
+      metadata.namespace === 'kube-system' && name === 'kube-dns';
+    return (
+      this.#services.lister.byIndex('clusterIP', ip).some((service) => isDns(service, service.metadata.name)) ||
+      this.#slices.lister
+        .byIndex('address', ip)
+        .some((slice) => isDns(slice, slice.metadata.labels?.[serviceNameLabel]))
+    );
   }
 
   /** Ready endpoints of a Service's port, by the port's name. */

@@ -6,6 +6,7 @@ import { isAlreadyExists, type KubeObject } from '../apimachinery/index.ts';
 import type { KubeClient } from '../client/index.ts';
 import type { Program } from '../kubelet/index.ts';
 import type { ComponentLogs } from './component-logs.ts';
+import type { CoreDns } from './core-dns.ts';
 
 const namespace = 'kube-system';
 const dnsVersion = '1.13.1';
@@ -31,7 +32,8 @@ const binding = (name: string, role: string, user: string): KubeObject => ({
   subjects: [{ kind: 'ServiceAccount', name: user, namespace }],
 });
 
-const corefile = `.:53 {
+/** Upstream: kubeadm's, app/phases/addons/dns/manifests.go. */
+export const defaultCorefile = `.:53 {
     errors
     health {
        lameduck 5s
@@ -46,7 +48,10 @@ const corefile = `.:53 {
     forward . /etc/resolv.conf {
        max_concurrent 1000
     }
-    cache 30
+    cache 30 {
+       disable success cluster.local
+       disable denial cluster.local
+    }
     loop
     reload
     loadbalance
@@ -160,7 +165,12 @@ function dns({ clusterDns }: SystemAddonFacts): KubeObject[] {
   };
   return [
     account('coredns'),
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'coredns', namespace },
+      data: { Corefile: defaultCorefile },
+    },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRole',
@@ -238,7 +248,7 @@ export async function ensureSystemAddons(
 }
 
 /** Programs of their containers: they say what the real ones say when they start and answer probes. */
-export function addonPrograms(logs: ComponentLogs): Record<string, Program> {
+export function addonPrograms(logs: ComponentLogs, coreDns: CoreDns): Record<string, Program> {
   const serve =
     (
       greeting: (nodeIps: readonly string[]) => { readonly to: 'stdout' | 'stderr'; readonly lines: readonly string[] },
@@ -263,6 +273,26 @@ export function addonPrograms(logs: ComponentLogs): Record<string, Program> {
       ...['service', 'endpoint slice', 'node'].map((kind) => logs.line('info', `Starting ${kind} config controller`)),
     ],
   }));
-  const dns = serve(() => ({ to: 'stdout', lines: ['.:53', `CoreDNS-${dnsVersion}`, 'linux/amd64'] }));
+  const dns: Program = async (process) => {
+    const { world } = process;
+    const say = (line: string) => world.log('stdout', `${line}\n`);
+    for (const line of ['.:53', `CoreDNS-${dnsVersion}`, 'linux/amd64']) say(line);
+    const detach = coreDns.attach(say);
+    const { health, ready } = coreDns.probes;
+    const answers: [number | undefined, string][] = [
+      [health, 'OK'],
+      [ready, 'OK'],
+      [9153, ''],
+    ];
+    for (const [port, body] of answers) {
+      if (port !== undefined) world.listen(port, { http: async () => ({ status: 200, headers: {}, body }) });
+    }
+    try {
+      await process.waitForSignal('TERM', 'INT');
+    } finally {
+      detach();
+    }
+    return 0;
+  };
   return { 'kube-proxy': proxy, coredns: dns };
 }

@@ -12,6 +12,7 @@ import {
   controlPlanePod,
   controlPlanePrograms,
 } from './control-plane-pods.ts';
+import type { CoreDns } from './core-dns.ts';
 import { etcdctl } from './etcdctl.ts';
 import type { NodeFleet } from './nodes.ts';
 import { addonPrograms, ensureSystemAddons } from './system-addons.ts';
@@ -84,6 +85,7 @@ export class SystemPods {
 export function systemPrograms(
   logs: ComponentLogs,
   members: () => readonly EtcdServerApi[],
+  coreDns: CoreDns,
 ): Readonly<Record<string, Program>> {
   const tool: Program = async (process, args) => {
     // Only etcd's image has it.
@@ -91,7 +93,7 @@ export function systemPrograms(
     await process.complain('sh: etcdctl: not found');
     return 127;
   };
-  return { ...controlPlanePrograms(logs), ...addonPrograms(logs), etcdctl: tool };
+  return { ...controlPlanePrograms(logs), ...addonPrograms(logs, coreDns), etcdctl: tool };
 }
 
 function byComponent(flags: Readonly<Record<string, string>>): Record<string, Record<string, string>> {

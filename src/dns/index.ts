@@ -3,7 +3,12 @@
  * here. Upstream counterpart: CoreDNS with its kubernetes plugin, the Kubernetes DNS specification 1.1.0.
  */
 
+export { readCorefile } from './corefile/read.ts';
+export type { Corefile } from './corefile/settings.ts';
+export { CorefileError } from './corefile/tokens.ts';
+export type { CorefileFiles } from './corefile/zones.ts';
 export { type DnsUpstream, systemUpstreams } from './forward.ts';
+export { type DnsClient, NameServer, type NameServerDeps } from './name-server.ts';
 export {
   ClusterDns,
   type DnsAnswer,
@@ -12,5 +17,5 @@ export {
   type DnsSource,
   type DnsType,
 } from './records.ts';
-/** The server itself is loaded by `import('…/dns/server.ts')` when somebody wants it: packets need a library. */
-export type { DnsServer, DnsServerOptions } from './server.ts';
+/** The server itself is loaded by `import('…/dns/server.ts')` when somebody wants it: it is sockets. */
+export type { DnsServer, DnsServerOptions, Respond } from './server.ts';

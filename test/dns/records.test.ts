@@ -40,7 +40,9 @@ const ask = (name: string, type: Parameters<ClusterDns['query']>[1] = 'A') => {
   const { code, records } = dns.query(name, type);
   return code === 'NXDOMAIN'
     ? code
-    : records.map((r) => ('address' in r ? r.address : r.type === 'SRV' ? `${r.target}:${r.port}` : r.target));
+    : records.map((r) =>
+        'address' in r ? r.address : r.type === 'SRV' ? `${r.target}:${r.port}` : 'target' in r ? r.target : '',
+      );
 };
 
 describe('cluster DNS', () => {

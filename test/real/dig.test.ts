@@ -4,8 +4,8 @@ import { createSocket } from 'node:dgram';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/apimachinery/index.ts';
-import { silentLogger } from '../../src/base/index.ts';
-import { ClusterDns } from '../../src/dns/index.ts';
+import { Prng, silentLogger } from '../../src/base/index.ts';
+import { NameServer, readCorefile } from '../../src/dns/index.ts';
 import { type DnsServer, serveDns } from '../../src/dns/server.ts';
 import { missing } from '../helpers/real.ts';
 
@@ -39,6 +39,23 @@ const slices: Record<string, KubeObject[]> = {
   ],
 };
 
+const corefile = `.:53 {
+    any
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }
+    hosts {
+       192.0.2.10 printer.office.example
+       fallthrough
+    }
+    rewrite name exact old.shop.example web.shop.svc.cluster.local
+    forward . /etc/resolv.conf
+    cache 30
+}
+`;
+
 describe.skipIf(!able)('dig', () => {
   let server: DnsServer;
   let upstream: ReturnType<typeof createSocket>;
@@ -53,17 +70,19 @@ describe.skipIf(!able)('dig', () => {
       upstream.send(answer, from.port, from.address);
     });
     await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
-    const dns = new ClusterDns({
-      service: (namespace, name) =>
+    const source = {
+      service: (namespace: string, name: string) =>
         namespace === 'shop' ? services.find(({ metadata }) => metadata.name === name) : undefined,
       services: () => services,
-      slices: (_namespace, service) => slices[service] ?? [],
-      namespaceExists: (name) => name === 'shop',
+      slices: (_namespace: string, service: string) => slices[service] ?? [],
+      namespaceExists: (name: string) => name === 'shop',
+    };
+    const resolvers = [{ address: '127.0.0.1', port: upstream.address().port }];
+    const names = new NameServer({ source, prng: new Prng('dig') }, readCorefile(corefile, { resolvers }));
+    server = await serveDns({
+      respond: (bytes, transport, client) => names.respond(bytes, transport, client),
+      log: silentLogger,
     });
-    server = await serveDns(
-      { dns, log: silentLogger },
-      { upstreams: [{ address: '127.0.0.1', port: upstream.address().port }] },
-    );
   });
   afterAll(async () => {
     await server?.close();
@@ -79,10 +98,10 @@ describe.skipIf(!able)('dig', () => {
     [['web.shop.svc.cluster.local', 'A'], ['10.96.0.7']],
     [['web.shop.svc.cluster.local', 'AAAA'], ['fd00::7']],
     [['WEB.shop.SVC.cluster.local', 'A'], ['10.96.0.7']],
-    [['_http._tcp.web.shop.svc.cluster.local', 'SRV'], ['0 100 80 web.shop.svc.cluster.local.']],
+    [['_http._tcp.web.shop.svc.cluster.local', 'SRV'], ['0 50 80 web.shop.svc.cluster.local.']],
     [
       ['_sql._tcp.db.shop.svc.cluster.local', 'SRV'],
-      ['0 100 5432 db-0.db.shop.svc.cluster.local.', '0 100 5432 db-1.db.shop.svc.cluster.local.'],
+      ['0 50 5432 db-0.db.shop.svc.cluster.local.', '0 50 5432 db-1.db.shop.svc.cluster.local.'],
     ],
     [
       ['db.shop.svc.cluster.local', 'A'],
@@ -93,6 +112,13 @@ describe.skipIf(!able)('dig', () => {
     [['-x', 'fd00::7'], ['web.shop.svc.cluster.local.']],
     [['10-244-0-9.shop.pod.cluster.local', 'A'], ['10.244.0.9']],
     [['docs.shop.svc.cluster.local', 'CNAME'], ['docs.example.com.']],
+    [['dns-version.cluster.local', 'TXT'], ['"1.1.0"']],
+    [['cluster.local', 'SOA'], ['ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 30']],
+    [['cluster.local', 'NS'], ['ns.dns.cluster.local.']],
+    [['printer.office.example', 'A'], ['192.0.2.10']],
+    [['-x', '192.0.2.10'], ['printer.office.example.']],
+    [['old.shop.example', 'A'], ['10.96.0.7']],
+    [['web.shop.svc.cluster.local', 'ANY'], ['"ANY obsoleted" "See RFC 8482"']],
   ])('%j', async (words, expected) => {
     expect(await short(...words)).toEqual(expected);
     expect(await short('+tcp', ...words)).toEqual(expected);
@@ -107,6 +133,20 @@ describe.skipIf(!able)('dig', () => {
     expect(noData).toMatch(/ANSWER: 0, AUTHORITY: 1/);
     expect(noData).toMatch(/cluster\.local\.\s+\d+\s+IN\s+SOA\s/);
     expect(noData).toMatch(/flags: qr aa rd/);
+  });
+
+  it('is refused the whole zone, and an EDNS version that nobody has', async () => {
+    expect(await dig('cluster.local', 'AXFR')).toMatch(/Transfer failed/);
+    expect(await status('web.shop.svc.cluster.local', '+edns=3', '+noednsneg')).toBe('BADVERS');
+    expect(await status('web.shop.svc.cluster.local', '+opcode=update')).toBe('NOTIMP');
+    expect(await status('-c', 'CH', 'web.shop.svc.cluster.local')).toBe('REFUSED');
+  });
+
+  it('gets as much as its buffer takes, and its own letters back', async () => {
+    const cut = await dig('many.shop.svc.cluster.local', '+ignore', '+bufsize=600');
+    expect(cut).toMatch(/flags: qr aa tc rd/);
+    expect(Number(/MSG SIZE\s+rcvd: (\d+)/.exec(cut)![1])).toBeLessThanOrEqual(600);
+    expect(await dig('wEb.ShOp.svc.cluster.local', '+noall', '+answer')).toMatch(/^wEb\.ShOp\.svc\.cluster\.local\.\s/);
   });
 
   it('asks again over TCP when an answer does not fit', async () => {

@@ -63,6 +63,10 @@ export function recordText(record: DnsRecord): string {
       ? record.address
       : 'port' in record
         ? `${record.priority} ${record.weight} ${record.port} ${record.target}.`
-        : `${record.target}.`;
+        : 'text' in record
+          ? `"${record.text}"`
+          : 'cpu' in record
+            ? `"${record.cpu}" "${record.os}"`
+            : `${record.target}.`;
   return `${name}. ${ttl} IN ${type} ${data}`;
 }

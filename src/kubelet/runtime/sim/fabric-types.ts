@@ -61,8 +61,8 @@ export interface FabricHooks {
     protocol: Protocol,
     from: Peer,
   ): ServiceEndpoint | 'refused' | 'drop' | undefined;
-  /** Addresses of a fully qualified name (no trailing dot), undefined = NXDOMAIN. */
-  resolveName?(name: string, from: Peer): readonly string[] | undefined;
+  /** Addresses of a fully qualified name (no trailing dot) as these name servers know it, undefined = NXDOMAIN. */
+  resolveName?(name: string, from: Peer, servers?: readonly string[]): readonly string[] | undefined;
   /**
    * False when a NetworkPolicy or a cut link keeps the two apart: the packet is dropped. `owner`: whose address `to` is, when
    * it is one of the fabric's.
@@ -96,6 +96,8 @@ export interface NetworkFabric {
     searches: readonly string[],
     ndots: number,
     from: Peer,
+    /** Whom the resolver asks. Default cluster DNS. */
+    servers?: readonly string[],
   ): { readonly name: string; readonly ips: readonly string[] } | undefined;
   /** One HTTP exchange with `ip:port` (pod, Service or external address). @throws ConnectError */
   http(ip: string, port: number, request: HttpRequest, from: Peer, timeoutMs: number): Promise<HttpResponse>;

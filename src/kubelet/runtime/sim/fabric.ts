@@ -103,11 +103,11 @@ export class MemoryFabric implements NetworkFabric {
     };
   }
 
-  lookup(name: string, searches: readonly string[], ndots: number, from: Peer) {
+  lookup(name: string, searches: readonly string[], ndots: number, from: Peer, servers?: readonly string[]) {
     if (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.includes(':')) return { name, ips: [name] };
     if (name === 'localhost') return { name, ips: ['127.0.0.1'] };
     for (const candidate of searchPath(name, searches, ndots)) {
-      const ips = this.hooks.resolveName?.(candidate.toLowerCase(), from);
+      const ips = this.hooks.resolveName?.(candidate.toLowerCase(), from, servers);
       if (ips && ips.length > 0) return { name: candidate, ips };
     }
     return undefined;

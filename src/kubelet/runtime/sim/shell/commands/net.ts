@@ -37,7 +37,7 @@ export function resolve(
   const alias = sandbox.hostAliases.find(({ hostnames }) => hostnames.includes(host));
   if (alias) return { name: host, ips: [alias.ip] };
   const ndots = Number(sandbox.dns.options.find((option) => option.startsWith('ndots:'))?.slice(6) ?? 1);
-  return fabric.lookup(host, sandbox.dns.searches, ndots, peer);
+  return fabric.lookup(host, sandbox.dns.searches, ndots, peer, sandbox.dns.servers);
 }
 
 const reasons: Record<number, string> = {
