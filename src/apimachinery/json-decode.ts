@@ -4,6 +4,7 @@
  */
 import { FormatError } from './format-error.ts';
 import { setOwn } from './json-value.ts';
+import type { SourcePosition } from './types.ts';
 
 export interface DecodedJson {
   readonly value: unknown;
@@ -19,12 +20,13 @@ const strictErrorsMax = 100;
 const longNumber = 16;
 const safeMax = BigInt(Number.MAX_SAFE_INTEGER);
 
-const fail = (message: string): FormatError => new FormatError('InvalidJson', message);
+const fail = (message: string, position?: SourcePosition): FormatError =>
+  new FormatError('InvalidJson', message, position === undefined ? undefined : { position });
 
 /**
  * Decodes one JSON value. Integers beyond 2^53 that fit int64 become bigints, larger ones doubles, as upstream.
  * Invalid UTF-8 becomes U+FFFD, as Go does.
- * @throws FormatError (InvalidJson) with Go's text, e.g. `unexpected end of JSON input`.
+ * @throws FormatError (InvalidJson) with Go's text, e.g. `unexpected end of JSON input`, and its line and column.
  */
 export function decodeJson(body: Uint8Array | string): DecodedJson {
   const text = typeof body === 'string' ? body : bytesToText(body);
@@ -135,9 +137,15 @@ class JsonParser {
   }
 
   #unexpected(context: string, at = this.#at): FormatError {
-    if (at >= this.#text.length) return fail('unexpected end of JSON input');
+    if (at >= this.#text.length) return fail('unexpected end of JSON input', this.#position(at));
     const character = String.fromCodePoint(this.#text.codePointAt(at)!);
-    return fail(`invalid character ${quoteCharacter(character)} ${context}`);
+    return fail(`invalid character ${quoteCharacter(character)} ${context}`, this.#position(at));
+  }
+
+  /** The text may come from anywhere: whoever read it knows the file. */
+  #position(at: number): SourcePosition {
+    const before = this.#text.slice(0, at).split('\n');
+    return { file: '', line: before.length, column: before.at(-1)!.length + 1 };
   }
 
   #space(): void {
@@ -237,7 +245,7 @@ class JsonParser {
         this.#at = i + 1;
         return JSON.parse(this.#text.slice(start, i + 1));
       }
-      if (Number.isNaN(c)) throw fail('unexpected end of JSON input');
+      if (Number.isNaN(c)) throw this.#unexpected('', i);
       if (c < 32) throw this.#unexpected('in string literal', i);
       if (c !== 92) continue;
       i++;

@@ -41,6 +41,18 @@ export {
 } from './cluster.ts';
 export { dumpCluster } from './cluster-dump.ts';
 export { clusterInfo } from './cluster-info.ts';
+export {
+  type CniAttachRequest,
+  type CniIo,
+  type CniRequest,
+  cniAdd,
+  cniCheck,
+  cniDel,
+  cniGc,
+  cniStatus,
+  cniVersion,
+} from './cni/cni.ts';
+export { cniAttachFlags, cniAttachRequest, cniFlags, cniRequest } from './cni/flags.ts';
 export { completionScript } from './completion/scripts.ts';
 export {
   configDelete,

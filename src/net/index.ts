@@ -16,6 +16,27 @@ export {
   numberToIp,
   parseCidr,
 } from './addresses.ts';
+export type { PluginRun } from './cni/answer.ts';
+export { attachmentFile, decodeAttachment, encodeAttachment, type RememberedAttachment } from './cni/attachment.ts';
+export { CniError, type CniErrorDetail, type CniFailure, codeMeaning } from './cni/cni-error.ts';
+export {
+  type JsonObject,
+  type NetworkConfig,
+  type PluginConfig,
+  parseNetworkConfig,
+  parsePluginConfig,
+} from './cni/config.ts';
+export { parseArgs } from './cni/names.ts';
+export {
+  type Attachment,
+  type CniCommand,
+  checkAttachment,
+  type PluginRequest,
+  type ValidAttachment,
+} from './cni/request.ts';
+export { addressesOf, type CniResult, readResult, resultAs } from './cni/result.ts';
+export { type AttachmentStore, type CniEvent, CniRuntime, type GcReport, type PluginRunner } from './cni/runtime.ts';
+export { storyOf, summaryOf } from './cni/story.ts';
 export { DumpError, type DumpKind, dumpKind } from './dump/dump-error.ts';
 export { parseIptablesSave, type SavedRule, type SavedTable } from './dump/iptables-save.ts';
 export {
