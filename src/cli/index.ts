@@ -156,6 +156,7 @@ export {
 } from './lab/lab.ts';
 export { LabCommand } from './lab/lab-command.ts';
 export { type LogsRequest, printLogs } from './logs/logs.ts';
+export { networkCheck } from './network/check.ts';
 export { networkExplain } from './network/explain.ts';
 export { policyRulesDiff } from './network/policy/diff.ts';
 export { policyRulesScript } from './network/policy/rules.ts';

@@ -282,6 +282,7 @@ class RunningCluster implements Cluster {
       nodes: () => this.nodes.list(),
       components: () => this.components.list(),
       images: this.images,
+      network: () => this.nodes.networkCheck(),
       storageMediaType: this.#settings.apiServer.storageMediaType,
     });
   }

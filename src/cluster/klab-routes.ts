@@ -24,6 +24,8 @@ import type { ReadableHistory } from './external-etcd.ts';
 import { imageRoutes } from './image-routes.ts';
 import type { ClusterImages } from './images.ts';
 import { type ImportDeps, importObjects } from './import.ts';
+import type { NetworkCheckDeps } from './network-check.ts';
+import { networkRoutes } from './network-routes.ts';
 import { memberIndex, raftRoutes, raftRoutesElsewhere } from './raft-routes.ts';
 import { bodyOf } from './route-body.ts';
 
@@ -42,6 +44,7 @@ export interface KlabRouteDeps {
   readonly nodes: () => readonly object[];
   readonly components: () => readonly object[];
   readonly images: ClusterImages;
+  readonly network: () => NetworkCheckDeps;
   readonly storageMediaType?: ImportDeps['mediaType'];
 }
 
@@ -62,6 +65,7 @@ export function klabRoutes(deps: KlabRouteDeps): KlabRoute[] {
     ...schedulerRoutes(deps),
     ...partRoutes(deps),
     ...imageRoutes(deps.images),
+    ...networkRoutes(deps.clock, deps.network),
     importRoute(deps),
   ];
 }

@@ -248,6 +248,24 @@ export class NodeFleet implements NodeDialer {
     throw newConflict(nodesResource, name, why);
   }
 
+  /** What a check of the network tries out. */
+  networkCheck() {
+    const { network } = this.#deps;
+    return {
+      fabric: this.fabric,
+      pods: async () => (await this.#client.resource('pods').list()).items,
+      nodes: () =>
+        this.#powered().map(({ machine: { config } }) => ({
+          name: config.name,
+          ips: config.secondIp === undefined ? [config.ip] : [config.ip, config.secondIp],
+        })),
+      addressesOf: async (node: string, uid: string) =>
+        (await this.#members.get(node)?.machine.runtime.podSandboxes(uid))?.find(({ state }) => state === 'ready')
+          ?.ips ?? [],
+      verdict: network.verdict.bind(network),
+    };
+  }
+
   /** The manifests of a node's own pods. Nothing for a node that is not there. */
   setStaticPods(node: string, pods: readonly KubeletPod[]): void {
     this.#members.get(node)?.machine.setStaticPods(pods);
