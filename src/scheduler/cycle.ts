@@ -60,9 +60,9 @@ interface Run {
   readonly refusedBy: Set<string>;
   readonly counts: Map<string, number>;
   /** Nodes, by index, that removing pods may help. */
-  readonly unschedulable: Set<number>;
+  readonly unschedulable: number[];
   /** Nodes, by index, that nothing helps. */
-  readonly unresolvable: Set<number>;
+  readonly unresolvable: number[];
   /** All nodes not in one of the two sets are beyond help. */
   restUnresolvable: boolean;
   /** The only nodes to look at; undefined: all. */
@@ -181,8 +181,8 @@ export class SchedulingCycle {
       builder: new DecisionBuilder(nodeNamesOf(nodes)),
       refusedBy: new Set(),
       counts: new Map(),
-      unschedulable: new Set(),
-      unresolvable: new Set(),
+      unschedulable: [],
+      unresolvable: [],
       restUnresolvable: false,
       allowed: undefined,
       limiting: [],
@@ -203,13 +203,15 @@ export class SchedulingCycle {
     const { state, builder, refusedBy, snapshot, counts, unschedulable, unresolvable, restUnresolvable } = run;
     if (run.failure !== undefined) return { state, builder, refusedBy, message: run.failure, failed: true };
     const { nodes } = snapshot;
+    let beyondHelp: Set<number> | undefined;
     const diagnosis: Diagnosis = {
       get unschedulable() {
-        return [...unschedulable].map((index) => nodes[index]!);
+        return unschedulable.map((index) => nodes[index]!);
       },
       isUnresolvable: (name) => {
         const index = indexIn(nodes, name);
-        return unresolvable.has(index) || (restUnresolvable && !unschedulable.has(index));
+        beyondHelp ??= new Set(unresolvable);
+        return beyondHelp.has(index) || (restUnresolvable && !unschedulable.includes(index));
       },
     };
     const message = fitErrorMessage(nodes.length, counts, preFilterMessage);
@@ -257,7 +259,7 @@ export class SchedulingCycle {
     run.builder.refused(index, plugin, refusal);
     run.refusedBy.add(plugin);
     if (refusal.code === 'Error') run.failure = `running "${plugin}" filter plugin: ${refusal.reasons[0]}`;
-    (refusal.code === 'Unschedulable' ? run.unschedulable : run.unresolvable).add(index);
+    (refusal.code === 'Unschedulable' ? run.unschedulable : run.unresolvable).push(index);
     for (const reason of refusal.reasons) run.counts.set(reason, (run.counts.get(reason) ?? 0) + 1);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Scheduling rates on static nodes: a whole control plane in this process on a durable store, decisions recorded. The
  * workloads are those of upstream's scheduler_perf, as data. Pods are created and bound in the measured time; beside it, the
- * part of it that the scheduling cycles took.
+ * part of it that the scheduling cycles took, and the part that recording them took. Some are run again without records.
  *
  *   node test/bench/scheduler.ts [WORKLOAD]
  */
@@ -9,7 +9,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCluster } from '../../src/cluster/create-cluster.ts';
-import { SchedulingCycle } from '../../src/scheduler/index.ts';
+import { DecisionBuilder } from '../../src/scheduler/decision/record.ts';
+import { DecisionStore, SchedulingCycle } from '../../src/scheduler/index.ts';
 import { markdown, type Row, row } from './row.ts';
 
 interface Workload {
@@ -22,6 +23,8 @@ interface Workload {
   /** Of the pods bound before, when another than `spec`. */
   readonly specBefore?: (index: number) => object;
   readonly nodeCapacity?: Record<string, string>;
+  /** Run it without records too. */
+  readonly compare?: true;
 }
 
 const app = { app: 'bench' };
@@ -30,13 +33,14 @@ const required = 'requiredDuringSchedulingIgnoredDuringExecution';
 const zones = ['moon-1', 'moon-2', 'moon-3'];
 
 const workloads: Readonly<Record<string, Workload>> = {
-  'SchedulingBasic 500 nodes': { nodes: 500, before: 500, pods: 1000 },
-  'SchedulingBasic 5000 nodes': { nodes: 5000, before: 1000, pods: 10_000 },
+  'SchedulingBasic 500 nodes': { nodes: 500, before: 500, pods: 1000, compare: true },
+  'SchedulingBasic 5000 nodes': { nodes: 5000, before: 1000, pods: 10_000, compare: true },
   'TopologySpreading 5000 nodes': {
     nodes: 5000,
     before: 1000,
     pods: 2000,
     labels: app,
+    compare: true,
     specBefore: () => ({}),
     spec: () => ({
       topologySpreadConstraints: [
@@ -110,22 +114,42 @@ function cpu(amount: string): object {
 }
 
 const cycles = { ms: 0, runs: 0 };
+const records = { ms: 0, runs: 0 };
 const cpuMs = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
-/** Cycles are counted where they run, by the processor's time: the machine may be busy with other things. */
-function measureCycles(): () => void {
-  const { run } = SchedulingCycle.prototype;
-  SchedulingCycle.prototype.run = function measured(...args) {
+/** Cycles and records are counted where they are made, by the processor's time: the machine may be busy with other things. */
+function measured<T extends object, K extends keyof T & string>(prototype: T, method: K, into: typeof cycles) {
+  const original = prototype[method] as (...args: unknown[]) => unknown;
+  prototype[method] = function counted(this: unknown, ...args: unknown[]) {
     const start = cpuMs();
-    const outcome = run.apply(this, args);
-    cycles.ms += cpuMs() - start;
-    cycles.runs++;
+    const outcome = original.apply(this, args);
+    into.ms += cpuMs() - start;
+    into.runs++;
     return outcome;
-  };
+  } as T[K];
   return () => {
-    SchedulingCycle.prototype.run = run;
+    prototype[method] = original as T[K];
+  };
+}
+
+/** Nothing of an attempt is kept, not even for the time of its cycle. */
+function withoutRecords(): () => void {
+  const undo: (() => void)[] = [];
+  const off = <T extends object>(prototype: T, ...methods: (keyof T & string)[]) => {
+    for (const method of methods) {
+      const original = prototype[method];
+      prototype[method] = (() => {}) as T[typeof method];
+      undo.push(() => {
+        prototype[method] = original;
+      });
+    }
+  };
+  off(DecisionStore.prototype, 'record');
+  off(DecisionBuilder.prototype, 'feasible', 'refused', 'scored', 'excludeAllBut', 'finish');
+  return () => {
+    for (const again of undo) again();
   };
 }
 
@@ -201,8 +225,7 @@ async function measure(name: string, workload: Workload): Promise<Row[]> {
       await all;
     };
     await place('before', workload.before, workload.specBefore ?? workload.spec);
-    cycles.ms = 0;
-    cycles.runs = 0;
+    for (const counter of [cycles, records]) Object.assign(counter, { ms: 0, runs: 0 });
     const [start, busy] = [performance.now(), cpuMs()];
     await place('pod', workload.pods, workload.spec);
     const ms = performance.now() - start;
@@ -213,6 +236,12 @@ async function measure(name: string, workload: Workload): Promise<Row[]> {
       row(`${name}: pods bound`, '1/s', (workload.pods / ms) * 1000, true),
       row(`${name}: all that binding a pod takes, processor time`, 'ms', cpu / workload.pods, false),
       row(`${name}: a scheduling cycle, processor time`, 'ms', cycles.ms / cycles.runs, false),
+      ...(records.runs === 0
+        ? []
+        : [
+            row(`${name}: recording an attempt, processor time`, 'ms', records.ms / records.runs, false),
+            row(`${name}: recording, share of all`, '%', (records.ms / cpu) * 100, false),
+          ]),
     ];
   } finally {
     await cluster.stop();
@@ -221,13 +250,19 @@ async function measure(name: string, workload: Workload): Promise<Row[]> {
 }
 
 export async function scheduler(only?: string): Promise<Row[]> {
-  const stop = measureCycles();
+  const stop = measured(SchedulingCycle.prototype, 'run', cycles);
   const rows: Row[] = [];
   try {
     for (const [name, workload] of Object.entries(workloads)) {
       if (only !== undefined && !name.includes(only)) continue;
-      rows.push(...(await measure(name, workload)));
-      process.stderr.write(`${markdown(rows.slice(-2))}\n`);
+      const uncount = measured(DecisionStore.prototype, 'record', records);
+      const found = await measure(name, workload).finally(uncount);
+      if (workload.compare) {
+        const again = withoutRecords();
+        found.push(...(await measure(`${name}, nothing recorded`, workload).finally(again)));
+      }
+      process.stderr.write(`${markdown(found)}\n`);
+      rows.push(...found);
     }
   } finally {
     stop();

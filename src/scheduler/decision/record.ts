@@ -148,6 +148,8 @@ export class DecisionBuilder {
   readonly #verdicts: PluginVerdict[] = [];
   /** Reasons, then detail. */
   readonly #verdictIndex = new Map<string, Map<string, number>>();
+  /** Plugins that refuse many nodes for one reason say it with one object. */
+  readonly #known = new Map<Refusal, number>();
   readonly #state: Uint16Array | Uint32Array;
   readonly #scores: ScoreColumn[] = [];
   #feasible: readonly number[] = [];
@@ -175,6 +177,16 @@ export class DecisionBuilder {
 
   refused(nodeIndex: number, plugin: string, refusal: Refusal): void {
     if (this.#state[nodeIndex] === 1) this.#feasibleCount--;
+    let known = this.#known.get(refusal);
+    if (known === undefined) {
+      known = this.#verdictOf(plugin, refusal);
+      this.#known.set(refusal, known);
+    }
+    this.#state[nodeIndex] = known + 2;
+  }
+
+  /** The number of what was said, which others may have said before. */
+  #verdictOf(plugin: string, refusal: Refusal): number {
     const { reasons, detail = '' } = refusal;
     const key = reasons.length === 1 ? reasons[0]! : reasons.join('\u0000');
     let byDetail = this.#verdictIndex.get(key);
@@ -192,7 +204,7 @@ export class DecisionBuilder {
       });
       byDetail.set(detail, index);
     }
-    this.#state[nodeIndex] = index + 2;
+    return index;
   }
 
   /** Scores of the feasible nodes, in their order. The arrays are kept, not copied: they must not change afterwards. */

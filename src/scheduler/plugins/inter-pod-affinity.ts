@@ -4,7 +4,7 @@ import { type LabelSelectorObject, type Selector, selectorFromLabelSelector } fr
 import { hasPlace } from '../framework/events.ts';
 import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import { type Contribute, Tallies, Tally, Trial } from '../framework/tally.ts';
-import { type CycleState, maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
+import { type CycleState, maxNodeScore, type Plugin, type Refusal, type Snapshot } from '../framework/types.ts';
 
 export interface NamespaceSource {
   get(name: string): Readonly<Namespace> | undefined;
@@ -97,6 +97,8 @@ interface FilterState {
   readonly antiAffinity: Trial;
   /** Pods that do not want this one near. */
   readonly existingAntiAffinity: Trial;
+  /** What was said of a domain, by topology key and value: it holds for all its nodes. */
+  readonly refusals: Record<keyof typeof reasons, Map<string, Refusal>>;
 }
 
 const empty = new Tally(() => {});
@@ -202,6 +204,7 @@ export function interPodAffinity(
       affinity: new Trial(requiredAffinity.length > 0 ? affinityOf(requiredAffinity, snapshot) : empty),
       antiAffinity: new Trial(requiredAntiAffinity.length > 0 ? antiAffinityOf(requiredAntiAffinity, snapshot) : empty),
       existingAntiAffinity: new Trial(existing),
+      refusals: { affinity: new Map(), antiAffinity: new Map(), existing: new Map() },
     };
   };
 
@@ -322,46 +325,42 @@ export function interPodAffinity(
     addPod: (state, pod, other, node) => change(state, pod, other, node, 1),
     removePod: (state, pod, other, node) => change(state, pod, other, node, -1),
     filter(state, pod, node) {
-      const { affinity, antiAffinity, existingAntiAffinity } = state.get<FilterState>(name)!;
+      const { affinity, antiAffinity, existingAntiAffinity, refusals } = state.get<FilterState>(name)!;
+      const refusal = (kind: keyof typeof reasons, domain: string, detail: () => string): Refusal => {
+        let known = refusals[kind].get(domain);
+        if (!known) {
+          const code = kind === 'affinity' ? 'UnschedulableAndUnresolvable' : 'Unschedulable';
+          known = { code, reasons: [reasons[kind]], detail: detail() };
+          refusals[kind].set(domain, known);
+        }
+        return known;
+      };
       const own = termsOf(pod);
       for (const term of own.requiredAffinity) {
         const value = node.labels[term.topologyKey];
         if (value === undefined) {
-          return {
-            code: 'UnschedulableAndUnresolvable',
-            reasons: [reasons.affinity],
-            detail: `the node has no label ${term.topologyKey}`,
-          };
+          return refusal('affinity', term.topologyKey, () => `the node has no label ${term.topologyKey}`);
         }
         if (affinity.amount(term.topologyKey, value) > 0) continue;
         // The first pod of a group that wants its own kind may go anywhere.
         const first = affinity.total === 0 && own.requiredAffinity.every((other) => matches(other, pod));
         if (!first) {
-          return {
-            code: 'UnschedulableAndUnresolvable',
-            reasons: [reasons.affinity],
-            detail: `no matching pod in ${term.topologyKey}=${value}`,
-          };
+          const domain = `${term.topologyKey}=${value}`;
+          return refusal('affinity', domain, () => `no matching pod in ${domain}`);
         }
       }
       for (const term of own.requiredAntiAffinity) {
         const value = node.labels[term.topologyKey];
         if (value !== undefined && antiAffinity.amount(term.topologyKey, value) > 0) {
-          return {
-            code: 'Unschedulable',
-            reasons: [reasons.antiAffinity],
-            detail: `a pod it must not be near is in ${term.topologyKey}=${value}`,
-          };
+          const domain = `${term.topologyKey}=${value}`;
+          return refusal('antiAffinity', domain, () => `a pod it must not be near is in ${domain}`);
         }
       }
       for (const key of existingAntiAffinity.slots) {
         const value = node.labels[key];
         if (value !== undefined && existingAntiAffinity.amount(key, value) > 0) {
-          return {
-            code: 'Unschedulable',
-            reasons: [reasons.existing],
-            detail: `a pod in ${key}=${value} must not be near it`,
-          };
+          const domain = `${key}=${value}`;
+          return refusal('existing', domain, () => `a pod in ${domain} must not be near it`);
         }
       }
       return undefined;

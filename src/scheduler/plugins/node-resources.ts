@@ -44,6 +44,18 @@ function shortages(requests: Resources, node: NodeInfo, ignored: (name: string) 
   return out;
 }
 
+/** The usual case: no words are needed. `false` asks for a second look. */
+function fits(requests: Resources, { pods, allocatable, requested }: NodeInfo): boolean {
+  return (
+    requests.scalar.size === 0 &&
+    pods.size < allocatable.allowedPodNumber &&
+    (requests.milliCPU === 0 || requests.milliCPU <= allocatable.milliCPU - requested.milliCPU) &&
+    (requests.memory === 0 || requests.memory <= allocatable.memory - requested.memory) &&
+    (requests.ephemeralStorage === 0 ||
+      requests.ephemeralStorage <= allocatable.ephemeralStorage - requested.ephemeralStorage)
+  );
+}
+
 /** Would the pod fit were the node empty? If not, no preemption helps. */
 function fitsEmpty(requests: Resources, allocatable: Resources, ignored: (name: string) => boolean): boolean {
   if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
@@ -96,6 +108,7 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
       },
     ],
     filter(_state, { requests }, node) {
+      if (fits(requests, node)) return undefined;
       const missing = shortages(requests, node, ignored);
       if (missing.length === 0) return undefined;
       return {

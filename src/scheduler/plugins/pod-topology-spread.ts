@@ -14,9 +14,9 @@ import {
 import { hasPlace } from '../framework/events.ts';
 import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
 import { type Contribute, Tallies, type Tally, Trial } from '../framework/tally.ts';
-import { maxNodeScore, type Plugin, type Snapshot } from '../framework/types.ts';
+import { maxNodeScore, type Plugin, type Refusal, type Snapshot } from '../framework/types.ts';
 import { matchesNodeSelection } from './node-affinity.ts';
-import { type Taint, toleratesTaint } from './taints.ts';
+import { toleratesTaint } from './taints.ts';
 
 export interface SpreadSources {
   /** Services of a namespace. */
@@ -145,7 +145,7 @@ function both(a: Selector, b: Selector): LabelMatcher {
 function nodeCounts(constraint: Constraint, pod: Readonly<Pod>, node: NodeInfo): boolean {
   if (constraint.nodeAffinityPolicy === 'Honor' && !matchesNodeSelection(pod, node)) return false;
   if (constraint.nodeTaintsPolicy === 'Honor') {
-    const hard = ((node.node?.spec?.taints ?? []) as Taint[]).filter((taint) => taint.effect !== 'PreferNoSchedule');
+    const hard = node.taints.filter((taint) => taint.effect !== 'PreferNoSchedule');
     if (hard.some((taint) => !toleratesTaint(pod.spec?.tolerations ?? [], taint))) return false;
   }
   return true;
@@ -202,6 +202,8 @@ interface FilterState {
   readonly counts: Trial;
   /** Per constraint: 1 when the pod itself matches. */
   readonly self: readonly number[];
+  /** What was said of domains that would be too full, by constraint, value and count. */
+  readonly refusals: Map<string, Refusal>;
 }
 
 function prepareFilter(
@@ -218,6 +220,7 @@ function prepareFilter(
     slots: constraints.map((_, i) => String(i)),
     counts: new Trial(tally),
     self: constraints.map(({ selector }) => (selector.matches(pod.labels) ? 1 : 0)),
+    refusals: new Map(),
   };
 }
 
@@ -367,11 +370,17 @@ export function podTopologySpread(sources: SpreadSources, args: PodTopologySprea
         const least = minimumOf(prepared, i);
         const skew = there + prepared.self[i]! - least;
         if (skew > constraint.maxSkew) {
-          return {
-            code: 'Unschedulable',
-            reasons: ["node(s) didn't match pod topology spread constraints"],
-            detail: `${constraint.topologyKey}=${value} has ${there} matching pods, the least is ${least}: skew would be ${skew}, max ${constraint.maxSkew}`,
-          };
+          const known = `${i} ${there} ${least} ${value}`;
+          let refusal = prepared.refusals.get(known);
+          if (!refusal) {
+            refusal = {
+              code: 'Unschedulable',
+              reasons: ["node(s) didn't match pod topology spread constraints"],
+              detail: `${constraint.topologyKey}=${value} has ${there} matching pods, the least is ${least}: skew would be ${skew}, max ${constraint.maxSkew}`,
+            };
+            prepared.refusals.set(known, refusal);
+          }
+          return refusal;
         }
       }
       return undefined;

@@ -67,7 +67,7 @@ export const nodeUnschedulable: Plugin = {
     },
   ],
   filter(_state, { pod }, node) {
-    if (!node.node?.spec?.unschedulable) return undefined;
+    if (!node.unschedulable) return undefined;
     if (toleratesTaint(pod.spec?.tolerations ?? [], unschedulableTaint)) return undefined;
     return {
       code: 'UnschedulableAndUnresolvable',
