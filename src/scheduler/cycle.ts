@@ -336,7 +336,9 @@ export class SchedulingCycle {
     const { state, builder, refusedBy, snapshot } = run;
     let best = Number.NEGATIVE_INFINITY;
     for (const total of totals) if (total > best) best = total;
-    const winners = feasible.filter((_, i) => totals[i] === best).map((index) => snapshot.nodes[index]!.name);
+    const winners: string[] = [];
+    for (let i = 0; i < feasible.length; i++) if (totals[i] === best) winners.push(snapshot.nodes[feasible[i]!]!.name);
+    builder.tied = winners.length > 1;
     const node = winners.length === 1 ? winners[0]! : this.#prng.pick(winners);
     return { state, builder, refusedBy, message: '', node, ...(winners.length > 1 && { tiedWith: winners }) };
   }

@@ -150,6 +150,7 @@ function highest({ feasible, scores }: DecisionColumns): number[] {
 /** Says the highest total who was tied? Then the names need not be written. */
 function tieIsPlain({ tiedWith }: Decision, data: DecisionColumns): boolean {
   if (!tiedWith) return false;
+  if (data.plainTie) return true;
   const positions = highest(data);
   return (
     positions.length === tiedWith.length &&

@@ -87,6 +87,8 @@ export interface DecisionColumns {
   /** Indexes of the scored nodes, in the order they were found. */
   readonly feasible: ArrayLike<number>;
   readonly scores: readonly ScoreColumn[];
+  /** `tiedWith` are all the nodes of the highest total, in the order of `feasible`. Absent: not known. */
+  readonly plainTie?: boolean;
 }
 
 /** All of a decision but what its columns say. */
@@ -142,6 +144,19 @@ export function nodeNamesOf(nodes: readonly { readonly name: string }[]): readon
   return names;
 }
 
+let shorts = new Uint16Array(0);
+let shortsUsed = 0;
+
+/** Zeros. Many attempts share a buffer: one each takes longer to get than all the rest of a small decision. */
+function someShorts(count: number): Uint16Array {
+  if (shortsUsed + count > shorts.length) {
+    shorts = new Uint16Array(Math.max(65_536, count));
+    shortsUsed = 0;
+  }
+  shortsUsed += count;
+  return shorts.subarray(shortsUsed - count, shortsUsed);
+}
+
 /** Collects one attempt. */
 export class DecisionBuilder {
   readonly #nodeNames: readonly string[];
@@ -155,12 +170,14 @@ export class DecisionBuilder {
   #feasible: readonly number[] = [];
   #feasibleCount = 0;
   readonly preFilter: (PluginVerdict & { nodes?: number })[] = [];
+  /** The nodes of the highest total are told as tied. */
+  tied = false;
   readonly skippedScorers = new Map<string, number>();
 
   constructor(nodeNames: readonly string[]) {
     this.#nodeNames = nodeNames;
     // There are at most as many verdicts as nodes, and one of PreFilter.
-    this.#state = nodeNames.length < 65_000 ? new Uint16Array(nodeNames.length) : new Uint32Array(nodeNames.length);
+    this.#state = nodeNames.length < 65_000 ? someShorts(nodeNames.length) : new Uint32Array(nodeNames.length);
   }
 
   /** PreFilter leaves only some nodes to look at; the others are out for this reason. */
@@ -236,6 +253,7 @@ export class DecisionBuilder {
         state: this.#state,
         feasible: this.#feasible,
         scores: this.#scores,
+        ...(this.tied && { plainTie: true }),
       },
     );
   }

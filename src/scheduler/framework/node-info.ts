@@ -81,6 +81,18 @@ export interface Taint {
   readonly effect: string;
 }
 
+/** Where `NodeInfo.sums` has what. */
+export const use = {
+  freePods: 0,
+  freeCPU: 1,
+  freeMemory: 2,
+  freeStorage: 3,
+  cpu: 4,
+  memory: 5,
+  nonZeroCPU: 6,
+  nonZeroMemory: 7,
+} as const;
+
 const none: Readonly<Record<string, string>> = {};
 const noTaints: readonly Taint[] = [];
 
@@ -93,6 +105,8 @@ export class NodeInfo {
   unschedulable = false;
   allocatable: Resources = emptyResources();
   readonly requested: Resources = emptyResources();
+  /** The sums that every cycle reads of every node, in one line of the processor's cache: see `use`. */
+  readonly sums = new Float64Array(8);
   readonly nonZeroRequested: Resources = emptyResources();
   /** By uid, in order of arrival. */
   readonly pods = new Map<string, PodInfo>();
@@ -120,6 +134,19 @@ export class NodeInfo {
     for (const image of node?.status?.images ?? []) {
       for (const name of image.names ?? []) this.images.set(name, image.sizeBytes ?? 0);
     }
+    this.#sum();
+  }
+
+  #sum(): void {
+    const { sums, allocatable, requested, nonZeroRequested } = this;
+    sums[use.freePods] = allocatable.allowedPodNumber - this.pods.size;
+    sums[use.freeCPU] = allocatable.milliCPU - requested.milliCPU;
+    sums[use.freeMemory] = allocatable.memory - requested.memory;
+    sums[use.freeStorage] = allocatable.ephemeralStorage - requested.ephemeralStorage;
+    sums[use.cpu] = allocatable.milliCPU;
+    sums[use.memory] = allocatable.memory;
+    sums[use.nonZeroCPU] = nonZeroRequested.milliCPU;
+    sums[use.nonZeroMemory] = nonZeroRequested.memory;
   }
 
   addPod(info: PodInfo): void {
@@ -132,6 +159,7 @@ export class NodeInfo {
     const ports = hostPortsOf(info.pod);
     if (ports.length > 0) this.usedPorts.set(info.uid, ports);
     this.#countClaims(info, 1);
+    this.#sum();
   }
 
   /** The same node to try things on; the original does not change. */
@@ -144,6 +172,7 @@ export class NodeInfo {
     copy.allocatable = this.allocatable;
     copy.images = this.images;
     for (const info of this.pods.values()) copy.addPod(info);
+    copy.#sum();
     return copy;
   }
 
@@ -176,5 +205,6 @@ export class NodeInfo {
     addResources(this.requested, info.requests, -1);
     addResources(this.nonZeroRequested, info.nonZeroRequests, -1);
     this.#countClaims(info, -1);
+    this.#sum();
   }
 }

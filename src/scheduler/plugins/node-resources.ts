@@ -6,10 +6,18 @@ import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { formatDecimal } from '../format.ts';
 import { hasMoreOf, hasPlace } from '../framework/events.ts';
-import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
+import { type NodeInfo, type PodInfo, use } from '../framework/node-info.ts';
 import { podRequests, type Resources, resourcesOf } from '../framework/resources.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
-import { amountOf, isScalar, type ResourceSpec, type ScoringStrategy, strategyScorer } from './resource-scoring.ts';
+import {
+  amountOf,
+  capacityOf,
+  isScalar,
+  type ResourceSpec,
+  type ScoringStrategy,
+  strategyScorer,
+  usedOf,
+} from './resource-scoring.ts';
 
 interface Shortage {
   readonly reason: string;
@@ -45,14 +53,13 @@ function shortages(requests: Resources, node: NodeInfo, ignored: (name: string) 
 }
 
 /** The usual case: no words are needed. `false` asks for a second look. */
-function fits(requests: Resources, { pods, allocatable, requested }: NodeInfo): boolean {
+function fits(requests: Resources, sums: Float64Array): boolean {
   return (
     requests.scalar.size === 0 &&
-    pods.size < allocatable.allowedPodNumber &&
-    (requests.milliCPU === 0 || requests.milliCPU <= allocatable.milliCPU - requested.milliCPU) &&
-    (requests.memory === 0 || requests.memory <= allocatable.memory - requested.memory) &&
-    (requests.ephemeralStorage === 0 ||
-      requests.ephemeralStorage <= allocatable.ephemeralStorage - requested.ephemeralStorage)
+    sums[use.freePods]! >= 1 &&
+    (requests.milliCPU === 0 || requests.milliCPU <= sums[use.freeCPU]!) &&
+    (requests.memory === 0 || requests.memory <= sums[use.freeMemory]!) &&
+    (requests.ephemeralStorage === 0 || requests.ephemeralStorage <= sums[use.freeStorage]!)
   );
 }
 
@@ -108,7 +115,7 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
       },
     ],
     filter(_state, { requests }, node) {
-      if (fits(requests, node)) return undefined;
+      if (fits(requests, node.sums)) return undefined;
       const missing = shortages(requests, node, ignored);
       if (missing.length === 0) return undefined;
       return {
@@ -143,12 +150,16 @@ export interface BalancedAllocationArgs {
 }
 
 /** How evenly resources are used, 0…100. */
-function balance(fractions: readonly number[]): number {
+function balance(fractions: Float64Array, count: number): number {
   let deviation = 0;
-  if (fractions.length === 2) deviation = Math.abs((fractions[0]! - fractions[1]!) / 2);
-  else if (fractions.length > 2) {
-    const mean = fractions.reduce((a, b) => a + b, 0) / fractions.length;
-    deviation = Math.sqrt(fractions.reduce((sum, f) => sum + (f - mean) * (f - mean), 0) / fractions.length);
+  if (count === 2) deviation = Math.abs((fractions[0]! - fractions[1]!) / 2);
+  else if (count > 2) {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += fractions[i]!;
+    const mean = sum / count;
+    let squares = 0;
+    for (let i = 0; i < count; i++) squares += (fractions[i]! - mean) * (fractions[i]! - mean);
+    deviation = Math.sqrt(squares / count);
   }
   return Math.trunc((1 - deviation) * maxNodeScore);
 }
@@ -157,6 +168,9 @@ export function balancedAllocation(args: BalancedAllocationArgs = {}): Plugin {
   const resources = (args.resources?.length ? args.resources : [{ name: 'cpu' }, { name: 'memory' }]).map(
     ({ name }) => name,
   );
+  // One pair for all nodes.
+  const before = new Float64Array(resources.length);
+  const after = new Float64Array(resources.length);
   return {
     name: 'NodeResourcesBalancedAllocation',
     preScore(_state, { requests }) {
@@ -164,19 +178,18 @@ export function balancedAllocation(args: BalancedAllocationArgs = {}): Plugin {
     },
     /** How much better balanced the node is with the pod than without: about 75 for no change, up to 100, down to 50. */
     score(_state, { requests }, node) {
-      const before: number[] = [];
-      const after: number[] = [];
+      let count = 0;
       for (const name of resources) {
         const wanted = amountOf(requests, name);
         if (wanted === 0 && isScalar(name)) continue;
-        const capacity = amountOf(node.allocatable, name);
+        const capacity = capacityOf(node, name);
         if (capacity === 0) continue;
-        const used = amountOf(node.requested, name);
-        before.push(Math.min(1, used / capacity));
-        after.push(Math.min(1, (used + wanted) / capacity));
+        const used = usedOf(node, name);
+        before[count] = Math.min(1, used / capacity);
+        after[count++] = Math.min(1, (used + wanted) / capacity);
       }
       const half = maxNodeScore / 2;
-      return half + Math.trunc((half + balance(after) - balance(before)) / 2);
+      return half + Math.trunc((half + balance(after, count) - balance(before, count)) / 2);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Scores by how full a node would be. Upstream: scheduler/framework/plugins/noderesources
  * {resource_allocation,least_allocated,most_allocated,requested_to_capacity_ratio}.go, plugins/helper/shape_score.go (1.36).
  */
-import type { NodeInfo, PodInfo } from '../framework/node-info.ts';
+import { type NodeInfo, type PodInfo, use } from '../framework/node-info.ts';
 import type { Resources } from '../framework/resources.ts';
 import { maxNodeScore } from '../framework/types.ts';
 
@@ -40,6 +40,22 @@ export function amountOf(resources: Resources, name: string): number {
     default:
       return resources.scalar.get(name) ?? 0;
   }
+}
+
+export function capacityOf({ sums, allocatable }: NodeInfo, name: string): number {
+  if (name === 'cpu') return sums[use.cpu]!;
+  return name === 'memory' ? sums[use.memory]! : amountOf(allocatable, name);
+}
+
+/** What its pods ask for. */
+export function usedOf({ sums, requested }: NodeInfo, name: string): number {
+  if (name === 'cpu') return sums[use.cpu]! - sums[use.freeCPU]!;
+  return name === 'memory' ? sums[use.memory]! - sums[use.freeMemory]! : amountOf(requested, name);
+}
+
+/** The same of cpu or memory, with the defaults of those that ask for none. */
+function countedOf({ sums }: NodeInfo, name: string): number {
+  return name === 'cpu' ? sums[use.nonZeroCPU]! : sums[use.nonZeroMemory]!;
 }
 
 /** Neither cpu, memory nor storage: it counts only for pods that ask for it. */
@@ -89,9 +105,9 @@ export function strategyScorer(strategy: ScoringStrategy = {}): (pod: PodInfo, n
     for (const { name, weight, counted } of resources) {
       const wanted = amountOf(counted ? pod.nonZeroRequests : pod.requests, name);
       if (wanted === 0 && isScalar(name)) continue;
-      const capacity = amountOf(node.allocatable, name);
+      const capacity = capacityOf(node, name);
       if (capacity === 0) continue;
-      const score = one(amountOf(counted ? node.nonZeroRequested : node.requested, name) + wanted, capacity);
+      const score = one((counted ? countedOf(node, name) : usedOf(node, name)) + wanted, capacity);
       // A ratio of no score is no say.
       if (ratio && score <= 0) continue;
       sum += score * weight;
