@@ -1,4 +1,13 @@
-import { ApiCommand, exitCodes, Flags, parseDuration, proxyApply, UserError } from '../../src/cli/index.ts';
+import {
+  ApiCommand,
+  exitCodes,
+  Flags,
+  kubeProxyFlags,
+  parseDuration,
+  proxyApply,
+  proxyConfigurationOf,
+  UserError,
+} from '../../src/cli/index.ts';
 
 export default class ProxyApply extends ApiCommand {
   static override summary = "Load a node's rules into a real kernel, and keep them as the cluster's Services are.";
@@ -13,30 +22,34 @@ export default class ProxyApply extends ApiCommand {
   ];
   static override flags = {
     mode: Flags.string({
-      summary: 'kind of rules',
+      summary: "kind of rules; the configuration's, or iptables",
       options: ['iptables', 'ipvs', 'nftables'] as const,
-      default: 'iptables',
     }),
-    node: Flags.string({ summary: 'the node; the first by name' }),
+    node: Flags.string({ summary: "the node; the configuration's hostnameOverride, or the first by name" }),
     netns: Flags.string({ summary: "a network namespace, by name or path; the machine's own" }),
     'iptables-backend': Flags.string({ summary: "iptables' own; the system's", options: ['nft', 'legacy'] as const }),
     family: Flags.string({
       summary: 'only this IP family; all that Services have',
       options: ['ipv4', 'ipv6'] as const,
     }),
-    'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
+    ...kubeProxyFlags,
     'dry-run': Flags.boolean({ summary: 'print what would be loaded', default: false }),
     once: Flags.boolean({ summary: 'load and end', default: false }),
-    'sync-period': Flags.string({ summary: 'how often to see whether the rules still stand', default: '30s' }),
-    'min-sync-period': Flags.string({ summary: 'least time between two loads', default: '1s' }),
+    'sync-period': Flags.string({
+      summary: "how often to see whether the rules still stand; the configuration's, or 30s",
+    }),
+    'min-sync-period': Flags.string({ summary: "least time between two loads; the configuration's, or 1s" }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ProxyApply);
-    const { mode, node, netns, family } = flags;
+    const { netns, family } = flags;
+    const configuration = await proxyConfigurationOf(flags, (text) => this.say(text));
     const period = (flag: 'sync-period' | 'min-sync-period') => {
+      const given = flags[flag];
+      if (given === undefined) return undefined;
       try {
-        return parseDuration(flags[flag]);
+        return parseDuration(given);
       } catch (error) {
         throw new UserError(`--${flag}: ${(error as Error).message}`, exitCodes.usage);
       }
@@ -44,12 +57,12 @@ export default class ProxyApply extends ApiCommand {
     await proxyApply(
       await this.session(flags),
       {
-        mode: mode as 'iptables',
-        node,
+        mode: ((flags.mode ?? configuration.mode) || 'iptables') as 'iptables',
+        node: (flags.node ?? configuration.hostnameOverride) || undefined,
         netns,
         iptablesBackend: flags['iptables-backend'] as 'nft' | undefined,
         ...(family === undefined ? {} : { family: family as 'ipv4' }),
-        clusterCidr: flags['cluster-cidr'],
+        configuration,
         dryRun: flags['dry-run'],
         once: flags.once,
         syncPeriodMs: period('sync-period'),

@@ -1,4 +1,11 @@
-import { ApiCommand, Flags, proxyRules, proxyRulesDiff } from '../../src/cli/index.ts';
+import {
+  ApiCommand,
+  Flags,
+  kubeProxyFlags,
+  proxyConfigurationOf,
+  proxyRules,
+  proxyRulesDiff,
+} from '../../src/cli/index.ts';
 
 export default class ProxyRules extends ApiCommand {
   static override summary = 'Print the rules that kube-proxy would load on a node for the Services as they stand.';
@@ -17,11 +24,10 @@ export default class ProxyRules extends ApiCommand {
   ];
   static override flags = {
     mode: Flags.string({
-      summary: 'kind of rules; userspace was the first and is history',
+      summary: "kind of rules; the configuration's, or iptables. userspace was the first and is history",
       options: ['iptables', 'ipvs', 'nftables', 'userspace'] as const,
-      default: 'iptables',
     }),
-    node: Flags.string({ summary: 'the node; the first by name' }),
+    node: Flags.string({ summary: "the node; the configuration's hostnameOverride, or the first by name" }),
     service: Flags.string({ summary: 'only this Service: NAMESPACE/NAME' }),
     family: Flags.string({
       summary: 'only this IP family; all that Services have',
@@ -29,26 +35,21 @@ export default class ProxyRules extends ApiCommand {
     }),
     diff: Flags.string({ summary: 'compare with a revision, a file, or - for standard input', helpValue: 'REV|FILE' }),
     explain: Flags.boolean({ summary: 'a sentence beside each rule, as a comment' }),
-    'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
-    'nodeport-addresses': Flags.string({ summary: "as kube-proxy's flag: ranges, comma-separated, or primary" }),
-    'masquerade-all': Flags.boolean({ summary: "as kube-proxy's flag: masquerade all traffic to cluster IPs" }),
-    'ipvs-scheduler': Flags.string({ summary: "as kube-proxy's flag" }),
+    ...kubeProxyFlags,
     nfacct: Flags.boolean({ summary: 'with the nfacct counters of the iptables mode' }),
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] as const }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ProxyRules);
-    const { mode, node, service, family, explain, nfacct, output, diff } = flags;
+    const { service, family, explain, nfacct, output, diff } = flags;
+    const configuration = await proxyConfigurationOf(flags, (text) => this.say(text));
     const request = {
-      mode: mode as 'iptables',
-      node,
+      mode: ((flags.mode ?? configuration.mode) || 'iptables') as 'iptables',
+      node: (flags.node ?? configuration.hostnameOverride) || undefined,
       service,
       ...(family === undefined ? {} : { family: family as 'ipv4' }),
-      clusterCidr: flags['cluster-cidr'],
-      nodePortAddresses: flags['nodeport-addresses']?.split(','),
-      masqueradeAll: flags['masquerade-all'],
-      ipvsScheduler: flags['ipvs-scheduler'],
+      configuration,
       nfacct,
       explain,
       output: output as 'json' | undefined,

@@ -1,4 +1,4 @@
-import { ApiCommand, Flags, proxyTrace } from '../../src/cli/index.ts';
+import { ApiCommand, Flags, kubeProxyFlags, proxyConfigurationOf, proxyTrace } from '../../src/cli/index.ts';
 
 export default class ProxyTrace extends ApiCommand {
   static override summary = 'Follow a packet through the rules to a Service or an address, rule by rule.';
@@ -18,9 +18,8 @@ export default class ProxyTrace extends ApiCommand {
     to: Flags.string({ summary: 'svc/NAME[:PORT], pod/NAME[:PORT] or IP:PORT', required: true }),
     proto: Flags.string({ summary: "protocol; the port's own", options: ['tcp', 'udp', 'sctp'] }),
     mode: Flags.string({
-      summary: 'whose rules',
+      summary: "whose rules; the configuration's, or iptables",
       options: ['iptables', 'ipvs', 'nftables', 'all'] as const,
-      default: 'iptables',
     }),
     node: Flags.string({
       summary: 'the node that traffic from outside comes in by, and whose rules --rules are; the first by name',
@@ -33,24 +32,25 @@ export default class ProxyTrace extends ApiCommand {
       summary:
         "walk a real node's rules: a file with what iptables-save or nft list ruleset printed there, - for stdin",
     }),
-    'cluster-cidr': Flags.string({ summary: "range of all pods, or two, as kube-proxy's flag" }),
+    ...kubeProxyFlags,
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ProxyTrace);
-    const { from, to, proto, mode, node, seed, output } = flags;
+    const { from, to, proto, node, seed, output } = flags;
+    const configuration = await proxyConfigurationOf(flags, (text) => this.say(text));
     this.print(
       await proxyTrace(await this.session(flags), {
         from,
         to,
         protocol: proto,
-        mode: mode as 'all',
+        mode: ((flags.mode ?? configuration.mode) || 'iptables') as 'all',
         node,
         seed,
         remembered: flags.remembered,
         rules: flags.rules,
-        clusterCidr: flags['cluster-cidr'],
+        configuration,
         output,
       }),
     );

@@ -168,6 +168,7 @@ export { type ColumnDefinition, showTable, type TableOptions, type TableRow } fr
 export { proxyApply, proxyCleanUp } from './proxy/apply.ts';
 export { proxyRules } from './proxy/rules.ts';
 export { proxyRulesDiff } from './proxy/rules-diff.ts';
+export { kubeProxyFlags, proxyConfigurationOf } from './proxy/settings.ts';
 export { proxyTrace } from './proxy/trace.ts';
 export { readObjects } from './read-objects.ts';
 export {

@@ -1,5 +1,5 @@
 import type { IpFamily } from '../net/index.ts';
-import type { LocalDetector } from './local-traffic.ts';
+import { type LocalDetection, type LocalDetector, localDetectorOf } from './local-traffic.ts';
 import { nodePortRanges, reachesLoopback } from './node-addresses.ts';
 import type { NodeView } from './service-ports.ts';
 
@@ -11,6 +11,8 @@ export interface ProxyConfig {
   readonly clusterCIDR?: string;
   /** How local pods' traffic is known. Default: by `clusterCIDR`, when that is known. */
   readonly localDetector?: LocalDetector;
+  /** `--detect-local-mode`. Default by `clusterCIDR`; a `localDetector` goes before it. */
+  readonly localDetection?: LocalDetection;
   /** For nftables' cluster-ips-check. */
   readonly serviceCIDRs?: readonly string[];
   readonly masqueradeAll?: boolean;
@@ -29,12 +31,23 @@ export interface ProxyConfig {
   readonly dropInvalid?: boolean;
   /** IPVS scheduler. Default rr. */
   readonly ipvsScheduler?: string;
+  /** arp_ignore and arp_announce as load balancers that answer ARP for service addresses need them (ipvs). Default false. */
+  readonly ipvsStrictARP?: boolean;
+  /** Virtual servers with addresses in these ranges are others' and stay (ipvs). */
+  readonly ipvsExcludeCIDRs?: readonly string[];
+  /** Seconds; 0 leaves one as it is (ipvs). */
+  readonly ipvsTimeouts?: { readonly tcp: number; readonly tcpFin: number; readonly udp: number };
+  /** Of connection tracking, by path below /proc/sys: set by whoever loads rules. */
+  readonly conntrackSysctls?: Readonly<Record<string, string>>;
   /** Count packets in nfacct objects (iptables); the script makes the objects. Default false: not every kernel has them. */
   readonly nfacct?: boolean;
 }
 
 export interface ResolvedProxyConfig
-  extends Required<Omit<ProxyConfig, 'clusterCIDR' | 'localDetector' | 'nodePortAddresses'>> {
+  extends Required<
+    Omit<ProxyConfig, 'clusterCIDR' | 'localDetector' | 'localDetection' | 'nodePortAddresses' | 'ipvsTimeouts'>
+  > {
+  readonly ipvsTimeouts: ProxyConfig['ipvsTimeouts'];
   readonly clusterCIDR: string | undefined;
   readonly localDetector: LocalDetector | undefined;
   /** Ranges of this family; undefined = all addresses. */
@@ -42,7 +55,7 @@ export interface ResolvedProxyConfig
 }
 
 export function resolveConfig(config: ProxyConfig): ResolvedProxyConfig {
-  const { clusterCIDR, family, node } = config;
+  const { clusterCIDR, family, node, ipvsTimeouts, localDetection = { by: 'cluster-cidr' } } = config;
   const nodePortAddresses = nodePortRanges(config.nodePortAddresses, family, node);
   return {
     serviceCIDRs: [],
@@ -51,16 +64,20 @@ export function resolveConfig(config: ProxyConfig): ResolvedProxyConfig {
     randomFully: true,
     dropInvalid: true,
     ipvsScheduler: 'rr',
+    ipvsStrictARP: false,
+    ipvsExcludeCIDRs: [],
+    conntrackSysctls: {},
     nfacct: false,
     ...config,
+    ipvsTimeouts,
     localhostNodePorts: family === 'IPv4' && (config.localhostNodePorts ?? true) && reachesLoopback(nodePortAddresses),
     clusterCIDR,
-    localDetector: config.localDetector ?? (clusterCIDR === undefined ? undefined : { by: 'cidr', cidr: clusterCIDR }),
+    localDetector: config.localDetector ?? localDetectorOf(localDetection, family, node, clusterCIDR),
     nodePortAddresses,
   };
 }
 
 /** `0x004000`, as kube-proxy writes it (Go's %#08x); iptables-save shows `0x4000`. */
 export function masqueradeMark(config: ResolvedProxyConfig): string {
-  return `0x${(1 << config.masqueradeBit).toString(16).padStart(6, '0')}`;
+  return `0x${((1 << config.masqueradeBit) >>> 0).toString(16).padStart(6, '0')}`;
 }

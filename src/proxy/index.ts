@@ -8,6 +8,14 @@ export { mentions } from './compare/mentions.ts';
 export { nftTableRuleSet } from './compare/nft-table.ts';
 export { compareRuleSets, type Difference, DumpError, type RuleSet } from './compare/rule-set.ts';
 export { type ProxyConfig, type ResolvedProxyConfig, resolveConfig } from './config.ts';
+export type { KubeProxyConfiguration } from './configuration/defaults.ts';
+export {
+  ProxyConfigError,
+  type ProxySettings,
+  proxySettings,
+  rangeOfFamily,
+  readProxyConfiguration,
+} from './configuration/load.ts';
 export { annotatedScript, type ExplainedLine, explainScript } from './explain/script.ts';
 export { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './iptables/names.ts';
 export { type IptablesRules, iptablesRules } from './iptables/rules.ts';

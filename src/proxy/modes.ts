@@ -46,11 +46,13 @@ export function proxyScript(mode: RuleMode, input: ProxyInput, config: ProxyConf
 /** What proxyScript needs to know of a Node object. */
 export function nodeView(node: KubeObject): ProxyConfig['node'] {
   const addresses: { type: string; address: string }[] = node['status']?.addresses ?? [];
+  const { podCIDR, podCIDRs = podCIDR ? [podCIDR] : undefined } = node['spec'] ?? {};
   return {
     name: node.metadata.name!,
     labels: node.metadata.labels ?? {},
     ips: addresses
       .filter((entry) => entry.type === 'InternalIP' || entry.type === 'ExternalIP')
       .map((entry) => entry.address),
+    ...(podCIDRs && { podCIDRs }),
   };
 }

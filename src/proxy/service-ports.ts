@@ -48,6 +48,8 @@ export interface NodeView {
   readonly labels: Readonly<Record<string, string>>;
   /** Addresses of the node, both families. */
   readonly ips: readonly string[];
+  /** Ranges of its pods, both families. */
+  readonly podCIDRs?: readonly string[];
 }
 
 /** A load-balancer or node-port address reaches this service. */

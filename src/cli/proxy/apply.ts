@@ -2,10 +2,11 @@
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { Prng, silentLogger, TaskGroup, wallClock } from '../../base/index.ts';
 import { SharedInformerFactory } from '../../client/index.ts';
-import type { KernelHost, NodeProxy, ProxyMode, SyncReport } from '../../proxy/index.ts';
+import type { KernelHost, KubeProxyConfiguration, NodeProxy, ProxyMode, SyncReport } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { familiesOf } from './rules.ts';
+import { proxySettingsOf } from './settings.ts';
 import { rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyApplyRequest {
@@ -16,13 +17,15 @@ export interface ProxyApplyRequest {
   readonly netns?: string;
   readonly iptablesBackend?: 'nft' | 'legacy';
   readonly family?: 'ipv4' | 'ipv6';
-  readonly clusterCidr?: string;
+  /** kube-proxy's flags or file; its mode does not count. Default: kube-proxy's defaults. */
+  readonly configuration?: KubeProxyConfiguration;
   /** Print what would be loaded, load nothing. */
   readonly dryRun: boolean;
   /** Load once and end, rather than follow the cluster. */
   readonly once: boolean;
-  readonly syncPeriodMs: number;
-  readonly minSyncPeriodMs: number;
+  /** Default: the configuration's. */
+  readonly syncPeriodMs?: number;
+  readonly minSyncPeriodMs?: number;
 }
 
 export interface ProxyApplyOutput {
@@ -50,19 +53,21 @@ export async function proxyApply(
   if (!node) {
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
   }
+  const settings = await proxySettingsOf(request.configuration, request.mode);
   const proxies = familiesOf(world.services, request.family).map((family) => {
     const proxy = new NodeProxy({
       mode: request.mode,
       config: {
         node: nodeView(node),
         family,
-        ...rangesOf(session, family, world.serviceCIDRs, request.clusterCidr),
+        ...rangesOf(session, family, world.serviceCIDRs, settings.clusterCIDRs),
+        ...settings.config,
       },
       host,
       clock: wallClock,
       iptablesBackend: request.iptablesBackend,
-      syncPeriodMs: request.syncPeriodMs,
-      minSyncPeriodMs: request.minSyncPeriodMs,
+      syncPeriodMs: request.syncPeriodMs ?? settings.syncPeriodMs,
+      minSyncPeriodMs: request.minSyncPeriodMs ?? settings.minSyncPeriodMs,
       onSync: (report) => output.say(reportLine(report)),
       onError: (error, ms) => output.say(`error: ${error.message}\ntrying again in ${(ms / 1000).toFixed(0)} s`),
       onWarning: (text) => output.say(`Warning: ${text}`),

@@ -1,9 +1,10 @@
 /** `klab proxy rules`: what kube-proxy would load on a node for the Services as they stand. Works on any cluster. */
 import type { KubeObject } from '../../apimachinery/index.ts';
-import type { ProxyConfig, RuleMode } from '../../proxy/index.ts';
+import type { KubeProxyConfiguration, ProxyConfig, RuleMode } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
+import { proxySettingsOf } from './settings.ts';
 import { type ProxyWorld, rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyRulesRequest {
@@ -14,11 +15,8 @@ export interface ProxyRulesRequest {
   readonly service?: string;
   /** Default: those that the chosen Services have addresses in, one after the other. */
   readonly family?: 'ipv4' | 'ipv6';
-  /** Range of all pods. Default: klab's own on a klab cluster, unknown elsewhere. */
-  readonly clusterCidr?: string;
-  readonly nodePortAddresses?: readonly string[];
-  readonly masqueradeAll?: boolean;
-  readonly ipvsScheduler?: string;
+  /** kube-proxy's flags or file; its mode does not count. Default: kube-proxy's defaults. */
+  readonly configuration?: KubeProxyConfiguration;
   readonly nfacct?: boolean;
   /** A sentence to each rule, as comments that load. */
   readonly explain?: boolean;
@@ -58,15 +56,13 @@ export async function configsOf(
   if (!node)
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
   const { nodeView } = await import('../../proxy/index.ts');
-  const { nodePortAddresses, masqueradeAll, ipvsScheduler, nfacct } = request;
+  const { config, clusterCIDRs } = await proxySettingsOf(request.configuration, request.mode);
   return familiesOf(services, request.family).map((family) => ({
     node: nodeView(node),
     family,
-    ...rangesOf(session, family, serviceCIDRs, request.clusterCidr),
-    ...(nodePortAddresses && { nodePortAddresses }),
-    ...(masqueradeAll && { masqueradeAll }),
-    ...(ipvsScheduler !== undefined && { ipvsScheduler }),
-    ...(nfacct && { nfacct }),
+    ...rangesOf(session, family, serviceCIDRs, clusterCIDRs),
+    ...config,
+    ...(request.nfacct && { nfacct: true }),
   }));
 }
 

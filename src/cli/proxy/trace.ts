@@ -12,10 +12,11 @@ import {
   type PolicyVerdict,
   TraceError,
 } from '../../net/index.ts';
-import type { Diagnosis, ProxyMode, RuleDump, Trace } from '../../proxy/index.ts';
+import type { Diagnosis, KubeProxyConfiguration, ProxyMode, RuleDump, Trace } from '../../proxy/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
+import { proxySettingsOf } from './settings.ts';
 import { type DnsStep, dnsStep } from './trace-dns.ts';
 import { type FromEnd, fromEnd, type ToEnd, type TraceWorld, toEnd } from './trace-ends.ts';
 import { traceText } from './trace-text.ts';
@@ -33,7 +34,8 @@ export interface ProxyTraceRequest {
   readonly remembered?: string;
   /** File with the rules of a real node, `-` for standard input. */
   readonly rules?: string;
-  readonly clusterCidr?: string;
+  /** kube-proxy's flags or file; its mode does not count. Default: kube-proxy's defaults. */
+  readonly configuration?: KubeProxyConfiguration;
   readonly output?: string;
 }
 
@@ -103,10 +105,8 @@ async function trace(
   if (family !== familyOf(from.ip)) {
     throw new UserError(`${from.text} has no ${family} address, and ${to.text} is ${destination}`);
   }
-  const ranges = rangesOf(session, family, world.serviceCIDRs, request.clusterCidr);
   const pasted =
     request.rules === undefined ? undefined : await pastedRules(request.rules, request.node ?? from.origin.node);
-  const tracer = new Tracer(world, { family, ...ranges }, pasted);
   const connection = {
     source: from.ip,
     destination,
@@ -115,10 +115,17 @@ async function trace(
     ...(request.remembered === undefined ? {} : { remembered: rememberedEndpoint(request.remembered, to, slices) }),
   };
   const modes = pasted ? [pasted.dump.mode] : request.mode === 'all' ? traceModes : [request.mode];
-  const traces = modes.map((mode) => {
+  const traces: TraceAnswer[] = [];
+  for (const mode of modes) {
+    const { config, clusterCIDRs } = await proxySettingsOf(request.configuration, mode);
+    const ranges = rangesOf(session, family, world.serviceCIDRs, clusterCIDRs);
+    const tracer = new Tracer(world, { family, ...ranges, ...config }, pasted);
     const told = followed(() => tracer.trace(mode, connection, from.origin, request.seed), request.rules);
-    return { ...told, outcomes: told.outcomes.map((outcome) => withPolicy(outcome, world, from, to, policyWorld)) };
-  });
+    traces.push({
+      ...told,
+      outcomes: told.outcomes.map((outcome) => withPolicy(outcome, world, from, to, policyWorld)),
+    });
+  }
   const reached = traces.some(({ outcomes }) => outcomes.some(({ end }) => end.kind === 'pod'));
   const rules = pasted && request.rules !== undefined ? { rules: { node: pasted.node, file: request.rules } } : {};
   return { ...base, traces, ...rules, ...(reached ? {} : withDiagnosis) };

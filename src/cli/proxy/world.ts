@@ -36,14 +36,14 @@ export const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name
 /** Pod ranges of klab clusters that were not told others. */
 const klabPodCidr = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
 
-/** The ranges of one family; `clusterCidr` may name one range a family. Pods' range is unknown elsewhere than on klab. */
+/** The ranges of one family; `clusterCIDRs` has one a family. Pods' range is unknown elsewhere than on klab. */
 export function rangesOf(
   session: Session,
   family: 'IPv4' | 'IPv6',
   serviceCIDRs: readonly string[],
-  clusterCidr: string | undefined,
+  clusterCIDRs: readonly string[],
 ): { readonly serviceCIDRs: readonly string[]; readonly clusterCIDR?: string } {
   const ofFamily = (cidr: string) => cidr.includes(':') === (family === 'IPv6');
-  const clusterCIDR = clusterCidr?.split(',').find(ofFamily) ?? (session.server ? klabPodCidr[family] : undefined);
+  const clusterCIDR = clusterCIDRs.find(ofFamily) ?? (session.server ? klabPodCidr[family] : undefined);
   return { serviceCIDRs: serviceCIDRs.filter(ofFamily), ...(clusterCIDR === undefined ? {} : { clusterCIDR }) };
 }

@@ -47,6 +47,18 @@ export function ipvsadmRestoreInput(rules: IpvsRules): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** `--set 900 0 0`: seconds; 0 leaves one as it is. */
+export const timeoutArguments = ({ tcp, tcpFin, udp }: NonNullable<ResolvedProxyConfig['ipvsTimeouts']>): string[] => [
+  '--set',
+  ...[tcp, tcpFin, udp].map(String),
+];
+
+/** What stands is cleared; with excluded ranges only those servers that are made anew, as nobody knows the others here. */
+function clearing(rules: IpvsRules, config: ResolvedProxyConfig): string[] {
+  if (config.ipvsExcludeCIDRs.length === 0) return ['ipvsadm -C'];
+  return rules.virtualServers.map((server) => `ipvsadm -D ${virtualServer(server)} 2>/dev/null || true`);
+}
+
 export function ipvsScript(rules: IpvsRules, config: ResolvedProxyConfig): string {
   const iptables = config.family === 'IPv4' ? 'iptables' : 'ip6tables';
   const prefix = config.family === 'IPv4' ? 32 : 128;
@@ -54,12 +66,16 @@ export function ipvsScript(rules: IpvsRules, config: ResolvedProxyConfig): strin
     '#!/bin/sh',
     `# kube-proxy rules (ipvs mode, ${config.family}) for node ${config.node.name}. Run as root, or in a namespace of your own.`,
     'set -e',
+    ...(config.ipvsStrictARP
+      ? ['echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore', 'echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce']
+      : []),
     'ip link show kube-ipvs0 >/dev/null 2>&1 || ip link add kube-ipvs0 type dummy',
     ...rules.addresses.map((address) => `ip addr replace ${address}/${prefix} dev kube-ipvs0`),
     "ipset restore <<'SETS'",
     ipsetRestoreInput(rules, config).trimEnd(),
     'SETS',
-    'ipvsadm -C',
+    ...clearing(rules, config),
+    ...(config.ipvsTimeouts ? [`ipvsadm ${timeoutArguments(config.ipvsTimeouts).join(' ')}`] : []),
     "ipvsadm-restore <<'SERVERS'",
     ipvsadmRestoreInput(rules).trimEnd(),
     'SERVERS',

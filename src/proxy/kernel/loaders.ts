@@ -1,6 +1,7 @@
 /** One loader a mode: what surrounds the transactions, and how one sees that somebody else has removed the rules. */
 import type { Jump } from '../../net/index.ts';
 import type { ProxyConfig } from '../config.ts';
+import { timeoutArguments } from '../ipvs/script.ts';
 import { jumpCommands } from '../jump-commands.ts';
 import { type ProxyMode, withModeDefaults } from '../modes.ts';
 import { IptablesSync, nftChainsPerCommit, readSave } from '../sync/iptables-sync.ts';
@@ -40,29 +41,27 @@ async function canariesStand(host: KernelHost, programs: Programs): Promise<bool
   return true;
 }
 
-class IptablesLoader implements RuleLoader {
-  readonly sync: IptablesSync;
-  readonly #host: KernelHost;
-  readonly #programs: Programs;
+/** What the modes' loaders have in common. */
+abstract class KernelLoader<S extends RuleSync> implements RuleLoader {
+  readonly sync: S;
+  protected readonly host: KernelHost;
+  protected readonly programs: Programs;
 
-  constructor(host: KernelHost, programs: Programs, config: ProxyConfig) {
-    this.#host = host;
-    this.#programs = programs;
-    this.sync = new IptablesSync(withModeDefaults('iptables', config));
+  constructor(host: KernelHost, programs: Programs, sync: S) {
+    this.host = host;
+    this.programs = programs;
+    this.sync = sync;
   }
 
   async loadAll(): Promise<void> {
-    const { localhostNodePorts, family } = this.sync.config;
-    if (localhostNodePorts && family === 'IPv4') await sysctl(this.#host, 'net/ipv4/conf/all/route_localnet', '1');
-    await ensureJumps(this.#host, this.#programs, this.sync.jumps);
-    if (await isNftBackend(this.#host, this.#programs)) this.sync.chainsPerCommit = nftChainsPerCommit;
-    const saved = [];
-    for (const table of ['filter', 'nat']) saved.push(await must(this.#host, this.#programs.save, ['-t', table]));
-    await load(this.#host, this.#programs, this.sync.full(readSave(saved.join('\n'))));
+    for (const [key, value] of Object.entries(this.sync.config.conntrackSysctls)) await sysctl(this.host, key, value);
+    await this.loadRules();
   }
+
+  protected abstract loadRules(): Promise<void>;
 
   standing(): Promise<boolean> {
-    return canariesStand(this.#host, this.#programs);
+    return canariesStand(this.host, this.programs);
   }
 
   preview(): RuleTransaction {
@@ -70,30 +69,39 @@ class IptablesLoader implements RuleLoader {
   }
 }
 
-class NftablesLoader implements RuleLoader {
-  readonly sync: NftablesSync;
-  readonly #host: KernelHost;
-  readonly #programs: Programs;
-
+class IptablesLoader extends KernelLoader<IptablesSync> {
   constructor(host: KernelHost, programs: Programs, config: ProxyConfig) {
-    this.#host = host;
-    this.#programs = programs;
-    this.sync = new NftablesSync(withModeDefaults('nftables', config));
+    super(host, programs, new IptablesSync(withModeDefaults('iptables', config)));
   }
 
-  loadAll(): Promise<void> {
-    return load(this.#host, this.#programs, this.sync.full());
+  protected override async loadRules(): Promise<void> {
+    const { localhostNodePorts, family } = this.sync.config;
+    if (localhostNodePorts && family === 'IPv4') await sysctl(this.host, 'net/ipv4/conf/all/route_localnet', '1');
+    await ensureJumps(this.host, this.programs, this.sync.jumps);
+    if (await isNftBackend(this.host, this.programs)) this.sync.chainsPerCommit = nftChainsPerCommit;
+    const saved = [];
+    for (const table of ['filter', 'nat']) saved.push(await must(this.host, this.programs.save, ['-t', table]));
+    await load(this.host, this.programs, this.sync.full(readSave(saved.join('\n'))));
+  }
+}
+
+class NftablesLoader extends KernelLoader<NftablesSync> {
+  constructor(host: KernelHost, programs: Programs, config: ProxyConfig) {
+    super(host, programs, new NftablesSync(withModeDefaults('nftables', config)));
   }
 
-  async standing(): Promise<boolean> {
-    const { code } = await this.#host.run('nft', ['list', 'chain', ...this.sync.table.split(' '), 'services']);
+  protected override loadRules(): Promise<void> {
+    return load(this.host, this.programs, this.sync.full());
+  }
+
+  override async standing(): Promise<boolean> {
+    const { code } = await this.host.run('nft', ['list', 'chain', ...this.sync.table.split(' '), 'services']);
     return code === 0;
   }
-
-  preview(): RuleTransaction {
-    return this.sync.full();
-  }
 }
+
+/** Upstream: the same, with --ipvs-strict-arp. */
+const strictArpSysctls = { 'net/ipv4/conf/all/arp_ignore': '1', 'net/ipv4/conf/all/arp_announce': '2' } as const;
 
 /** What ipvs mode asks of the kernel. Upstream: pkg/proxy/ipvs/proxier.go NewProxier. */
 const ipvsSysctls = {
@@ -104,35 +112,25 @@ const ipvsSysctls = {
   'net/ipv4/ip_forward': '1',
 } as const;
 
-class IpvsLoader implements RuleLoader {
-  readonly sync: IpvsSync;
-  readonly #host: KernelHost;
-  readonly #programs: Programs;
-
+class IpvsLoader extends KernelLoader<IpvsSync> {
   constructor(host: KernelHost, programs: Programs, config: ProxyConfig) {
-    this.#host = host;
-    this.#programs = programs;
-    this.sync = new IpvsSync(withModeDefaults('ipvs', config));
+    super(host, programs, new IpvsSync(withModeDefaults('ipvs', config)));
   }
 
-  async loadAll(): Promise<void> {
-    const probe = await this.#host.run('ipvsadm', ['-L', '-n']);
+  protected override async loadRules(): Promise<void> {
+    const probe = await this.host.run('ipvsadm', ['-L', '-n']);
     if (probe.code !== 0)
       throw new ProxyError('NotSupported', `this kernel has no IPVS (module ip_vs): ${said(probe)}`);
-    for (const [key, value] of Object.entries(ipvsSysctls)) await sysctl(this.#host, key, value);
-    const device = await this.#host.run('ip', ['link', 'show', 'kube-ipvs0']);
-    if (device.code !== 0) await must(this.#host, 'ip', ['link', 'add', 'kube-ipvs0', 'type', 'dummy']);
-    await load(this.#host, this.#programs, this.preview());
+    const { ipvsStrictARP, ipvsTimeouts, ipvsExcludeCIDRs } = this.sync.config;
+    const wanted = { ...ipvsSysctls, ...(ipvsStrictARP && strictArpSysctls) };
+    for (const [key, value] of Object.entries(wanted)) await sysctl(this.host, key, value);
+    if (ipvsTimeouts) await must(this.host, 'ipvsadm', timeoutArguments(ipvsTimeouts));
+    const device = await this.host.run('ip', ['link', 'show', 'kube-ipvs0']);
+    if (device.code !== 0) await must(this.host, 'ip', ['link', 'add', 'kube-ipvs0', 'type', 'dummy']);
+    const standing = ipvsExcludeCIDRs.length === 0 ? undefined : await must(this.host, 'ipvsadm', ['-S', '-n']);
+    await load(this.host, this.programs, this.sync.full(standing));
     // The jumps come last: the chains refer to sets, which must be there.
-    await ensureJumps(this.#host, this.#programs, this.sync.jumps);
-  }
-
-  standing(): Promise<boolean> {
-    return canariesStand(this.#host, this.#programs);
-  }
-
-  preview(): RuleTransaction {
-    return this.sync.full();
+    await ensureJumps(this.host, this.programs, this.sync.jumps);
   }
 }
 

@@ -2,7 +2,7 @@
  * Partial syncs of ipvs mode: the ipset entries, virtual servers and addresses that changed; the iptables rules only when a
  * set becomes empty or gets its first entry. Upstream: pkg/proxy/ipvs/proxier.go syncProxyRules (1.36).
  */
-import { type Jump, tableText } from '../../net/index.ts';
+import { cidrContains, type Jump, joinHostPort, parseCidr, tableText } from '../../net/index.ts';
 import type { ResolvedProxyConfig } from '../config.ts';
 import { type IpSet, type IpvsPiece, ipvsFrame, ipvsPiece, type VirtualServer } from '../ipvs/rules.ts';
 import { createSet, realServer, serverOptions, virtualServer } from '../ipvs/script.ts';
@@ -142,8 +142,11 @@ export class IpvsSync implements RuleSync {
     return this.config.family === 'IPv6' ? name.replace('KUBE-', 'KUBE-6-') : name;
   }
 
-  /** Everything, over what stands: sets are flushed, virtual servers are made anew. */
-  full(): RuleTransaction {
+  /**
+   * Everything, over what stands: sets are flushed, virtual servers are made anew. `standing` is what `ipvsadm -S -n`
+   * printed: then those in excluded ranges stay.
+   */
+  full(standing?: string): RuleTransaction {
     const bySet = new Map<string, string[]>();
     for (const key of this.#entries.standing.keys()) {
       const at = key.indexOf(' ');
@@ -170,7 +173,7 @@ export class IpvsSync implements RuleSync {
           ]),
         ),
         ...step('ipvsadm', [
-          '-C',
+          ...(standing === undefined ? ['-C'] : removals(standing, this.config.ipvsExcludeCIDRs)),
           ...servers.flatMap((server) => serverLines({ key: '', old: undefined, new: server })),
         ]),
         ...step('iptables-restore', [this.#tables]),
@@ -178,6 +181,16 @@ export class IpvsSync implements RuleSync {
       undo: [],
     };
   }
+}
+
+/** Lines that delete every virtual server but those of the excluded ranges. */
+function removals(standing: string, excluded: readonly string[]): string[] {
+  const ranges = excluded.flatMap((range) => parseCidr(range) ?? []);
+  const served = standing.matchAll(/^-A (-t|-u|--sctp-service) (?:\[([^\]]+)\]|([\d.]+)):(\d+) /gm);
+  return [...served].flatMap(([, protocol, six, four = six!, port]) => {
+    if (ranges.some((range) => cidrContains(range, four))) return [];
+    return [`-D ${protocol} ${joinHostPort(four, Number(port))}`];
+  });
 }
 
 /** Lines for `ipvsadm -R`: the server, then those behind it that came and went. */

@@ -1,4 +1,5 @@
 /** A mode's rules that follow the Services: each change becomes one transaction.  */
+import type { ResolvedProxyConfig } from '../config.ts';
 import type { ServicePort } from '../service-ports.ts';
 import type { ServiceChanges } from './service-tracker.ts';
 import type { RuleTransaction } from './transaction.ts';
@@ -10,6 +11,9 @@ export interface TrackedServices {
 }
 
 export interface RuleSync {
+  readonly config: ResolvedProxyConfig;
   /** What the changed Services change. */
   update(changes: ServiceChanges, all: TrackedServices): RuleTransaction;
+  /** All of it. */
+  full(): RuleTransaction;
 }

@@ -9,7 +9,6 @@ import {
   startBranch,
   stepsOf,
   type TracedPacket,
-  unknownInterface,
   withStep,
 } from '../../net/index.ts';
 import type { RuleEngine } from './engines.ts';
@@ -29,6 +28,8 @@ export interface TraceNode {
 }
 
 export interface TraceNetwork {
+  /** By which packets come to a node from other machines. */
+  readonly link: string;
   place(ip: string): Place;
   /** @throws when there is no such node. */
   node(name: string): TraceNode;
@@ -102,7 +103,10 @@ function onNode(network: TraceNetwork, { kind, node: name }: Origin, before: Leg
       else if (place.kind === 'pod' || place.kind === 'node') {
         const next = place.kind === 'pod' ? place.node : place.name;
         if (hop >= longestWay) finish(out, { kind: 'lost', node: name });
-        else paths.push(...onNode(network, { kind: 'outside', node: next }, legAfter(before, name, out), hop + 1));
+        else
+          paths.push(
+            ...onNode(network, { kind: 'outside', node: next }, legAfter(before, name, out, network.link), hop + 1),
+          );
       } else finish(out, place.kind === 'service' ? { kind: 'lost', node: name } : place);
     }
   }
@@ -154,13 +158,14 @@ function routeText(network: TraceNetwork, node: string, ip: string): string {
   }
 }
 
-function legAfter(before: Leg, node: string, branch: Branch): Leg {
+/** `link`: by which the next node gets it. */
+function legAfter(before: Leg, node: string, branch: Branch, link: string): Leg {
   return {
     branch: {
       ...branch,
       tried: 0,
       steps: undefined,
-      packet: { ...branch.packet, mark: 0, inInterface: unknownInterface },
+      packet: { ...branch.packet, mark: 0, inInterface: link },
     },
     tried: { ...before.tried, [node]: (before.tried[node] ?? 0) + branch.tried },
     steps: [...before.steps, ...stepsOf(branch).map((step) => ({ ...step, node }))],

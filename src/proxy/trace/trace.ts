@@ -104,6 +104,22 @@ const traceModes = Object.keys(engines) as ProxyMode[];
 export { traceModes };
 
 /**
+ * By which interfaces packets come to a node, as far as its local detector knows: its own pods' by the bridge, or one
+ * whose name begins so; all others' by another one.
+ */
+function linksOf({ localDetector, localDetection }: TraceConfig): { pod: string; other: string } {
+  const known = localDetector ?? localDetection;
+  switch (known?.by) {
+    case 'interface':
+      return { pod: known.name, other: 'the uplink' };
+    case 'interface-prefix':
+      return { pod: `${known.prefix}0`, other: 'the uplink' };
+    default:
+      return { pod: unknownInterface, other: unknownInterface };
+  }
+}
+
+/**
  * Holds the rules of the nodes a packet comes by, made when the first packet meets them; packets after it cost a walk.
  */
 export class Tracer {
@@ -156,6 +172,7 @@ export class Tracer {
   /** @throws TraceError for rules the walk cannot read. */
   trace(mode: ProxyMode, connection: TracedConnection, origin: Origin, seed = '1'): Trace {
     const full = { sourcePort: 40_000, ...connection };
+    const links = linksOf(this.#config);
     const packet: TracedPacket = {
       ...full,
       mark: 0,
@@ -163,9 +180,10 @@ export class Tracer {
       translated: false,
       bridged: origin.kind === 'pod',
       outInterface: unknownInterface,
-      ...(origin.kind === 'node' ? {} : { inInterface: unknownInterface }),
+      ...(origin.kind === 'node' ? {} : { inInterface: origin.kind === 'pod' ? links.pod : links.other }),
     };
     const network: TraceNetwork = {
+      link: links.other,
       place: (ip) => this.place(ip),
       node: (name) => ({ engine: this.#engine(mode, name), isLocal: (ip) => this.#isLocal(name, ip) }),
     };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Trace, Tracer, traceModes } from '../../../src/proxy/index.ts';
+import { type Trace, type TraceConfig, Tracer, traceModes } from '../../../src/proxy/index.ts';
 import { service, slice } from '../objects.ts';
 import { cluster, config } from './objects.ts';
 
@@ -246,5 +246,29 @@ describe('rules tried', () => {
     expect(tried(big, 'iptables') - tried(small, 'iptables')).toBe(many - 1);
     expect(tried(big, 'nftables')).toBe(tried(small, 'nftables'));
     expect(tried(big, 'ipvs')).toBe(tried(small, 'ipvs'));
+  });
+});
+
+describe.each(traceModes)('%s: whom a local detector takes for a pod of the node', (mode) => {
+  const from = (localDetection: TraceConfig['localDetection'], origin: 'pod' | 'outside') =>
+    ends(
+      new Tracer(cluster, { ...config, localDetection }).trace(
+        mode,
+        {
+          source: origin === 'pod' ? '10.244.1.9' : '203.0.113.9',
+          destination: '10.96.0.12',
+          destinationPort: 80,
+          protocol: 'tcp',
+        },
+        { kind: origin, node: 'n1' },
+      ),
+    );
+  it.each<[string, TraceConfig['localDetection']]>([
+    ['a bridge', { by: 'interface', name: 'cni0' }],
+    ['the name of an interface', { by: 'interface-prefix', prefix: 'veth' }],
+    ["the node's range", { by: 'node-cidr' }],
+  ])('by %s: a pod keeps its address, whoever comes from elsewhere does not', (_, detection) => {
+    expect(from(detection, 'pod')).toEqual({ '10.244.1.2:8080 from 10.244.1.9': 100 });
+    expect(from(detection, 'outside')).toEqual({ '10.244.1.2:8080 from 10.244.1.1': 100 });
   });
 });
