@@ -69,8 +69,8 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
   return parts.join('\n\n');
 }
 
-/** The data of `-o json`, its shape a promise to scripts. */
-function decisionData(decision: Decision, node?: string): object {
+/** The data of `-o json`, its shape a promise to scripts: the schema in the scheduler's README. */
+export function decisionData(decision: Decision, node?: string): object {
   // Either PreFilter leaves out nodes or the search ends early: where few nodes are left nothing is sampled.
   const byPreFilter = decision.preFilter.some(({ reasons, nodes }) => reasons.length > 0 || nodes !== undefined);
   const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError, preemption } = decision;
