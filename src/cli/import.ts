@@ -1,9 +1,11 @@
 /** `klab import`: the objects of a real cluster in a klab cluster of their own, where nothing runs them. */
+import { resolve } from 'node:path';
 import { isForbidden, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { HttpsTransport } from '../client/index.ts';
-import { allClusters, bringUp, nameFlag, type ServerInfo } from './cluster.ts';
+import { allClusters, bringUp, nameFlag, type ServerInfo, takeDown } from './cluster.ts';
 import { switchComponent } from './control.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
+import { positionText } from './manifests/manifest.ts';
 import { configOf, openSession, type Session } from './session.ts';
 
 /** What decides where pods can go, in the order it is written; pods come last so that nothing is decided too early. */
@@ -16,6 +18,7 @@ const resources = [
   'nodes',
   'csinodes.storage.k8s.io',
   'csistoragecapacities.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
   'persistentvolumes',
   'persistentvolumeclaims',
   'services',
@@ -36,6 +39,9 @@ const resources = [
   'pods',
 ] as const;
 
+/** Without these there is nothing to ask about. */
+const needed: readonly string[] = ['nodes', 'pods'];
+
 /** A request of the API server takes 3 MiB. */
 const chunkBytes = 2_500_000;
 
@@ -46,6 +52,8 @@ export interface ImportRequest {
   readonly files?: readonly string[];
   readonly context?: string;
   readonly kubeconfig?: string;
+  /** The KubeSchedulerConfiguration of the cluster that is copied. */
+  readonly config?: string;
 }
 
 export interface ImportSummary {
@@ -69,13 +77,27 @@ export async function importCluster(request: ImportRequest, target: Target): Pro
   }
   // Read before anything is made: what cannot be read leaves nothing behind.
   const source = request.files ? fromFiles(await objectsOf(request.files)) : await fromCluster(request, target);
-  const { info } = await bringUp(name, { nodes: 0, controllers: ['-*'] }, { signal: target.signal });
+  const flags = request.config === undefined ? {} : await flagsOf(request.config);
+  const { info } = await bringUp(name, { nodes: 0, controllers: ['-*'], flags }, { signal: target.signal });
   const control = { name, boot: false, ...target };
-  // It decides when all is there.
-  await switchComponent(control, 'scheduler', undefined, 'stop');
-  const summary = await send(info, source, target);
-  await switchComponent(control, 'scheduler', undefined, 'start');
-  return { name, ...summary };
+  try {
+    // It decides when all is there.
+    await switchComponent(control, 'scheduler', undefined, 'stop');
+    const summary = await send(info, source, target);
+    await switchComponent(control, 'scheduler', undefined, 'start');
+    return { name, ...summary };
+  } catch (error) {
+    // Half a cluster would answer wrongly.
+    await takeDown(name, { purge: true });
+    throw error;
+  }
+}
+
+/** @throws UserError when the scheduler would refuse it. */
+async function flagsOf(config: string): Promise<Record<string, string>> {
+  const { readSchedulerConfig } = await import('./scheduler-setup.ts');
+  await readSchedulerConfig(config);
+  return { config: resolve(config) };
 }
 
 type Source = AsyncIterable<KubeObject> | Iterable<KubeObject>;
@@ -97,16 +119,29 @@ async function objectsOf(files: readonly string[]): Promise<KubeObject[]> {
       } catch (error) {
         throw new UserError(`${source.name}: ${(error as Error).message}`);
       }
-      if (Array.isArray(document['items'])) out.push(...itemsOf(document));
-      else out.push(document);
+      const items = Array.isArray(document['items']) ? itemsOf(document) : [document];
+      for (const [i, item] of items.entries()) {
+        if (isObject(item)) continue;
+        const where = Array.isArray(document['items']) ? `items[${i}]` : 'it';
+        throw new UserError(
+          `${source.name}: ${where} has no apiVersion, kind and metadata.name: is it a dump of objects?`,
+        );
+      }
+      out.push(...items);
       continue;
     }
     const { parseManifests } = await import('./manifests/read.ts');
-    out.push(...(await parseManifests([source], 'imported')).map(({ object }) => object));
+    for (const { object, position } of await parseManifests([source], 'imported')) {
+      if (!isObject(object)) throw new UserError(`${positionText(position)}: ${object.kind} has no metadata.name`);
+      out.push(object);
+    }
   }
   if (out.length === 0) throw new UserError('there is nothing to import', exitCodes.usage);
   return out;
 }
+
+const isObject = (item: Partial<KubeObject> | undefined): boolean =>
+  [item?.apiVersion, item?.kind, item?.metadata?.name].every((text) => typeof text === 'string');
 
 /** Items of a typed list need not say what they are. */
 function itemsOf(list: KubeObject): KubeObject[] {
@@ -118,12 +153,21 @@ function itemsOf(list: KubeObject): KubeObject[] {
 
 async function fromCluster(request: ImportRequest, target: Target): Promise<Source> {
   const session = await openSession({ ...request, boot: false, 'request-timeout': '0' }, target);
-  // Fails now, not half way, when the cluster does not answer.
-  await session.mapper();
+  // Fails now, not half way, when the cluster does not answer or the user may not see what it is all about.
+  try {
+    await session.mapper();
+    for (const word of needed) {
+      await session.client.resource(await session.resolve(word)).list({ limit: 1, signal: target.signal });
+    }
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
   return pagesOf(session, target);
 }
 
 async function* pagesOf(session: Session, { say, signal }: Target): AsyncIterable<KubeObject> {
+  const forbidden: string[] = [];
   try {
     for (const word of resources) {
       const resource = await session.find(word);
@@ -135,9 +179,14 @@ async function* pagesOf(session: Session, { say, signal }: Target): AsyncIterabl
         }
       } catch (error) {
         if (!isForbidden(error) && !isNotFound(error)) throw error;
-        if (word === 'nodes' || word === 'pods') throw error;
-        say(`Warning: ${word} are left out: ${(error as Error).message}`);
+        if (needed.includes(word)) throw error;
+        if (isForbidden(error)) forbidden.push(word);
       }
+    }
+    if (forbidden.length > 0) {
+      say(
+        `Warning: left out, as this user may not list them: ${forbidden.join(', ')}. Answers that depend on them may be wrong.`,
+      );
     }
   } finally {
     await session.close();
@@ -165,8 +214,9 @@ async function send(info: ServerInfo, source: Source, { signal }: Target): Promi
   };
   try {
     for await (const object of source) {
-      if (object.kind === 'Secret') {
-        add(skipped, { 'Secret: never imported': 1 });
+      // Their values do not even travel to the server of the copy.
+      if (object.kind === 'Secret' || object.kind === 'Event') {
+        add(skipped, { [`${object.kind}: never imported`]: 1 });
         continue;
       }
       delete object.metadata?.managedFields;
