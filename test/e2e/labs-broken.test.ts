@@ -22,6 +22,18 @@ interface Break {
 }
 
 const breaks: Record<string, Break> = {
+  'reading-explain': {
+    edits: [['pods.yaml', 'nodeName: node-4', 'nodeName: node-5']],
+    says: /web runs on: it is "node-4", not "node-5"/,
+  },
+  'pending-pod': {
+    edits: [['pods.yaml', 'requests: { cpu: 100m }', 'requests: { cpu: 9 }']],
+    says: /no label helps needs-ssd: pod default\/needs-ssd: /,
+  },
+  'two-configurations': {
+    edits: [['pack.yaml', 'MostAllocated', 'LeastAllocated']],
+    says: /packing uses nodes: it is "4", not "2"/,
+  },
   'rolling-update': {
     edits: [
       ['web.yaml', 'maxSurge: 1', 'maxSurge: 0'],
