@@ -14,6 +14,7 @@ export default class ProxyApply extends ApiCommand {
   static override description =
     'What kube-proxy does on a node: the rules are loaded by iptables-restore, nft, or ipset and ipvsadm; changes of Services ' +
     'and EndpointSlices are gathered and loaded as one small transaction; a load that fails is taken back and tried again. ' +
+    'Load balancers find the health of Services with externalTrafficPolicy Local at their healthCheckNodePort meanwhile. ' +
     'Needs root. Runs until interrupted; the rules stay (see proxy cleanup). Works on any cluster with --context.';
   static override examples = [
     'ip netns add node && <%= config.bin %> proxy apply --mode nftables --netns node',
@@ -39,6 +40,10 @@ export default class ProxyApply extends ApiCommand {
       summary: "how often to see whether the rules still stand; the configuration's, or 30s",
     }),
     'min-sync-period': Flags.string({ summary: "least time between two loads; the configuration's, or 1s" }),
+    'healthz-bind-address': Flags.string({
+      summary: "IP:PORT of /healthz and /livez, as kube-proxy's flag; in a --netns it is kube-proxy's own default",
+      helpValue: 'IP:PORT',
+    }),
   };
 
   async run(): Promise<void> {
@@ -65,6 +70,7 @@ export default class ProxyApply extends ApiCommand {
         configuration,
         dryRun: flags['dry-run'],
         once: flags.once,
+        healthzBindAddress: flags['healthz-bind-address'] ?? (netns === undefined ? undefined : '0.0.0.0:10256'),
         syncPeriodMs: period('sync-period'),
         minSyncPeriodMs: period('min-sync-period'),
       },

@@ -17,6 +17,8 @@ export {
   readProxyConfiguration,
 } from './configuration/load.ts';
 export { annotatedScript, type ExplainedLine, explainScript } from './explain/script.ts';
+export { type HealthAnswer, type HealthCheck, healthCheckOf, serviceHealthAnswer } from './health/answers.ts';
+export { healthzPort, ProxyHealth } from './health/proxy-health.ts';
 export { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './iptables/names.ts';
 export { type IptablesRules, iptablesRules } from './iptables/rules.ts';
 export { restoreInput } from './iptables/script.ts';
@@ -24,6 +26,7 @@ export { type IpvsRules, ipvsRules } from './ipvs/rules.ts';
 export { ipsetRestoreInput, ipvsadmRestoreInput } from './ipvs/script.ts';
 export { cleanUp } from './kernel/cleanup.ts';
 export { type Flow, readFlows, staleFlows } from './kernel/conntrack.ts';
+export { type Door, HealthDoors, healthAddresses, openDoor } from './kernel/health-doors.ts';
 export { type KernelHost, kernelHost, loaderOf, programsOf } from './kernel/host.ts';
 export { NodeProxy, type NodeProxyOptions, type SyncReport } from './kernel/node-proxy.ts';
 export { ProxyError, type ProxyErrorCode } from './kernel/proxy-error.ts';

@@ -2,8 +2,16 @@
 import type { KubeObject } from '../../apimachinery/index.ts';
 import { Prng, silentLogger, TaskGroup, wallClock } from '../../base/index.ts';
 import { SharedInformerFactory } from '../../client/index.ts';
-import type { KernelHost, KubeProxyConfiguration, NodeProxy, ProxyMode, SyncReport } from '../../proxy/index.ts';
-import { UserError } from '../exit-codes.ts';
+import { isIp } from '../../net/index.ts';
+import type {
+  KernelHost,
+  KubeProxyConfiguration,
+  NodeProxy,
+  ProxyHealth,
+  ProxyMode,
+  SyncReport,
+} from '../../proxy/index.ts';
+import { exitCodes, UserError } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { familiesOf } from './rules.ts';
 import { proxySettingsOf } from './settings.ts';
@@ -26,6 +34,8 @@ export interface ProxyApplyRequest {
   /** Default: the configuration's. */
   readonly syncPeriodMs?: number;
   readonly minSyncPeriodMs?: number;
+  /** `IP:PORT` of kube-proxy's own /healthz and /livez. Default: nowhere. */
+  readonly healthzBindAddress?: string;
 }
 
 export interface ProxyApplyOutput {
@@ -45,7 +55,8 @@ export async function proxyApply(
   request: ProxyApplyRequest,
   output: ProxyApplyOutput,
 ): Promise<void> {
-  const { kernelHost, NodeProxy, nodeView } = await import('../../proxy/index.ts');
+  const { HealthDoors, healthAddresses, kernelHost, NodeProxy, nodeView, openDoor, ProxyHealth, serviceHealthAnswer } =
+    await import('../../proxy/index.ts');
   const host = request.dryRun ? nowhere : kernelHost({ netns: request.netns });
   const world = await readProxyWorld(session);
   const node =
@@ -54,23 +65,39 @@ export async function proxyApply(
     throw new UserError(request.node === undefined ? 'the cluster has no nodes' : `nodes "${request.node}" not found`);
   }
   const settings = await proxySettingsOf(request.configuration, request.mode);
+  const warn = (text: string) => output.say(`Warning: ${text}`);
+  const syncPeriodMs = request.syncPeriodMs ?? settings.syncPeriodMs;
+  // Upstream: cmd/kube-proxy/app/server.go, twice the sync period.
+  const health = new ProxyHealth(wallClock, 2 * syncPeriodMs, node);
+  const follows = !request.dryRun && !request.once;
+  const doors: { close(): void }[] = [];
   const proxies = familiesOf(world.services, request.family).map((family) => {
+    const config = {
+      node: nodeView(node),
+      family,
+      ...rangesOf(session, family, world.serviceCIDRs, settings.clusterCIDRs),
+      ...settings.config,
+    };
+    const checks = new HealthDoors({
+      host,
+      addresses: healthAddresses(request.mode, config),
+      answer: (check) => serviceHealthAnswer(check, health.healthy),
+      onWarning: warn,
+    });
+    doors.push(checks);
     const proxy = new NodeProxy({
       mode: request.mode,
-      config: {
-        node: nodeView(node),
-        family,
-        ...rangesOf(session, family, world.serviceCIDRs, settings.clusterCIDRs),
-        ...settings.config,
-      },
+      config,
       host,
       clock: wallClock,
       iptablesBackend: request.iptablesBackend,
-      syncPeriodMs: request.syncPeriodMs ?? settings.syncPeriodMs,
+      syncPeriodMs,
       minSyncPeriodMs: request.minSyncPeriodMs ?? settings.minSyncPeriodMs,
       onSync: (report) => output.say(reportLine(report)),
       onError: (error, ms) => output.say(`error: ${error.message}\ntrying again in ${(ms / 1000).toFixed(0)} s`),
-      onWarning: (text) => output.say(`Warning: ${text}`),
+      onWarning: warn,
+      health,
+      ...(follows ? { onHealthChecks: (wanted) => checks.sync(wanted) } : {}),
     });
     for (const service of world.services) proxy.tracker.setService(service);
     for (const slice of world.endpointSlices) proxy.tracker.setSlice(slice);
@@ -78,8 +105,30 @@ export async function proxyApply(
   });
   if (request.dryRun) for (const proxy of proxies) output.print(await previewText(proxy, request));
   else if (request.once) for (const proxy of proxies) output.say(reportLine(await proxy.sync()));
-  else await follow(session, node.metadata.name!, proxies, output);
+  else {
+    try {
+      if (request.healthzBindAddress !== undefined) {
+        const [address, port] = bindAddress(request.healthzBindAddress);
+        doors.push(await openDoor(host, address, port, (path) => health.answer(path)));
+      }
+      await follow(session, node.metadata.name!, proxies, health, output);
+    } finally {
+      for (const door of doors) door.close();
+    }
+  }
 }
+
+/** `0.0.0.0:10256`, `[::]:10256`, or an address alone. @throws UserError */
+function bindAddress(text: string): [address: string, port: number] {
+  const [, six, four, port = String(defaultHealthzPort)] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  const address = six ?? four ?? text;
+  if (!isIp(address) || Number(port) > 65_535) {
+    throw new UserError(`--healthz-bind-address: "${text}" is no IP:PORT`, exitCodes.usage);
+  }
+  return [address, Number(port)];
+}
+
+const defaultHealthzPort = 10_256;
 
 async function previewText(proxy: NodeProxy, request: ProxyApplyRequest): Promise<string> {
   const { loaderOf, programsOf } = await import('../../proxy/index.ts');
@@ -105,6 +154,7 @@ async function follow(
   session: Session,
   nodeName: string,
   proxies: readonly NodeProxy[],
+  health: ProxyHealth,
   output: ProxyApplyOutput,
 ): Promise<void> {
   const { nodeView } = await import('../../proxy/index.ts');
@@ -134,11 +184,15 @@ async function follow(
     onDelete: (object) => each(({ tracker }) => tracker.deleteSlice(object)),
   });
   const seen = (object: Readonly<KubeObject>) => {
-    if (object.metadata.name === nodeName) for (const proxy of proxies) proxy.setNode(nodeView(object));
+    if (object.metadata.name !== nodeName) return;
+    health.setNode(object);
+    for (const proxy of proxies) proxy.setNode(nodeView(object));
   };
-  informers
-    .informer(nodes!, { fieldSelector: `metadata.name=${nodeName}` })
-    .addHandler({ onAdd: seen, onUpdate: (_, object) => seen(object) });
+  informers.informer(nodes!, { fieldSelector: `metadata.name=${nodeName}` }).addHandler({
+    onAdd: seen,
+    onUpdate: (_, object) => seen(object),
+    onDelete: () => health.setNode(undefined),
+  });
   const group = new TaskGroup(output.signal);
   group.add(informers);
   await informers.waitForSync(output.signal);

@@ -5,9 +5,11 @@
  */
 import { Backoff, type Clock, Deferred } from '../../base/index.ts';
 import type { ProxyConfig } from '../config.ts';
+import { type HealthCheck, healthCheckOf } from '../health/answers.ts';
+import type { ProxyHealth } from '../health/proxy-health.ts';
 import type { ProxyMode } from '../modes.ts';
 import type { ServicePort } from '../service-ports.ts';
-import { ServiceTracker } from '../sync/service-tracker.ts';
+import { type ServiceChanges, ServiceTracker } from '../sync/service-tracker.ts';
 import { bytesWritten, type RuleTransaction } from '../sync/transaction.ts';
 import { cleanStaleFlows } from './conntrack.ts';
 import { type KernelHost, load, type Programs, programsOf } from './host.ts';
@@ -36,6 +38,10 @@ export interface NodeProxyOptions {
   /** How often one looks whether the rules still stand; also the longest wait after a failure. Default 30 s. */
   readonly syncPeriodMs?: number;
   readonly onSync?: (report: SyncReport) => void;
+  /** Told when changes wait and when they are loaded; may be shared by the proxies of both families. */
+  readonly health?: ProxyHealth;
+  /** After each load: what load balancers ask this node about, by `namespace/name`. */
+  readonly onHealthChecks?: (checks: ReadonlyMap<string, HealthCheck>) => Promise<void>;
   readonly onError?: (error: Error, retryInMs: number) => void;
   /** Something is amiss, but rules are loaded. Once for each text. */
   readonly onWarning?: (text: string) => void;
@@ -49,6 +55,7 @@ export class NodeProxy {
   readonly #options: NodeProxyOptions;
   readonly #programs: Programs;
   readonly #warned = new Set<string>();
+  readonly #healthChecks = new Map<string, HealthCheck>();
   #loader: RuleLoader;
   #needsFull = true;
   #lastFull = 0;
@@ -77,6 +84,7 @@ export class NodeProxy {
 
   /** Tells the loop that the tracker has news. */
   changed(): void {
+    this.#options.health?.queued(this.#options.config.family);
     this.#wake.resolve();
   }
 
@@ -107,6 +115,9 @@ export class NodeProxy {
       await load(host, this.#programs, partial);
     }
     this.#needsFull = false;
+    this.#options.health?.updated(config.family);
+    if (full) this.#healthChecks.clear();
+    await this.#tellHealthChecks(full ? this.tracker.ports : changes);
     const touched = full ? this.tracker.ports.values() : changes.values();
     return {
       family: config.family,
@@ -117,6 +128,15 @@ export class NodeProxy {
       staleFlows: await this.#cleanFlows(touched),
       milliseconds: clock.monotonic() - start,
     };
+  }
+
+  async #tellHealthChecks(changes: ServiceChanges): Promise<void> {
+    for (const [key, ports] of changes) {
+      const check = ports && healthCheckOf(ports);
+      if (check) this.#healthChecks.set(key, check);
+      else this.#healthChecks.delete(key);
+    }
+    await this.#options.onHealthChecks?.(this.#healthChecks);
   }
 
   async #cleanFlows(touched: Iterable<readonly ServicePort[] | undefined>): Promise<number> {
@@ -155,6 +175,7 @@ export class NodeProxy {
             this.#needsFull = true;
           }
           if (this.#needsFull || this.tracker.pending) onSync?.(await this.sync());
+          else this.#options.health?.updated(this.#options.config.family);
           backoff.reset();
         } catch (error) {
           if (signal.aborted) return;
