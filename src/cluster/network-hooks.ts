@@ -7,9 +7,19 @@ import type { KubeObject } from '../apimachinery/index.ts';
 import type { Prng } from '../base/index.ts';
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { ClusterDns, type DnsSource } from '../dns/index.ts';
-import type { FabricHooks, Peer, Protocol } from '../kubelet/index.ts';
+import type { FabricHooks, Listener, Peer, Protocol } from '../kubelet/index.ts';
 import { networkPolicyVerdict, type PolicyEnd, type PolicyVerdict } from '../net/index.ts';
-import { type NodeView, nodeView, servicePorts, trafficChoice } from '../proxy/index.ts';
+import {
+  type HealthAnswer,
+  healthCheckOf,
+  healthzPort,
+  type NodeView,
+  nodeView,
+  ProxyHealth,
+  serviceHealthAnswer,
+  servicePorts,
+  trafficChoice,
+} from '../proxy/index.ts';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 
@@ -66,7 +76,13 @@ export class ServiceNetwork {
     this.#now = now;
     this.#podOf = podOf;
     this.#services = informers.informer('services', {
-      indexers: { clusterIP: (service) => addressesOf(service) },
+      indexers: {
+        clusterIP: (service) => addressesOf(service),
+        healthCheckNodePort: (service) => {
+          const port = service['spec']?.healthCheckNodePort;
+          return port ? [String(port)] : [];
+        },
+      },
     });
     this.#slices = informers.informer('endpointslices.discovery.k8s.io', {
       indexers: {
@@ -137,6 +153,7 @@ export class ServiceNetwork {
         servers === undefined || servers.some((ip) => this.#isClusterDns(ip))
           ? this.resolver.addresses(name)
           : undefined,
+      machineListener: (to) => this.#healthListener(to),
       allowed: (from, to, owner) => this.#policies.lister.size === 0 || this.verdict(from, to, owner).allowed,
     };
   }
@@ -188,6 +205,35 @@ export class ServiceNetwork {
         labels: pod.metadata.labels ?? {},
         namedPorts: namedPorts(pod),
         ...(node === undefined ? {} : { node }),
+      },
+    };
+  }
+
+  /** Where a node's kube-proxy listens: its own health, and that of Services that load balancers ask nodes about. */
+  #healthListener({ ip, port }: { readonly ip: string; readonly port: number }): Listener | undefined {
+    const [service] = this.#services.lister.byIndex('healthCheckNodePort', String(port));
+    if (!service && port !== healthzPort) return undefined;
+    const node = this.#nodes.lister.list().find((each) => nodeView(each as KubeObject).ips.includes(ip));
+    if (!node || !this.hasProxy(node.metadata.name!)) return undefined;
+    const family = ip.includes(':') ? 'IPv6' : 'IPv4';
+    const answer = (path: string): HealthAnswer | undefined => {
+      if (!service) {
+        // Its rules are always those of the newest state: nothing is ever late.
+        const health = new ProxyHealth({ now: this.#now }, Number.POSITIVE_INFINITY, node);
+        health.updated(family);
+        return health.answer(path);
+      }
+      const slices = this.#current.slices(`${service.metadata.namespace}/${service.metadata.name}`);
+      const ports = servicePorts([service as KubeObject], slices as KubeObject[], family, nodeView(node as KubeObject));
+      const check = healthCheckOf(ports);
+      return check && serviceHealthAnswer(check, true);
+    };
+    if (!answer('/')) return undefined;
+    return {
+      http: async ({ path }) => {
+        const { status, headers, body } = answer(path)!;
+        const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+        return { status, headers: Object.fromEntries(lower), body };
       },
     };
   }

@@ -15,14 +15,14 @@ const timeText = (ms: number): string => rfc3339Micro(ms).replace(/\.?0+Z$/, 'Z'
 const never = '0001-01-01T00:00:00Z';
 
 export class ProxyHealth {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #timeoutMs: number;
   readonly #updated = new Map<IpFamily, number>();
   readonly #queued = new Map<IpFamily, number>();
   #node: Readonly<KubeObject> | undefined;
 
   /** `timeoutMs`: a change that is not loaded after this long makes it unhealthy; upstream takes twice the sync period. */
-  constructor(clock: Clock, timeoutMs: number, node: Readonly<KubeObject> | undefined) {
+  constructor(clock: Pick<Clock, 'now'>, timeoutMs: number, node: Readonly<KubeObject> | undefined) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#node = node;

@@ -68,6 +68,8 @@ export interface FabricHooks {
    * it is one of the fabric's.
    */
   allowed?(from: Peer, to: ServiceEndpoint, owner: Peer | undefined): boolean;
+  /** What a machine itself listens with where no process of a pod does: kube-proxy's health checks. */
+  machineListener?(to: ServiceEndpoint): Listener | undefined;
   /** Answers for addresses outside the pod network (API server, the world). */
   external?(ip: string, port: number, request: HttpRequest, from: Peer): Promise<HttpResponse> | undefined;
 }

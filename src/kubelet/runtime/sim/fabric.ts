@@ -175,6 +175,8 @@ export class MemoryFabric implements NetworkFabric {
     const ports = this.#listeners.get(to.ip);
     const entry = ports?.get(to.port) ?? ports?.get('*');
     if (entry) return { target: entry.listener, to };
+    const machine = this.hooks.machineListener?.(to);
+    if (machine) return { target: machine, to };
     if (ports || local || this.#isAllocated(to.ip)) throw refused(ip, port);
     return { target: undefined, to };
   }
