@@ -26,6 +26,7 @@ export {
   parseNetworkConfig,
   parsePluginConfig,
 } from './cni/config.ts';
+export { type HostPort, type HostPortPod, type HostPortRules, hostPortRules } from './cni/host-ports.ts';
 export { parseArgs } from './cni/names.ts';
 export {
   type Attachment,

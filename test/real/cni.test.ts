@@ -13,6 +13,7 @@ import {
   cniStatus,
   cniVersion,
 } from '../../src/cli/cni/cni.ts';
+import { hostPortRules, ruleText } from '../../src/net/index.ts';
 import { PacketNamespaces } from '../helpers/packet-lab.ts';
 import { canMakeNamespaces, findProgram, missing } from '../helpers/real.ts';
 
@@ -170,6 +171,22 @@ setups.forEach(([network, main, backend], index) => {
       expect(lab.ask('ext', '192.168.77.1', 8081)).toBe('p1 192.168.77.2');
       expect(lab.ask('ext', 'fd00:77::1', 8081)).toBe('p1 fd00:77::2');
       expect(lab.ask('ext', '192.168.77.1', 8082)).toBe('ECONNREFUSED');
+    });
+
+    test('the model of portmap, which `klab proxy trace` walks, writes the very rules', () => {
+      for (const [family, rules] of [
+        [0, save()],
+        [1, save('6')],
+      ] as const) {
+        const address = `${ips['p1']![family]}/${family === 0 ? 24 : 64}`;
+        const ports = [{ hostPort: 8081, containerPort: 8080, protocol: 'tcp' as const }];
+        const model = hostPortRules('lab', [{ id: 'p1', address, ports }])!;
+        const jumps = model.jumps.map(
+          ({ from, to, comment }) => `-A ${from} -m comment --comment "${comment}" -j ${to}`,
+        );
+        const real = rules.split('\n').filter((line) => line.startsWith('-A') && /CNI-(HOSTPORT|DN)-/.test(line));
+        expect([...model.nat.rules.map(ruleText), ...jumps].sort()).toEqual(real.sort());
+      }
     });
 
     test('the node and the pod itself reach the host port too', () => {

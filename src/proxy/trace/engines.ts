@@ -2,6 +2,7 @@
 import {
   type Branch,
   dumpKind,
+  type HostPortRules,
   IptablesWalk,
   type ListedTable,
   NftWalk,
@@ -49,37 +50,56 @@ const iptablesHooks = {
   POSTROUTING: ['mangle', 'nat'],
 } as const;
 
-type MakeEngine = (ports: readonly ServicePort[], config: ResolvedProxyConfig, world: TraceWorld) => RuleEngine;
+/** `hostPorts`: what the pod network's portmap made, where pods have host ports. */
+type MakeEngine = (
+  ports: readonly ServicePort[],
+  config: ResolvedProxyConfig,
+  world: TraceWorld,
+  hostPorts?: HostPortRules,
+) => RuleEngine;
 
 /** One line a mode, as in modes.ts. */
 export const engines: Readonly<Partial<Record<ProxyMode, MakeEngine>>> = {
-  iptables(ports, config, world) {
+  iptables(ports, config, world, hostPorts) {
     const rules = iptablesRules(ports, config);
-    const walk = new IptablesWalk([rules.nat, rules.filter], rules.jumps, { ...bound(world), recent: world.remembers });
+    const walk = new IptablesWalk(
+      [rules.nat, rules.filter, ...tablesOf(hostPorts)],
+      [...rules.jumps, ...jumpsOf(hostPorts)],
+      { ...bound(world), recent: world.remembers },
+    );
     return {
       size: walk.size,
       ownAddresses: none,
       run: (branches, hook) => throughTables(walk, branches, hook),
     };
   },
-  nftables(ports, config, world) {
+  nftables(ports, config, world, hostPorts) {
     const walk = new NftWalk(nftablesRules(ports, config), bound(world));
+    if (!hostPorts) {
+      return { size: walk.size, ownAddresses: none, run: (branches, hook) => walk.run(branches, lower(hook)) };
+    }
+    // portmap keeps to iptables. What kube-proxy's table has translated goes to no address of the node any more.
+    const cni = new IptablesWalk(tablesOf(hostPorts), jumpsOf(hostPorts), { ...bound(world), recent: world.remembers });
     return {
-      size: walk.size,
+      size: walk.size + cni.size,
       ownAddresses: none,
-      run: (branches, hook) => walk.run(branches, lower(hook)),
+      run: (branches, hook) => cni.run(walk.run(branches, lower(hook)), 'nat', hook),
     };
   },
-  ipvs(ports, config, world) {
+  ipvs(ports, config, world, hostPorts) {
     const rules = ipvsRules(ports, config);
     const sets = new IpSetIndex(rules.sets);
     const own = new Set(rules.addresses);
-    const walk = new IptablesWalk([rules.nat, rules.filter], rules.jumps, {
-      isLocal: (ip) => own.has(ip) || world.isLocal(ip),
-      masqueradeAddress: world.masqueradeAddress,
-      recent: world.remembers,
-      inSet: (set, directions, packet) => sets.has(set, directions, packet),
-    });
+    const walk = new IptablesWalk(
+      [rules.nat, rules.filter, ...tablesOf(hostPorts)],
+      [...rules.jumps, ...jumpsOf(hostPorts)],
+      {
+        isLocal: (ip) => own.has(ip) || world.isLocal(ip),
+        masqueradeAddress: world.masqueradeAddress,
+        recent: world.remembers,
+        inSet: (set, directions, packet) => sets.has(set, directions, packet),
+      },
+    );
     const servers = virtualServerTable(rules.virtualServers, world);
     return {
       size: walk.size + sets.size + servers.size,
@@ -124,5 +144,10 @@ const lower = (hook: Hook) => hook.toLowerCase() as Lowercase<Hook>;
 
 const throughTables = (walk: IptablesWalk, branches: readonly Branch[], hook: Hook): Branch[] =>
   iptablesHooks[hook].reduce<Branch[]>((here, table) => walk.run(here, table, hook), [...branches]);
+
+/** portmap appends to PREROUTING and OUTPUT: kube-proxy's rules, at their head, are asked first. */
+const tablesOf = (hostPorts: HostPortRules | undefined) => (hostPorts ? [hostPorts.nat] : []);
+
+const jumpsOf = (hostPorts: HostPortRules | undefined) => hostPorts?.jumps ?? [];
 
 const bound = ({ isLocal, remembers, masqueradeAddress }: TraceWorld) => ({ isLocal, remembers, masqueradeAddress });

@@ -21,6 +21,7 @@ import { affinitySet } from '../nftables/names.ts';
 import { type ServicePort, servicePorts } from '../service-ports.ts';
 import { dumpEngine, engines, type RuleDump, type RuleEngine } from './engines.ts';
 import { type EndpointFate, endpointFates, type TrafficKind } from './fates.ts';
+import { nodeHostPortRules } from './host-ports.ts';
 import {
   destinationOf,
   type Origin,
@@ -257,7 +258,8 @@ export class Tracer {
     const make = engines[mode];
     if (!make) throw new Error(`mode ${mode} cannot be traced; ${traceModes.join(', ')} can`);
     const config = withModeDefaults(mode, { ...this.#config, node: nodeView(this.#nodeObject(name)) });
-    const engine = make(this.#servicePorts(name), config, world);
+    const hostPorts = nodeHostPortRules(this.#input.pods, this.#nodeObject(name), this.#config.family);
+    const engine = make(this.#servicePorts(name), config, world, hostPorts);
     this.#engines.set(key, engine);
     return engine;
   }
