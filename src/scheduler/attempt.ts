@@ -23,6 +23,8 @@ export class Attempt {
   readonly schedulerName: string;
   readonly cause: RequestCause;
   outcome: CycleOutcome | undefined;
+  /** The node that the API was told of before the binding. */
+  nominatedTo: string | undefined;
   readonly #deps: AttemptDeps;
   readonly #startedAt: number;
 

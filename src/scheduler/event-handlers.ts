@@ -57,7 +57,11 @@ export function followCluster({
       if (changes.length > 0) queue.onEvent({ resource: 'pods', action: 'update', changes, old, now: pod });
       return;
     }
-    if (!isMine(pod) || cache.isAssumed(uid)) return;
+    if (!isMine(pod)) return;
+    if (cache.isAssumed(uid)) {
+      if (pod.metadata.deletionTimestamp && !old?.metadata.deletionTimestamp) assumedPodGoes(pod);
+      return;
+    }
     trackNomination(old, pod);
     if (old) {
       queue.update(old, pod);
@@ -66,6 +70,13 @@ export function followCluster({
       return;
     }
     if (queue.add(pod)?.plugin === 'SchedulingGates') gated(pod);
+  };
+
+  /** It will not be bound any more: its place is free at once. */
+  const assumedPodGoes = (pod: Readonly<Pod>): void => {
+    const waits = waiting.get(pod.metadata.uid!);
+    if (waits) waits.reject('', 'removed');
+    else leave(pod);
   };
 
   /** A nomination of our own is kept until the API has shown it and taken it back. */

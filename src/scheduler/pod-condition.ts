@@ -18,11 +18,13 @@ export async function setPodCondition(
   reason: string,
   message: string,
   nominatedNode?: string,
+  /** The node it was nominated to a moment ago, which the cache may not show yet. */
+  lately?: string,
 ): Promise<void> {
   const current = pods.lister.get(pod.metadata.namespace!, pod.metadata.name!) ?? pod;
   const old = current.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
   const same = old?.status === 'False' && old.reason === reason && old.message === message;
-  const nominated = current.status?.nominatedNodeName ?? '';
+  const nominated = lately ?? current.status?.nominatedNodeName ?? '';
   const renominated = nominatedNode !== undefined && nominatedNode !== nominated;
   if (same && !renominated) return;
   const condition = {
@@ -51,6 +53,19 @@ export async function setPodCondition(
   } catch (error) {
     if (isNotFound(error) || isAbort(error)) return;
     log.warn('the PodScheduled condition could not be written', { pod: podName(pod), error: String(error) });
+  }
+}
+
+/** Tells others that the pod is about to go to the node. Upstream: the binding cycle, NominatedNodeNameForExpectation. */
+export async function nominate({ client, log }: ConditionDeps, pod: Readonly<Pod>, node: string): Promise<void> {
+  const { namespace, name, uid } = pod.metadata;
+  try {
+    const patch = { metadata: { uid }, status: { nominatedNodeName: node } };
+    await client.resource('pods').namespace(namespace!).patch(name!, 'strategic', patch, { subresource: 'status' });
+  } catch (error) {
+    if (isNotFound(error) || isAbort(error)) return;
+    // It is bound without: nothing but the forecast is missing.
+    log.warn('the nominated node could not be written', { pod: podName(pod), error: String(error) });
   }
 }
 

@@ -20,7 +20,7 @@ import { Nominator } from './framework/nominator.ts';
 import type { Plugin, PostFilterResult, QueuedPod, Refusal } from './framework/types.ts';
 import { defaultPreemption } from './plugins/default-preemption.ts';
 import { VolumeBinder } from './plugins/volume-binder.ts';
-import { setPodCondition } from './pod-condition.ts';
+import { nominate, setPodCondition } from './pod-condition.ts';
 import { PreemptionExecutor } from './preemption/executor.ts';
 import { buildProfile, type Profile } from './profile.ts';
 import { SchedulingQueue, unschedulableFlushMs } from './queue.ts';
@@ -48,6 +48,8 @@ export class Scheduler implements Runnable {
   readonly #pods: SharedInformer<Pod>;
   readonly #nodes: SharedInformer<Node>;
   readonly #sources: Sources;
+  /** What ends the work of PreBind for a pod, while it is under way. */
+  readonly #inPreBind = new Map<string, AbortController>();
   #group: TaskGroup | undefined;
   #signal: AbortSignal = new AbortController().signal;
   #bindings = 0;
@@ -166,13 +168,21 @@ export class Scheduler implements Runnable {
       rejectWaiting: (uid, message) => {
         const pod = this.waiting.get(uid);
         pod?.reject('DefaultPreemption', message);
-        return pod !== undefined;
+        const binding = this.#inPreBind.get(uid);
+        binding?.abort(new Error(message));
+        return pod !== undefined || binding !== undefined;
       },
     });
   }
 
-  #setCondition(pod: Readonly<Pod>, reason: string, message: string, nominatedNode?: string): Promise<void> {
-    return setPodCondition({ ...this.#deps, pods: this.#pods }, pod, reason, message, nominatedNode);
+  #setCondition(
+    pod: Readonly<Pod>,
+    reason: string,
+    message: string,
+    nominatedNode?: string,
+    lately?: string,
+  ): Promise<void> {
+    return setPodCondition({ ...this.#deps, pods: this.#pods }, pod, reason, message, nominatedNode, lately);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -244,10 +254,11 @@ export class Scheduler implements Runnable {
   /** Something other than the cluster's state is in the way: the pod backs off and is tried again. */
   #failed(attempt: Attempt, message: string): void {
     attempt.record('Error', message);
+    this.#nominator.delete(attempt.info.uid);
     this.#tryAgain(attempt.queued, []);
     attempt.say(() => {
       this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
-      void this.#setCondition(attempt.info.pod, 'SchedulerError', message);
+      void this.#setCondition(attempt.info.pod, 'SchedulerError', message, '');
     });
   }
 
@@ -332,7 +343,7 @@ export class Scheduler implements Runnable {
     this.#tryAgain(attempt.queued, [plugin], code === 'Pending' ? [plugin] : []);
     attempt.say(() => {
       this.#deps.events.event(attempt.info.pod, 'Warning', 'FailedScheduling', eventText(message));
-      void this.#setCondition(attempt.info.pod, 'Unschedulable', message);
+      void this.#setCondition(attempt.info.pod, 'Unschedulable', message, '', attempt.nominatedTo);
     });
   }
 
@@ -369,6 +380,11 @@ export class Scheduler implements Runnable {
     const node = outcome.node!;
     const { points } = this.profiles.get(attempt.schedulerName)!;
     const waiting = this.waiting.get(info.uid);
+    const work = points.preBind.filter((plugin) => plugin.preBindPreFlight?.(outcome.state, info, node) ?? true);
+    if ((waiting || work.length > 0) && info.pod.status?.nominatedNodeName !== node) {
+      attempt.nominatedTo = node;
+      await nominate({ ...this.#deps, pods: this.#pods }, info.pod, node);
+    }
     if (waiting) {
       const leave = () => waiting.reject('', 'the scheduler ends');
       signal.addEventListener('abort', leave, { once: true });
@@ -383,11 +399,29 @@ export class Scheduler implements Runnable {
         return;
       }
     }
+    // What fails from here on is no refusal: events need not be kept for it.
+    this.queue.done(info.uid);
     let stage = 'binding rejected: ';
     try {
-      for (const plugin of points.preBind) {
-        stage = `running PreBind plugin "${plugin.name}": `;
-        await plugin.preBind!(outcome.state, info, node, signal);
+      if (work.length > 0) {
+        const cancel = new AbortController();
+        const both = AbortSignal.any([signal, cancel.signal]);
+        this.#inPreBind.set(info.uid, cancel);
+        try {
+          for (const plugin of work) {
+            stage = `running PreBind plugin "${plugin.name}": `;
+            await plugin.preBind!(outcome.state, info, node, both);
+          }
+        } catch (error) {
+          signal.throwIfAborted();
+          // Preempted: that is what is told, not how the plugin put it.
+          cancel.signal.throwIfAborted();
+          throw error;
+        } finally {
+          this.#inPreBind.delete(info.uid);
+        }
+        stage = '';
+        cancel.signal.throwIfAborted();
       }
       stage = 'binding rejected: ';
       const extender = this.#extenders.find((other) => other.binds && other.isInterested(info.pod));
@@ -400,17 +434,15 @@ export class Scheduler implements Runnable {
       const message = `${stage}${text}`;
       attempt.record('Error', message, { bindError: text });
       if (isNotFound(error) && !this.#current(info)) {
-        this.queue.done(info.uid);
         return;
       }
       this.#deps.log.warn('binding failed', { pod: info.key, node, error: text });
       this.#tryAgain(queued, []);
       this.#placeIsFree(info, node);
       this.#deps.events.event(info.pod, 'Warning', 'FailedScheduling', eventText(message));
-      await this.#setCondition(info.pod, 'SchedulerError', message);
+      await this.#setCondition(info.pod, 'SchedulerError', message, '', attempt.nominatedTo);
       return;
     }
-    this.queue.done(info.uid);
     for (const plugin of points.postBind) plugin.postBind!(outcome.state, info, node);
     const message = `Successfully assigned ${info.key} to ${node}`;
     attempt.record('Scheduled', message);

@@ -301,6 +301,8 @@ export class FakeApi {
   #bind(target: Target, binding: KubeObject): Readonly<KubeObject> {
     const pod = deepCopy(this.#mustGet(target)) as KubeObject;
     pod['spec'] = { ...pod['spec'], nodeName: binding['target'].name };
+    const { nominatedNodeName: _, ...status } = pod['status'] ?? {};
+    pod['status'] = status;
     return this.#store(target, this.#mustGet(target), pod);
   }
 

@@ -46,7 +46,16 @@ async function boot(nodes = 1, nodeCapacity: Record<string, string> = { cpu: '2'
     expect(await clock.advanceUntil(condition, ms)).toBe(true);
   const running = (name: string) => () => get(name)?.status.phase === 'Running';
   const events = (reason: string) => server.reader.list('events', 'default').filter((e) => e['reason'] === reason);
-  return { ...cluster, client, clock, decisions, get, apply, until, running, events };
+  const nominations = new Map<string, string>();
+  const end = new AbortController();
+  const watch = await client.resource('pods').watch({ resourceVersion: '0', signal: end.signal });
+  void (async () => {
+    for await (const { object } of watch) {
+      const { metadata, status } = object as any;
+      if (status?.nominatedNodeName) nominations.set(metadata.name, status.nominatedNodeName);
+    }
+  })().catch(() => {});
+  return { ...cluster, nominations, client, clock, decisions, get, apply, until, running, events };
 }
 
 const high = { priorityClassName: 'high' };
@@ -59,8 +68,9 @@ describe('preemption', () => {
     await lab.apply('b', '900m', { spec: low });
     await lab.until(() => lab.running('a')() && lab.running('b')());
     await lab.apply('vip', '1', { spec: high });
-    await lab.until(() => lab.get('vip').status.nominatedNodeName === 'node-1');
+    await lab.until(() => lab.nominations.get('vip') === 'node-1');
     await lab.until(lab.running('vip'));
+    expect(lab.get('vip').status.nominatedNodeName).toBeUndefined();
     const gone = ['a', 'b'].filter((name) => !lab.get(name));
     expect(gone).toHaveLength(1);
     const [preempted] = lab.events('Preempted');
@@ -142,7 +152,7 @@ describe('preemption', () => {
     await lab.apply('a', '1500m', { spec: low });
     await lab.until(lab.running('a'));
     await lab.apply('vip', '1500m', { spec: high });
-    await lab.until(() => lab.get('vip').status.nominatedNodeName === 'node-1');
+    await lab.until(() => lab.nominations.get('vip') === 'node-1');
     await lab.apply('sneaky', '1500m', { spec: low });
     await lab.until(lab.running('vip'));
     expect(lab.get('sneaky').spec.nodeName).toBeUndefined();

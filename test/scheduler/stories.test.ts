@@ -138,12 +138,109 @@ it('a scheduler that ends in the middle of binding leaves nothing behind, and th
   expect(first.scheduler.cache.nodeOf((await lab.get<Pod>('pods', 'default', 'p'))!.metadata.uid!)).toBe('a');
   end.abort();
   await Promise.all(runs);
-  expect(await nodeOf(lab, 'p')).toBeUndefined();
+  const left = (await lab.get<Pod>('pods', 'default', 'p'))!;
+  expect([left.spec?.nodeName, left.status?.nominatedNodeName]).toEqual([undefined, 'a']);
   const second = schedulerOver(lab);
   lab.start(...second.parts);
   await lab.until('bound', bound(lab, 'p'));
   expect(second.decisions.of('default', 'p').map(({ result }) => result)).toEqual(['Scheduled']);
   expect(second.scheduler.cache.get('a')!.requested.milliCPU).toBe(800);
+  expect((await lab.get<Pod>('pods', 'default', 'p'))?.status?.nominatedNodeName).toBeUndefined();
+});
+
+describe('a pod that is not bound at once', () => {
+  const nominated = async (lab: Lab, name: string) =>
+    (await lab.get<Pod>('pods', 'default', name))?.status?.nominatedNodeName;
+  const slow = (lab: Lab, more: Partial<Plugin> = {}): Plugin => ({
+    name: 'Slow',
+    async preBind(_state, { pod }, _node, signal) {
+      if (pod.metadata.name === 'p') await lab.clock.sleep(60_000, signal);
+    },
+    ...more,
+  });
+
+  it('is nominated to its node until it is, so that others know', async () => {
+    await using lab = new Lab();
+    const { parts } = schedulerOver(lab, withPlugins({ Slow: slow(lab) }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('nominated', async () => (await nominated(lab, 'p')) === 'a');
+    expect(await nodeOf(lab, 'p')).toBeUndefined();
+    await lab.until('bound', bound(lab, 'p'));
+    expect(await nominated(lab, 'p')).toBeUndefined();
+  });
+
+  it('is not nominated where PreBind has nothing to do for it', async () => {
+    await using lab = new Lab();
+    const seen: (string | undefined)[] = [];
+    const idle = slow(lab, {
+      preBindPreFlight: () => false,
+      preBind: async () => {
+        throw new Error('nobody asked');
+      },
+      postBind: (_state, { pod }) => {
+        seen.push(pod.status?.nominatedNodeName);
+      },
+    });
+    const { parts, decisions } = schedulerOver(lab, withPlugins({ Slow: idle }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    const { resourceVersion } = (await lab.create('pods', makePod('p', cpu('800m')))).metadata;
+    await lab.until('bound', bound(lab, 'p'));
+    await lab.until('recorded', () => decisions.of('default', 'p').length === 1);
+    expect(seen).toEqual([undefined]);
+    expect(resourceVersion).toBeDefined();
+  });
+
+  it('loses the nomination when its binding fails', async () => {
+    await using lab = new Lab();
+    let failures = 1;
+    const shaky = slow(lab, {
+      preBind: async () => {
+        if (failures-- > 0) throw new Error('not today');
+        await lab.clock.sleep(3_600_000);
+      },
+    });
+    const { parts } = schedulerOver(lab, withPlugins({ Slow: shaky }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('told', async () => (await conditionOf(lab, 'p'))?.reason === 'SchedulerError');
+    expect((await conditionOf(lab, 'p'))?.message).toBe('running PreBind plugin "Slow": not today');
+    expect(await nominated(lab, 'p')).toBeUndefined();
+  });
+
+  it('is preempted without being deleted', async () => {
+    await using lab = new Lab();
+    const { parts, decisions } = schedulerOver(lab, withPlugins({ Slow: slow(lab) }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m')));
+    await lab.until('nominated', async () => (await nominated(lab, 'p')) === 'a');
+    await lab.create('pods', makePod('vip', { ...cpu('800m'), priority: 1000 }));
+    await lab.until('bound', bound(lab, 'vip'));
+    const [attempt] = decisions.of('default', 'p');
+    expect(attempt).toMatchObject({
+      result: 'Error',
+      message: 'running PreBind plugin "Slow": preempted by DefaultPreemption',
+    });
+    const pod = (await lab.get<Pod>('pods', 'default', 'p'))!;
+    expect([pod.metadata.deletionTimestamp, pod.spec?.nodeName]).toEqual([undefined, undefined]);
+  });
+
+  it('gives its place away as soon as it is being deleted', async () => {
+    await using lab = new Lab();
+    const { parts } = schedulerOver(lab, withPlugins({ Slow: slow(lab) }));
+    lab.start(...parts);
+    await addNode(lab, 'a', { cpu: '1' });
+    await lab.create('pods', makePod('p', cpu('800m'), { finalizers: ['example.com/keep'] }));
+    await lab.until('nominated', async () => (await nominated(lab, 'p')) === 'a');
+    await lab.create('pods', makePod('q', cpu('800m')));
+    await lab.until('q finds no room', async () => (await conditionOf(lab, 'q'))?.reason === 'Unschedulable');
+    await lab.client.resource('pods').namespace('default').delete('p', {});
+    await lab.until('q is bound', bound(lab, 'q'));
+  });
 });
 
 it('a plugin that fails while a pod is bound gives its place back, and the pod is tried again', async () => {

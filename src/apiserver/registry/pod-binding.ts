@@ -35,12 +35,14 @@ export async function bindPod(registry: ResourceRegistry, binding: KubeObject, r
           ...(annotations ? { annotations: { ...pod.metadata.annotations, ...annotations } } : {}),
           ...(labels ? { labels: { ...pod.metadata.labels, ...labels } } : {}),
         };
+        // Where it was to go is of no interest once it is there.
+        const { nominatedNodeName: _, ...status } = pod['status'] ?? {};
         return {
           ...pod,
           metadata,
           spec: { ...pod['spec'], nodeName: node },
           status: {
-            ...pod['status'],
+            ...status,
             conditions: withPodCondition(pod, { type: 'PodScheduled', status: 'True' }, rfc3339(deps.clock.now())),
           },
         } as KubeObject;

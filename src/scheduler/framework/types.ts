@@ -130,6 +130,8 @@ export interface Plugin {
   unreserve?(state: CycleState, pod: PodInfo, node: string): void;
   /** Holds a pod that has its node: refuses it, or lets it wait. */
   permit?(state: CycleState, pod: PodInfo, node: string): Refusal | PermitWait | undefined;
+  /** Will `preBind` do anything? Then the pod is nominated to its node meanwhile. Absent: it will. */
+  preBindPreFlight?(state: CycleState, pod: PodInfo, node: string): boolean;
   preBind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void>;
   bind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void>;
   postBind?(state: CycleState, pod: PodInfo, node: string): void;

@@ -239,6 +239,7 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
           .catch((error: unknown) => onError?.(`claim ${claim.metadata.name} is still reserved`, error));
       }
     },
+    preBindPreFlight: (state) => (stateOf(state)?.claims.length ?? 0) > 0,
     async preBind(state, { pod }, node, signal) {
       const own = stateOf(state);
       if (!own || own.claims.length === 0) return;

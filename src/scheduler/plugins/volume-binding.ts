@@ -133,6 +133,10 @@ export function volumeBinding(
       const own = stateOf(state);
       if (own?.assumed) binder.revert(own.assumed);
     },
+    preBindPreFlight(state) {
+      const assumed = stateOf(state)?.assumed;
+      return assumed !== undefined && assumed.bindings.length + assumed.provisions.length > 0;
+    },
     async preBind(state, _info, node, signal) {
       const assumed = stateOf(state)?.assumed;
       if (!assumed || assumed.bindings.length + assumed.provisions.length === 0) return;

@@ -51,7 +51,7 @@ export class PreemptionExecutor {
     const { uid } = preemptor;
     this.#preempting.add(uid);
     this.#deps.spawn(`preempt for ${preemptor.key}`, async (signal) => {
-      let failed = false;
+      let again = false;
       try {
         await this.#clearNominations(preemptor, node, signal);
         const last = standing.at(-1)!;
@@ -59,16 +59,17 @@ export class PreemptionExecutor {
           standing.slice(0, -1).map((victim) => this.#preempt(preemptor, victim, node, schedulerName, plugin, signal)),
         );
         this.#lastVictim.set(uid, last);
-        await this.#preempt(preemptor, last, node, schedulerName, plugin, signal);
+        // One that had not been bound frees its place without the API's telling of it.
+        again = await this.#preempt(preemptor, last, node, schedulerName, plugin, signal);
       } catch (error) {
         if (isAbort(error) && signal.aborted) throw error;
-        failed = true;
+        again = true;
         this.#deps.log.warn('preemption failed', { pod: preemptor.key, node, error: String(error) });
       } finally {
         this.#preempting.delete(uid);
         this.#lastVictim.delete(uid);
       }
-      if (failed) this.#deps.activate(uid);
+      if (again) this.#deps.activate(uid);
     });
   }
 
@@ -91,6 +92,7 @@ export class PreemptionExecutor {
     }
   }
 
+  /** True when the victim was not bound yet and has lost its place without the API. */
   async #preempt(
     preemptor: PodInfo,
     victim: PodInfo,
@@ -98,11 +100,12 @@ export class PreemptionExecutor {
     schedulerName: string,
     plugin: string,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { client, events, clock, rejectWaiting } = this.#deps;
     const { name, uid, generation } = victim.pod.metadata;
     let message = `Preempted by pod ${preemptor.uid} on node ${node}`;
-    if (rejectWaiting(victim.uid, `preempted by ${plugin}`)) message += ' (in kube-scheduler memory).';
+    const inMemory = rejectWaiting(victim.uid, `preempted by ${plugin}`);
+    if (inMemory) message += ' (in kube-scheduler memory).';
     else {
       const pods = client.resource('pods').namespace(victim.namespace);
       const condition = {
@@ -119,10 +122,11 @@ export class PreemptionExecutor {
         await pods.patch(name!, 'strategic', patch, { subresource: 'status', signal });
         await pods.delete(name!, { signal });
       } catch (error) {
-        if (isNotFound(error)) return;
+        if (isNotFound(error)) return false;
         throw error;
       }
     }
     events.event(victim.pod, 'Normal', 'Preempted', message);
+    return inMemory;
   }
 }
