@@ -1,10 +1,12 @@
 import {
   ApiCommand,
+  exitCodes,
   Flags,
   kubeProxyFlags,
   proxyConfigurationOf,
   proxyRules,
   proxyRulesDiff,
+  renderError,
 } from '../../src/cli/index.ts';
 
 export default class ProxyRules extends ApiCommand {
@@ -13,7 +15,8 @@ export default class ProxyRules extends ApiCommand {
     'A script that the real tools take: iptables-restore, ipset and ipvsadm, or nft. Computed here from Services, ' +
     'EndpointSlices and Nodes, so it works on any cluster with --context. With --explain a sentence stands beside each ' +
     'rule, as a comment: the script loads as before. With --diff the rules are compared with those of an earlier revision, or ' +
-    'with what iptables-save, nft list ruleset or ipvsadm-save -n printed on a real node.';
+    'with what iptables-save, nft list ruleset, ipvsadm-save -n or ipset save printed on a real node; the exit code is then 0 for the ' +
+    'same, 1 for differences, more for a failure.';
   static override examples = [
     '<%= config.bin %> proxy rules',
     '<%= config.bin %> proxy rules --explain --service default/kubernetes',
@@ -21,6 +24,7 @@ export default class ProxyRules extends ApiCommand {
     '<%= config.bin %> proxy rules --mode ipvs --service default/web',
     '<%= config.bin %> proxy rules --diff 1200',
     'iptables-save | <%= config.bin %> proxy rules --diff - --context prod --node node-7',
+    '<%= config.bin %> proxy rules --mode ipvs --diff n7.ipvsadm-save --diff n7.ipset-save --diff n7.iptables-save',
   ];
   static override flags = {
     mode: Flags.string({
@@ -33,7 +37,13 @@ export default class ProxyRules extends ApiCommand {
       summary: 'only this IP family; all that Services have',
       options: ['ipv4', 'ipv6'] as const,
     }),
-    diff: Flags.string({ summary: 'compare with a revision, a file, or - for standard input', helpValue: 'REV|FILE' }),
+    diff: Flags.string({
+      summary:
+        'compare with a revision, or with dumps in files, - for standard input (may be repeated); 1: they differ',
+      helpValue: 'REV|FILE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     explain: Flags.boolean({ summary: 'a sentence beside each rule, as a comment' }),
     ...kubeProxyFlags,
     nfacct: Flags.boolean({ summary: 'with the nfacct counters of the iptables mode' }),
@@ -55,6 +65,20 @@ export default class ProxyRules extends ApiCommand {
       output: output as 'json' | undefined,
     };
     const session = await this.session(flags);
-    this.print(await (diff === undefined ? proxyRules(session, request) : proxyRulesDiff(session, request, diff)));
+    if (diff === undefined) {
+      this.print(await proxyRules(session, request));
+      return;
+    }
+    const { text, differs } = await proxyRulesDiff(session, request, diff);
+    this.print(text);
+    if (differs) process.exitCode = exitCodes.failed;
+  }
+
+  /** With --diff, 1 says that there are differences, as diff's does: failures are above it. */
+  override async catch(error: Error): Promise<void> {
+    if (!this.argv.some((word) => word === '--diff' || word.startsWith('--diff='))) return super.catch(error);
+    const { text, exitCode } = renderError(error);
+    if (text !== '') this.say(text);
+    process.exit(Math.max(exitCode, exitCodes.usage));
   }
 }

@@ -375,8 +375,12 @@ describe('proxy rules', () => {
       metadata: { name: 'later' },
       spec: { ports: [{ port: 81 }] },
     } as any);
-    const differences = (mode: 'iptables' | 'nftables' | 'ipvs', service?: string) =>
-      proxyRulesDiff(session, { mode, family: 'ipv4', ...(service && { service }) }, metadata.resourceVersion!);
+    const differences = async (mode: 'iptables' | 'nftables' | 'ipvs', service?: string) => {
+      const request = { mode, family: 'ipv4', ...(service && { service }) } as const;
+      const { text, differs } = await proxyRulesDiff(session, request, [metadata.resourceVersion!]);
+      expect(differs).toBe(!text.endsWith('no differences\n'));
+      return text;
+    };
     const text = await differences('iptables');
     expect(text).toContain(
       'added to filter KUBE-SERVICES\n  + -A KUBE-SERVICES -m comment --comment "default/later has no endpoints"',
@@ -389,11 +393,15 @@ describe('proxy rules', () => {
   });
 
   it('are compared with no file that is not there, and with no dump of another mode', async () => {
-    await expect(proxyRulesDiff(session, { mode: 'iptables' }, 'no-such-file')).rejects.toThrow(
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, ['no-such-file'])).rejects.toThrow(
       '--diff takes a revision or the file of a dump; there is no file "no-such-file"',
     );
-    await expect(proxyRulesDiff(session, { mode: 'iptables' }, 'package.json')).rejects.toThrow(
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, ['package.json'])).rejects.toThrow(
       /^package\.json:1: .* JSON; list without -j/,
+    );
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, ['package.json', '12'])).rejects.toThrow();
+    await expect(proxyRulesDiff(session, { mode: 'iptables' }, ['12', '13'])).rejects.toThrow(
+      '--diff takes one revision or several files; there is no file "12"',
     );
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   compareRuleSets,
   type DumpKind,
+  dumpFamilies,
   dumpKind,
   expectedRules,
   mentions,
@@ -173,6 +174,40 @@ describe('ipvsadm-save -n', () => {
   });
 });
 
+describe('ipset save', () => {
+  const script = proxyScript('ipvs', everything, config);
+  const sets = script.slice(script.indexOf('create KUBE'), script.indexOf('\nSETS'));
+  /** As the tool prints it: no flush, options of its own, protocols and sets of others. */
+  const saved = `create other hash:ip family inet hashsize 64 maxelem 10\nadd other 1.2.3.4\n${sets
+    .split('\n')
+    .filter((line) => !line.startsWith('flush'))
+    .map((line) => line.replace(' -exist', line.startsWith('create') ? ' bucketsize 12 initval 0x3c1a' : ''))
+    .join('\n')}\n`;
+  const against = (text: string) =>
+    compareRuleSets(expectedRules('ipvs', everything, config, 'ipset save'), readDump(text, dumpKind(text), 'IPv4'));
+
+  it('is compared entry by entry', () => {
+    expect(dumpKind(saved)).toBe('ipset save');
+    expect(dumpFamilies(saved, 'ipset save')).toEqual(['IPv4']);
+    expect(against(saved)).toEqual([]);
+    const gone = 'add KUBE-CLUSTER-IP 172.30.0.41,tcp:80\n';
+    expect(saved).toContain(gone);
+    const other = `${saved.replace(gone, '')}add KUBE-CLUSTER-IP 172.30.9.9,tcp:80\ncreate KUBE-OLD hash:ip family inet\nadd KUBE-OLD 1.1.1.1\n`;
+    expect(against(other)).toMatchObject([
+      { kind: 'missing', place: 'ipset KUBE-CLUSTER-IP', items: [{ text: gone.trim() }] },
+      { kind: 'extra', place: 'ipset KUBE-CLUSTER-IP', items: [{ text: 'add KUBE-CLUSTER-IP 172.30.9.9,tcp:80' }] },
+      { kind: 'stale', place: 'ipset KUBE-OLD' },
+    ]);
+  });
+
+  it('holds both families, each by itself', () => {
+    const both = `${saved}create KUBE-6-CLUSTER-IP hash:ip,port family inet6\nadd KUBE-6-CLUSTER-IP fd00::1,tcp:80\n`;
+    expect(dumpFamilies(both, 'ipset save')).toEqual(['IPv4', 'IPv6']);
+    expect(against(both)).toEqual([]);
+    expect([...readDump(both, 'ipset save', 'IPv6').keys()]).toEqual(['ipset KUBE-6-CLUSTER-IP']);
+  });
+});
+
 describe('what is no such dump is refused with its line', () => {
   it.each([
     ['', 1, 'the dump is empty'],
@@ -187,6 +222,11 @@ describe('what is no such dump is refused with its line', () => {
     ['table ip kube-proxy {\n\trubbish\n}', 2, 'is no chain, set or map'],
     ['table ip filter {\n}', 1, 'there is no "table ip kube-proxy"'],
     ['-A -t localhost:http -s rr', 1, 'use ipvsadm-save -n'],
+    ['Name: KUBE-CLUSTER-IP\nType: hash:ip,port', 1, 'it is ipset list; paste what ipset save prints'],
+    ['Chain INPUT (policy ACCEPT)', 1, 'it is iptables -L; paste what iptables-save prints'],
+    ['IP Virtual Server version 1.2.1', 1, 'it is ipvsadm -L; paste what ipvsadm-save -n prints'],
+    ['create KUBE-A hash:ip family inet\nMembers:', 2, 'is no line of ipset save'],
+    ['create KUBE-A hash:ip family inet\nadd KUBE-B 1.1.1.1', 2, 'adds to a set that no line before creates'],
     ['-A -t 10.0.0.1:80 -s rr\nTCP  10.0.0.1:80 rr', 2, 'is no line of ipvsadm-save'],
   ])('%j', (text, line, message) => {
     const read = () => readDump(text, dumpKind(text), 'IPv4');

@@ -29,7 +29,41 @@ describe.each(['iptables', 'ipvs', 'nftables'] as const)('explained rules in mod
   });
 });
 
+describe("the reader's guide", () => {
+  it.each(['iptables', 'ipvs', 'nftables', 'userspace'] as const)(
+    'of mode %s stands below the title, as comments',
+    (mode) => {
+      const lines = explainScript(proxyScript(mode, everything, config), ports);
+      const plain = annotatedScript(lines).split('\n');
+      const guided = annotatedScript(lines, mode).split('\n');
+      expect(guided.slice(0, 2)).toEqual(plain.slice(0, 2));
+      const added = guided.length - plain.length;
+      expect(guided.slice(2 + added)).toEqual(plain.slice(2));
+      const guide = guided.slice(2, 2 + added);
+      for (const line of guide) expect(line).toMatch(/^#( |$)/);
+      for (const hook of ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'])
+        expect(guide.join(' ')).toContain(hook);
+      // Whatever it tells one to look for is there to be found.
+      const script = plain.join('\n');
+      const named = guide.join(' ').match(/KUBE-[A-Z]+|kube-ipvs0|service-ips|nat-prerouting|nat-output/g) ?? [];
+      for (const name of named) expect(script).toContain(name);
+    },
+  );
+});
+
 describe('a sentence', () => {
+  it('tells a set of ports from one of addresses', () => {
+    expect(explanationOf('ipvs', '-A KUBE-SERVICES', 'KUBE-CLUSTER-IP', '! -s')).toContain(
+      'Packets whose destination address and port are in set KUBE-CLUSTER-IP',
+    );
+    expect(explanationOf('ipvs', '-A KUBE-NODE-PORT', 'KUBE-NODE-PORT-TCP')).toContain(
+      'whose destination port is in set KUBE-NODE-PORT-TCP',
+    );
+    expect(explanationOf('ipvs', 'KUBE-IPVS-IPS dst')).toContain('whose destination address is in set KUBE-IPVS-IPS');
+    expect(explanationOf('ipvs', '-A -t 192.168.0.2:')).toContain('of the node port of ns');
+    expect(explanationOf('ipvs', 'ip addr replace 172.30.0.41/32')).toContain('172.30.0.41 is an address of this host');
+  });
+
   it('names the service and the endpoint behind hashed names', () => {
     expect(explanationOf('iptables', '-A KUBE-SERVICES', 'ns1/svc1:p80 cluster IP')).toBe(
       'TCP packets to 172.30.0.41, port 80 go to KUBE-SVC-XPGD46QRK7WJZT7O (picks one of all endpoints of ns1/svc1:p80/TCP). ' +

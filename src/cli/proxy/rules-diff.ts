@@ -1,7 +1,7 @@
 /** `klab proxy rules --diff`: the rules that should be, against those of an earlier revision or of a real node's dump. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Difference, ProxyConfig } from '../../proxy/index.ts';
-import { UserError } from '../exit-codes.ts';
+import { exitCodes, UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
 import { configsOf, type ProxyRulesRequest, selectService } from './rules.ts';
@@ -15,16 +15,40 @@ interface FamilyDifferences {
   readonly differences: readonly Difference[];
 }
 
-/** `against` is a revision, a file, or `-` for standard input. @throws UserError for what is neither. */
-export async function proxyRulesDiff(session: Session, request: ProxyRulesRequest, against: string): Promise<string> {
+export interface ProxyRulesComparison {
+  readonly text: string;
+  readonly differs: boolean;
+}
+
+/**
+ * `against` is a revision, or files (`-` is standard input): the dumps of one node's several tools, for one.
+ * @throws UserError for what is neither.
+ */
+export async function proxyRulesDiff(
+  session: Session,
+  request: ProxyRulesRequest,
+  against: readonly string[],
+): Promise<ProxyRulesComparison> {
   const proxy = await import('../../proxy/index.ts');
-  const revision = /^\d+$/.test(against) && !existsSync(against);
-  const found = revision
-    ? await againstRevision(proxy, session, request, against)
-    : await againstDump(proxy, session, request, against);
-  if (request.output !== undefined) return printData({ mode: request.mode, against, rules: found }, request.output);
-  const what = revision ? `revision ${against}` : against === '-' ? 'the dump' : against;
-  return found.map((one) => differencesText(one, request.mode, what, revision)).join('\n');
+  const parts: { against: string; revision: boolean; found: FamilyDifferences[] }[] = [];
+  for (const each of against) {
+    const revision = /^\d+$/.test(each) && !existsSync(each);
+    if (revision && against.length > 1) {
+      throw new UserError(`--diff takes one revision or several files; there is no file "${each}"`, exitCodes.usage);
+    }
+    const found = await (revision ? againstRevision : againstDump)(proxy, session, request, each);
+    parts.push({ against: each, revision, found });
+  }
+  const differs = parts.some(({ found }) => found.some(({ differences }) => differences.length > 0));
+  if (request.output !== undefined) {
+    const shown = parts.map(({ against: what, found }) => ({ mode: request.mode, against: what, rules: found }));
+    return { text: printData(shown.length === 1 ? shown[0] : { comparisons: shown }, request.output), differs };
+  }
+  const texts = parts.flatMap(({ against: what, revision, found }) => {
+    const title = revision ? `revision ${what}` : what === '-' ? 'the dump' : what;
+    return found.map((one) => differencesText(one, request.mode, title, revision));
+  });
+  return { text: texts.join('\n'), differs };
 }
 
 async function againstRevision(

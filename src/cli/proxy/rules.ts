@@ -34,7 +34,7 @@ export async function proxyRules(session: Session, request: ProxyRulesRequest): 
     return { config, script, lines: explainScript(script, ports) };
   });
   if (request.output === undefined) {
-    return sets.map(({ script, lines }) => (lines ? annotatedScript(lines) : script)).join('\n');
+    return sets.map(({ script, lines }) => (lines ? annotatedScript(lines, request.mode) : script)).join('\n');
   }
   const shown = sets.map(({ config, lines }) => ({
     mode: request.mode,

@@ -9,12 +9,13 @@ import { type ProxyInput, type RuleMode, withModeDefaults } from '../modes.ts';
 import { nftablesRules } from '../nftables/rules.ts';
 import { servicePorts } from '../service-ports.ts';
 import { userspaceRules } from '../userspace/rules.ts';
+import { ipsetEntryKey, ipsetFamilies, readIpsetSave } from './ipset-save.ts';
 import { readIptablesSave } from './iptables-save.ts';
 import { readIpvsadmSave } from './ipvsadm-save.ts';
 import { nftRuleSet, readNftList } from './nft-list.ts';
 import { DumpError, placeOf, type RuleSet } from './rule-set.ts';
 
-export type DumpKind = 'iptables-save' | 'nft list ruleset' | 'ipvsadm-save';
+export type DumpKind = 'iptables-save' | 'nft list ruleset' | 'ipvsadm-save' | 'ipset save';
 
 /** Whose output a text is, by its first line that says something. @throws DumpError when it is nobody's. */
 export function dumpKind(text: string): DumpKind {
@@ -24,15 +25,18 @@ export function dumpKind(text: string): DumpKind {
   if (line === undefined) throw new DumpError(1, 'the dump is empty');
   if (line.startsWith('*')) return 'iptables-save';
   if (line.startsWith('table ')) return 'nft list ruleset';
+  if (/^create \S+ \S+:/.test(line)) return 'ipset save';
   if (/^(-A|--add-service) (-t|-u|-f|--)/.test(line)) return 'ipvsadm-save';
   const hint = line.startsWith('{')
     ? ': it is JSON; list without -j'
     : line.startsWith('-A ') || line.startsWith(':')
       ? ': it stands outside any table; paste all that iptables-save printed'
-      : '';
+      : /^(Name: |Chain |IP Virtual Server)/.test(line)
+        ? `: it is ${line.startsWith('Chain') ? 'iptables -L; paste what iptables-save prints' : line.startsWith('Name') ? 'ipset list; paste what ipset save prints' : 'ipvsadm -L; paste what ipvsadm-save -n prints'}`
+        : '';
   throw new DumpError(
     first + 1,
-    `"${line.slice(0, 40)}" begins no output of iptables-save, nft list ruleset or ipvsadm-save -n${hint}`,
+    `"${line.slice(0, 40)}" begins no output of iptables-save, nft list ruleset, ipvsadm-save -n or ipset save${hint}`,
   );
 }
 
@@ -44,6 +48,7 @@ export function dumpFamilies(text: string, kind: DumpKind): IpFamily[] {
     if (/^table ip6 kube-proxy \{/m.test(text)) families.push('IPv6');
     return families;
   }
+  if (kind === 'ipset save') return ipsetFamilies(text);
   const six = kind === 'iptables-save' ? /(-s|-d) [0-9a-f]*:[0-9a-f:]*/.test(text) : /\[[0-9a-f:]+\]:\d/.test(text);
   return [six ? 'IPv6' : 'IPv4'];
 }
@@ -81,14 +86,15 @@ export function expectedRules(mode: RuleMode, input: ProxyInput, config: ProxyCo
   if (mode === 'iptables') return bare(iptablesPart(iptablesRules(ports, resolved)));
   const rules = ipvsRules(ports, resolved);
   const out: RuleSet = new Map();
-  if (part !== 'iptables-save') {
+  if (part === undefined || part === 'ipvsadm-save') {
     for (const [name, place] of bare(readIpvsadmSave(ipvsadmRestoreInput(rules)))) out.set(name, place);
   }
-  if (part !== 'ipvsadm-save') for (const [name, place] of bare(iptablesPart(rules))) out.set(name, place);
-  if (part === undefined) {
+  if (part === undefined || part === 'iptables-save')
+    for (const [name, place] of bare(iptablesPart(rules))) out.set(name, place);
+  if (part === undefined || part === 'ipset save') {
     for (const { name, entries } of rules.sets) {
       const place = placeOf(out, `ipset ${name}`, false);
-      for (const entry of entries) place.items.push({ key: entry, text: `add ${name} ${entry}` });
+      for (const entry of entries) place.items.push({ key: ipsetEntryKey(entry), text: `add ${name} ${entry}` });
     }
   }
   return out;
@@ -97,6 +103,7 @@ export function expectedRules(mode: RuleMode, input: ProxyInput, config: ProxyCo
 /** @throws DumpError with the line that does not fit. */
 export function readDump(text: string, kind: DumpKind, family: IpFamily): RuleSet {
   if (kind === 'iptables-save') return readIptablesSave(text);
+  if (kind === 'ipset save') return readIpsetSave(text, family);
   return kind === 'ipvsadm-save' ? readIpvsadmSave(text) : readNftList(text, family);
 }
 
@@ -105,4 +112,5 @@ export const modesOf: Readonly<Record<DumpKind, readonly RuleMode[]>> = {
   'iptables-save': ['iptables', 'ipvs', 'userspace'],
   'nft list ruleset': ['nftables'],
   'ipvsadm-save': ['ipvs'],
+  'ipset save': ['ipvs'],
 };

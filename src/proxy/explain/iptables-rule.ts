@@ -99,9 +99,10 @@ const bare = new Set(['--set', '--rcheck', '--reap', '--random-fully', '--physde
 const parts = { src: 'source', dst: 'destination' } as const;
 
 function matchSet(name: string, directions: string): string {
-  const [address, port, other] = directions.split(',') as (keyof typeof parts)[];
-  const what = port === undefined ? `${parts[address!]} port or address` : `${parts[address!]} address and port`;
-  return `whose ${what}${other === undefined ? '' : ' (with the source address)'} is in set ${name}`;
+  const [first, port, other] = directions.split(',') as (keyof typeof parts)[];
+  if (port === undefined) return `whose ${parts[first!]} ${/PORT/.test(name) ? 'port' : 'address'} is in set ${name}`;
+  const three = other === undefined ? '' : `, with their ${parts[other]} address,`;
+  return `whose ${parts[first!]} address and port${three} are in set ${name}`;
 }
 
 function read(words: readonly string[]): Reading {
@@ -350,7 +351,7 @@ export function explainIptablesRule(chain: string, words: readonly string[], boo
   const who = reading.conditions.length === 0 && reading.who === 'packets' ? 'all packets' : reading.who;
   const what = [who, ...reading.conditions]
     .join(' ')
-    .replace(/ (port|any port) /, ', $1 ')
+    .replace(/(?<! and| destination| source) (port|any port) /, ', $1 ')
     .replace(/,, /g, ', ');
   const sentence = `${what} ${effect(reading, book)}.`;
   const sticky = reading.options.has('--rcheck')

@@ -2,8 +2,10 @@
  * A script with a sentence to each line that needs one. The sentences can stand in the script as comments: every loader
  * (sh, iptables-restore, ipset restore, ipvsadm-restore, nft -f) passes over lines that begin with `#`.
  */
+import type { RuleMode } from '../modes.ts';
 import type { ServicePort } from '../service-ports.ts';
 import { type ChainBook, chainBook } from './chains.ts';
+import { readersGuide } from './guide.ts';
 import { explainIptablesRule, splitWords } from './iptables-rule.ts';
 import { explainNftLine } from './nft-line.ts';
 
@@ -25,10 +27,15 @@ const schedulers: Readonly<Record<string, string>> = {
 const protocols: Readonly<Record<string, string>> = { '-t': 'TCP', '-u': 'UDP', '--sctp-service': 'SCTP' };
 
 /** `-A -t 10.96.0.1:443 -s rr -p 10800`, `-a -t 10.96.0.1:443 -r 10.0.0.1:6443 -m -w 1`. */
-function explainServer(words: readonly string[], owner: ReadonlyMap<string, string>): string {
+function explainServer(
+  words: readonly string[],
+  owner: ReadonlyMap<string, string>,
+  nodePorts: ReadonlyMap<string, string>,
+): string {
   const [verb, protocol, address] = words as [string, string, string];
   const option = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
-  const of = owner.get(`${protocols[protocol]} ${address}`);
+  const nodePort = nodePorts.get(`${protocols[protocol]} ${/\d+$/.exec(address)?.[0]}`);
+  const of = owner.get(`${protocols[protocol]} ${address}`) ?? (nodePort && `the node port of ${nodePort}`);
   if (verb === '-a') return `Behind ${address}: ${option('-r')}, by NAT (-m).`;
   const persistent = option('-p');
   const sticky = persistent === undefined ? '' : ` A client stays with its choice for ${persistent} s.`;
@@ -38,7 +45,9 @@ function explainServer(words: readonly string[], owner: ReadonlyMap<string, stri
 function explainShell(line: string): string | undefined {
   if (/^ip link show kube-ipvs0/.test(line))
     return 'A device that carries nothing: it makes service addresses local, so that packets to them come to INPUT, where IPVS sits.';
-  if (/^ip addr replace (\S+)/.test(line)) return undefined;
+  const address = /^ip addr replace ([^/\s]+)/.exec(line)?.[1];
+  if (address !== undefined)
+    return `From now on ${address} is an address of this host, for IPVS to catch what is sent there.`;
   if (line === 'ipvsadm -C') return 'Virtual servers that stood there before go.';
   if (/^ensure_last\(\)/.test(line)) return 'Puts a jump last in a built-in chain, unless it stands there.';
   if (/^nfacct add/.test(line)) return 'A counter that rules name must stand before them.';
@@ -69,6 +78,7 @@ export function explainScript(script: string, ports: readonly ServicePort[]): Ex
       owner.set(`${port.protocol} ${ip.includes(':') ? `[${ip}]` : ip}:${port.port}`, port.name);
     }
   }
+  const nodePorts = new Map(ports.map((port) => [`${port.protocol} ${port.nodePort}`, port.name]));
   const nft = script.startsWith('#!/usr/sbin/nft');
   let inside = '';
   return script
@@ -86,7 +96,7 @@ export function explainScript(script: string, ports: readonly ServicePort[]): Ex
       return undefined;
     }
     if (inside === 'RULES') return explainRuleLine(line, book);
-    if (inside === 'SERVERS') return line === '' ? undefined : explainServer(line.split(' '), owner);
+    if (inside === 'SERVERS') return line === '' ? undefined : explainServer(line.split(' '), owner, nodePorts);
     if (inside === 'SETS') return explainSet(line);
     inside = /<<'(\w+)'$/.exec(line)?.[1] ?? '';
     const jump = /^ensure(?:_last)? (nat|filter) (\S+) (.*)$/.exec(line);
@@ -116,7 +126,13 @@ function explainSet(line: string): string | undefined {
   return name === undefined ? undefined : setNotes.find(([of]) => of.test(name))?.[1];
 }
 
-/** The script with its sentences as comments; it loads as before. */
-export function annotatedScript(lines: readonly ExplainedLine[]): string {
-  return `${lines.flatMap(({ line, explanation }) => (explanation === undefined ? [line] : [`# ${explanation}`, line])).join('\n')}\n`;
+/** The script with its sentences as comments, below a reader's guide when the mode is named; it loads as before. */
+export function annotatedScript(lines: readonly ExplainedLine[], mode?: RuleMode): string {
+  const guide = mode === undefined ? [] : readersGuide(mode).map((line) => (line === '' ? '#' : `# ${line}`));
+  // Behind the line that names the interpreter, and the title.
+  const head = lines.slice(0, 2).map(({ line }) => line);
+  return `${[...head, ...guide, ...annotated(lines.slice(2))].join('\n')}\n`;
 }
+
+const annotated = (lines: readonly ExplainedLine[]): string[] =>
+  lines.flatMap(({ line, explanation }) => (explanation === undefined ? [line] : [`# ${explanation}`, line]));
