@@ -117,6 +117,11 @@ export class Session {
     this.#say = options.say ?? (() => {});
   }
 
+  /** A line for the user on stderr. */
+  say(text: string): void {
+    this.#say(text);
+  }
+
   /**
    * A resource by kubectl's words: `po`, `deploy.apps`, `deployments.v1.apps`, a kind.
    * @throws NoMatchError `the server doesn't have a resource type "foo"`, after asking the server afresh.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { newForbidden } from '../../src/apimachinery/index.ts';
 import { apiResources, apiVersions } from '../../src/cli/api-listing.ts';
 import { clock } from '../../src/cli/clock.ts';
 import { dnsQuery } from '../../src/cli/dns/query.ts';
@@ -403,6 +404,45 @@ describe('proxy rules', () => {
     await expect(proxyRulesDiff(session, { mode: 'iptables' }, ['12', '13'])).rejects.toThrow(
       '--diff takes one revision or several files; there is no file "12"',
     );
+  });
+
+  it("are made from what a user of somebody else's cluster may read, and say what that was not", async () => {
+    const said: string[] = [];
+    const guarded = (forbidden: readonly string[]) => {
+      const client = Object.create(cluster.client) as typeof cluster.client;
+      client.resource = ((resource: any) => {
+        const real = cluster.client.resource(resource);
+        if (!forbidden.includes(resource.plural)) return real;
+        const refused = Object.create(real) as typeof real;
+        // biome-ignore lint/correctness/useYield: it throws before its first page
+        refused.pages = async function* () {
+          throw newForbidden({ group: '', resource: resource.plural }, '', 'User "me" cannot list it');
+        } as any;
+        refused.namespace = (name: string) => real.namespace(name);
+        return refused;
+      }) as any;
+      return new Session(client, { say: (text) => said.push(text) });
+    };
+    const request = { mode: 'iptables', family: 'ipv4', node: 'node-2' } as const;
+    const whole = await proxyRules(session, request);
+    expect(await proxyRules(guarded(['servicecidrs']), request)).toBe(whole);
+    expect(said).toEqual([expect.stringMatching(/^Warning: .*forbidden.*: nothing is dropped for being in the range/)]);
+    said.length = 0;
+    const own = await proxyRules(guarded(['nodes', 'services', 'endpointslices']), request);
+    expect(own).toContain('default/web cluster IP');
+    expect(own).not.toContain('kube-system/');
+    expect(own).toContain('for node node-2');
+    expect(said.map((line) => /nodes are known by their names only|namespace "default" only/.exec(line)?.[0])).toEqual(
+      expect.arrayContaining(['nodes are known by their names only', 'namespace "default" only']),
+    );
+    said.length = 0;
+    const trace = await proxyTrace(guarded(['networkpolicies', 'namespaces', 'nodes']), {
+      from: 'pod/web',
+      to: 'svc/web',
+      mode: 'nftables',
+    });
+    expect(trace).toContain('DNAT');
+    expect(said).toHaveLength(3);
   });
 
   it('names a node or service that is not there', async () => {

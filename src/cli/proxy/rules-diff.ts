@@ -91,7 +91,7 @@ async function againstDump(
     }
     const families = proxy.dumpFamilies(text, kind);
     if (families.length === 0) throw new proxy.DumpError(1, 'there is no table kube-proxy in it');
-    const world = await readProxyWorld(session);
+    const world = await readProxyWorld(session, undefined, request.node);
     selectService(session.namespace, request.service, world.services, []);
     const out: FamilyDifferences[] = [];
     for (const family of families) {

@@ -24,7 +24,7 @@ export interface ProxyRulesRequest {
 }
 
 export async function proxyRules(session: Session, request: ProxyRulesRequest): Promise<string> {
-  const world = await readProxyWorld(session);
+  const world = await readProxyWorld(session, undefined, request.node);
   const chosen = selectService(session.namespace, request.service, world.services, world.endpointSlices);
   const { annotatedScript, explainScript, proxyScript, servicePorts } = await import('../../proxy/index.ts');
   const sets = (await configsOf(session, request, world, chosen.services)).map((config) => {

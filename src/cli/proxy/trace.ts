@@ -20,7 +20,7 @@ import { proxySettingsOf } from './settings.ts';
 import { type DnsStep, dnsStep } from './trace-dns.ts';
 import { type FromEnd, fromEnd, type ToEnd, type TraceWorld, toEnd } from './trace-ends.ts';
 import { traceText } from './trace-text.ts';
-import { listAll, rangesOf, readProxyWorld } from './world.ts';
+import { listReadable, rangesOf, readProxyWorld } from './world.ts';
 
 export interface ProxyTraceRequest {
   readonly from: string;
@@ -59,11 +59,11 @@ export interface ProxyTraceAnswer {
 }
 
 export async function proxyTrace(session: Session, request: ProxyTraceRequest): Promise<string> {
-  const [proxyWorld, pods, policies, namespaces] = await Promise.all([
-    readProxyWorld(session),
-    listAll(session, 'pods'),
-    listAll(session, 'networkpolicies.networking.k8s.io'),
-    listAll(session, 'namespaces'),
+  const [proxyWorld, pods = [], policies = [], namespaces = []] = await Promise.all([
+    readProxyWorld(session, undefined, request.node),
+    listReadable(session, 'pods', 'addresses of other pods count as outside the cluster'),
+    listReadable(session, 'networkpolicies.networking.k8s.io', 'other policies are taken not to be there'),
+    listReadable(session, 'namespaces', 'policies that select namespaces by their labels select none'),
   ]);
   const world = { ...proxyWorld, pods };
   const to = toEnd(world, request.to, session.namespace, request.protocol);
