@@ -24,7 +24,9 @@ function open(path: string, members: number): Promise<EtcdCluster> {
 /** The victim: writes numbered values, and says on stdout which were acknowledged, at once and unbuffered. */
 async function writer(path: string, members: number, first: number): Promise<void> {
   const cluster = await open(path, members);
-  writeSync(1, 'open\n');
+  // Once it serves: several members have to elect a leader first, and would be killed before that every time.
+  await cluster.member().range({ key: Buffer.from('k0') });
+  writeSync(1, 'serves\n');
   let next = first;
   const work = async (lane: number) => {
     const member = cluster.member(lane % members);
@@ -44,7 +46,7 @@ interface Round {
   readonly acknowledged: Map<number, number>;
 }
 
-/** Runs a writer and kills it `afterMs` after it has opened the store (or while it opens, when negative). */
+/** Runs a writer and kills it `afterMs` after it serves (or while it opens the store or elects, when negative). */
 function round(path: string, members: number, first: number, afterMs: number): Promise<Round> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [self, 'writer', path, String(members), String(first)], {
