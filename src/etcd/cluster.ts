@@ -1,4 +1,13 @@
-import { assert, type Clock, type Logger, type Prng, StoppedError, silentLogger, TaskGroup } from '../base/index.ts';
+import {
+  assert,
+  type Clock,
+  type Logger,
+  type Prng,
+  StoppedError,
+  silentLogger,
+  TaskGroup,
+  wallClock,
+} from '../base/index.ts';
 import { MemoryBackend } from '../mvcc/index.ts';
 import type { Entry, Message } from '../raft/index.ts';
 import { noAuth } from './auth/state.ts';
@@ -6,6 +15,7 @@ import type { EtcdClusterOptions } from './cluster-options.ts';
 import { proposalCodec } from './codec.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember } from './etcd-member.ts';
+import { Histogram } from './histogram.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { clusterIdentity, membershipMeta } from './identity.ts';
 import { EtcdError } from './kv.ts';
@@ -67,6 +77,7 @@ export class EtcdCluster implements RosterHost {
   /** Called after members have come or gone. */
   onMembers: () => void = () => {};
   readonly #housekeeping: Housekeeping;
+  readonly commitSeconds = new Histogram();
 
   /** Opens or makes a cluster; with one member, or with storage that has a quorum's logs, it leads when this resolves. */
   static async open(options: EtcdClusterOptions): Promise<EtcdCluster> {
@@ -396,7 +407,7 @@ export class EtcdCluster implements RosterHost {
     try {
       this.#toFixpoint();
       this.#housekeeping.compactLogs();
-      this.#storage.commit();
+      this.#timedCommit();
     } catch (error) {
       this.#turnFailed(this.#storage.explain(error), checkpoints);
       return;
@@ -454,6 +465,17 @@ export class EtcdCluster implements RosterHost {
     this.#stop(etcdError('Stopped'));
     this.#tasks.abort(new StoppedError('the store has failed'));
     this.#options.onFailure?.(error);
+  }
+
+  #timedCommit(): void {
+    const { dirty } = this.#storage;
+    const start = dirty ? wallClock.monotonic() : 0;
+    this.#storage.commit();
+    if (dirty) this.commitSeconds.observe((wallClock.monotonic() - start) / 1000);
+  }
+
+  get quotaBytes(): number {
+    return this.#housekeeping.quota;
   }
 
   /** Commits what maintenance wrote; false when that failed and was taken back. */

@@ -5,6 +5,7 @@ import { writeSnapshotFile } from './bolt/snapshot-file.ts';
 import { checkDelete, checkPut, checkRange, checkTxn } from './check.ts';
 import { summarize } from './codec.ts';
 import { asEtcdError, etcdError } from './errors.ts';
+import type { Histogram } from './histogram.ts';
 import type {
   CallOptions,
   DeleteRangeRequest,
@@ -41,6 +42,7 @@ import type {
   MemberAddResponse,
   MemberInfo,
   MemberListResponse,
+  MemberMetrics,
   MemberStatus,
   RaftLogEntry,
   RaftStatus,
@@ -58,6 +60,8 @@ export interface MemberApiHost {
   connected(a: number, b: number): boolean;
   monotonic(): number;
   newLeaseId(): number;
+  readonly quotaBytes: number;
+  readonly commitSeconds: Histogram;
   sizes(): { readonly total: number; readonly inUse: number };
   compactIndex(member: Member): Promise<void>;
   hash(member: Member, revision: number): Promise<number>;
@@ -314,6 +318,12 @@ export class EtcdMember implements EtcdServerApi {
   async hash(): Promise<HashResponse> {
     const { header, hash } = await this.hashKV(0);
     return { header, hash };
+  }
+
+  metrics(): MemberMetrics {
+    const { leaderChanges, failedProposals, pendingProposals } = this.#member;
+    const { quotaBytes, commitSeconds } = this.#host;
+    return { leaderChanges, failedProposals, pendingProposals, quotaBytes, commitSeconds };
   }
 
   async saveSnapshot(path: string): Promise<ResponseHeader> {

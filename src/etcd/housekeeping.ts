@@ -60,7 +60,7 @@ export class Housekeeping {
     if (!this.#overQuota || request.kind === 'alarm') return;
     const raised = member.machine.alarms.some((row) => row.member === member.index && row.alarm === 'nospace');
     if (!raised) {
-      this.#deps.log.warn('the database exceeds its quota', { quotaBytes: this.#quota });
+      this.#deps.log.warn('the database exceeds its quota', { quotaBytes: this.quota });
       const alarm: ProposedRequest = { kind: 'alarm', action: 'activate', member: member.index, alarm: 'nospace' };
       member.propose(alarm, { provenance: { actor: 'etcd:quota' } }).catch(() => {});
     }
@@ -142,12 +142,12 @@ export class Housekeeping {
     }
   }
 
-  get #quota(): number {
+  get quota(): number {
     return this.#deps.options.quotaBytes ?? 2 * 1024 ** 3;
   }
 
   #checkSize(): void {
-    this.#overQuota = this.#deps.options.storage.size().total > this.#quota;
+    this.#overQuota = this.#deps.options.storage.size().total > this.quota;
   }
 
   /** The lowest revision a member still reads at. */

@@ -60,6 +60,10 @@ export class Member {
   paused = false;
   /** Monotonic ms at which the leader known now was first known. */
   leaderSince = 0;
+  /** Since it started. */
+  leaderChanges = 0;
+  /** Requests nobody answered in time. */
+  failedProposals = 0;
   readonly #host: MemberHost;
   #inbox: Message[] = [];
   #unreachable = new Set<number>();
@@ -93,6 +97,10 @@ export class Member {
     this.cursor = cursor;
     this.hub = new WatchHub(machine.store, cursor.revision, cursor.compactRevision);
     this.start();
+  }
+
+  get pendingProposals(): number {
+    return this.#queue.length + this.#waiting.size;
   }
 
   get running(): boolean {
@@ -236,8 +244,10 @@ export class Member {
     const late = (since: number) => now - since >= requestTimeoutMs;
     const over = (p: Pending) => {
       if (p.signal?.aborted) p.deferred.reject(p.signal.reason);
-      else if (late(p.since)) p.deferred.reject(this.#timeout(p.since));
-      else return false;
+      else if (late(p.since)) {
+        this.failedProposals++;
+        p.deferred.reject(this.#timeout(p.since));
+      } else return false;
       return true;
     };
     if (this.#queue.length > 0) this.#queue = this.#queue.filter((p) => !over(p));
@@ -289,6 +299,7 @@ export class Member {
     if (ready.softState && ready.softState.leader !== this.#leaderSeen) {
       this.#leaderSeen = ready.softState.leader;
       this.leaderSince = this.#host.monotonic();
+      if (this.#leaderSeen !== 0) this.leaderChanges++;
     }
     if (ready.snapshot) this.log.applySnapshot(ready.snapshot);
     this.log.append(ready.entries);

@@ -2,7 +2,9 @@
  * What one member offers to its door (gRPC, in process): the KV interface plus etcd's Cluster and Maintenance services
  * and klab's view into Raft. Shapes follow etcd's rpc.proto; member and cluster IDs are unsigned 64-bit, hence bigint.
  */
+
 import type { MemberAuth } from './auth/api.ts';
+import type { Histogram } from './histogram.ts';
 import type { CallOptions, History, KV, ResponseHeader, StatusResponse } from './kv.ts';
 
 export interface MemberInfo {
@@ -42,13 +44,24 @@ export interface AlarmRequest {
   readonly action: 'get' | 'activate' | 'deactivate';
   /** 0 = every member. */
   readonly memberId: bigint;
-  /** `none` = every alarm. */
+  /** `none`: every alarm when asked for, no alarm otherwise. */
   readonly alarm: AlarmType;
 }
 
 export interface AlarmResponse {
   readonly header: ResponseHeader;
   readonly alarms: readonly AlarmMember[];
+}
+
+/** What `/metrics` shows of a member beside its status. */
+export interface MemberMetrics {
+  /** Since it started. */
+  readonly leaderChanges: number;
+  readonly failedProposals: number;
+  readonly pendingProposals: number;
+  readonly quotaBytes: number;
+  /** How long the database took to commit. */
+  readonly commitSeconds: Histogram;
 }
 
 export interface HashKVResponse {
@@ -142,6 +155,8 @@ export interface EtcdServerApi extends KV, History {
   /** `revision` 0 = the current one. Throws the compacted and future-revision errors as range does. */
   hashKV(revision: number, options?: CallOptions): Promise<HashKVResponse>;
   hash(options?: CallOptions): Promise<HashResponse>;
+  /** Not of an etcd elsewhere. */
+  metrics?(): MemberMetrics;
   /**
    * Writes etcd's snapshot of this member's state to a new file: a bbolt database and its SHA-256, what `etcdctl snapshot
    * restore` takes. The header names the revision. Other requests are served meanwhile.

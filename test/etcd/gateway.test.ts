@@ -106,6 +106,13 @@ test('health, version, metrics; an alarm makes ill', async () => {
   expect(await get('/health')).toEqual([200, '{"health":"true","reason":""}']);
   expect(await get('/version')).toEqual([200, '{"etcdserver":"3.5.21","etcdcluster":"3.5.0"}']);
   expect((await get('/metrics'))[1]).toMatch(/^etcd_server_has_leader 1$/m);
+  const text = (await get('/metrics'))[1];
+  expect(text).toMatch(
+    /^grpc_server_handled_total\{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb\.KV",grpc_type="unary"\} [1-9]/m,
+  );
+  expect(text).toMatch(/^grpc_server_handled_total\{grpc_code="OutOfRange",grpc_method="Range",.*\} 1$/m);
+  expect(text).toMatch(/^grpc_server_started_total\{grpc_method="Snapshot",.*grpc_type="server_stream"\} 0$/m);
+  expect(text).toMatch(/^etcd_disk_wal_fsync_duration_seconds_bucket\{le="\+Inf"\} \d+$/m);
   await post('maintenance/alarm', { action: 'ACTIVATE', alarm: 'CORRUPT' });
   expect(await get('/health')).toEqual([503, '{"health":"false","reason":"ALARM CORRUPT"}']);
   expect((await get('/health?exclude=CORRUPT'))[0]).toBe(200);

@@ -12,6 +12,7 @@ import {
   watchService,
 } from '../v3/services.ts';
 import { authHandlers } from './auth-handlers.ts';
+import { CallCounts } from './call-counts.ts';
 import { electionHandlers, lockHandlers } from './concurrency.ts';
 import { Gateway } from './gateway.ts';
 import { clusterHandlers, kvHandlers, leaseHandlers, maintenanceHandlers, watchHandlers } from './handlers.ts';
@@ -44,10 +45,11 @@ const maxReceiveBytes = 1.5 * 1024 * 1024 + 512 * 1024;
 export async function serveEtcd(api: EtcdServerApi, options: EtcdDoorOptions = {}): Promise<EtcdDoor> {
   const { host = '127.0.0.1', tls } = options;
   const gateway = new Gateway();
-  const http = serveHttp(api, gateway);
+  const counts = new CallCounts();
+  const http = serveHttp(api, gateway, counts);
   const server = new GrpcServer({ log: options.log, maxReceiveBytes, toGrpcError, http });
   const add = <S extends ServiceDescriptor>(service: S, all: Handlers<S>) => {
-    const handlers = unlessLearner(api, service, all);
+    const handlers = counts.counted(service, unlessLearner(api, service, all));
     server.addService(service, handlers);
     gateway.add(service, handlers);
   };
