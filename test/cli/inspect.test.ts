@@ -205,6 +205,55 @@ describe('proxy trace', () => {
     );
   });
 
+  it('judges whom a masquerading node lets through as the node’s rules do: before SNAT', async () => {
+    const policies = cluster.client.resource('networkpolicies').namespace('default');
+    const services = cluster.client.resource('services').namespace('default');
+    const pods = cluster.client.resource('pods').namespace('default');
+    const spec = { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80 }] };
+    const made: any = await services.create({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'open' }, spec });
+    const here = ((await pods.get('web')) as any).spec.nodeName;
+    const host = ((await cluster.client.resource('nodes').get(here)) as any).status.addresses[0].address;
+    const rule = (cidr: string) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'door' },
+      spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ ipBlock: { cidr } }] }] },
+    });
+    const to = `${host}:${made.spec.ports[0].nodePort}`;
+    const verdict = async (cidr: string) => {
+      await policies.create(rule(cidr));
+      try {
+        return /NetworkPolicy: (\w+)/.exec(await trace('203.0.113.7', to, { node: here }))![1];
+      } finally {
+        await policies.delete('door');
+      }
+    };
+    await vi.waitFor(async () => expect(await trace('203.0.113.7', to, { node: here })).toMatch(/pod default\/web/));
+    expect(await verdict('203.0.113.0/24')).toBe('allowed');
+    expect(await verdict('198.51.100.0/24')).toBe('denied');
+    await services.delete('open');
+  });
+
+  it('knows who answers health checks on a node', async () => {
+    const services = cluster.client.resource('services').namespace('default');
+    const spec = {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      selector: { app: 'web' },
+      ports: [{ port: 80 }],
+    };
+    const made: any = await services.create({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'lb' }, spec });
+    const here = ((await cluster.client.resource('pods').namespace('default').get('web')) as any).spec.nodeName;
+    const { items } = await cluster.client.resource('nodes').list();
+    const told = async (node: any) =>
+      trace('203.0.113.7', `${node.status.addresses[0].address}:${made.spec.healthCheckNodePort}`);
+    for (const node of items) {
+      const expected = node.metadata.name === here ? /has 1 ready endpoint on .*HTTP 200/ : /has 0 ready .*HTTP 503/;
+      await vi.waitFor(async () => expect(await told(node)).toMatch(expected));
+    }
+    await services.delete('lb');
+  });
+
   it('says which policy stands in the way', async () => {
     const policies = cluster.client.resource('networkpolicies').namespace('default');
     const spec = { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] };

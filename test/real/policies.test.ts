@@ -77,6 +77,14 @@ const policies = [
   },
 ] as unknown as NetworkPolicy[];
 
+/** Only pods may come in. */
+const locked = [
+  {
+    metadata: { namespace: 'lab', name: 'locked' },
+    spec: { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] },
+  } as unknown as NetworkPolicy,
+];
+
 /** The same, and p2 may come in. */
 const opened = [
   ...policies,
@@ -203,7 +211,11 @@ describe.each(['bridge', 'ptp'] as const)('policies between pods on %s', (networ
       const host = kernelHost({ netns: lab.name('node') });
       const proxy = new NodeProxy({ mode: 'nftables', config, host, clock: wallClock });
       proxy.tracker.setService(
-        service('lab', 'web', { clusterIP: '10.96.0.10', ports: [{ port: 80, protocol: 'TCP' }] }),
+        service('lab', 'web', {
+          type: 'NodePort',
+          clusterIP: '10.96.0.10',
+          ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }],
+        }),
       );
       proxy.tracker.setService(
         service('lab', 'gone', { clusterIP: '10.96.0.11', ports: [{ port: 80, protocol: 'TCP' }] }),
@@ -213,6 +225,11 @@ describe.each(['bridge', 'ptp'] as const)('policies between pods on %s', (networ
       expect(lab.ask('p3', 'tcp', '10.96.0.10', 80)).toEqual({ [`p1 ${lab.ips['p3']}`]: 1 });
       expect(lab.ask('p2', 'tcp', '10.96.0.10', 80)).toEqual({ timeout: 1 });
       expect(Object.keys(lab.ask('p1', 'tcp', '10.96.0.10', 80))[0]).toMatch(/^p1 /);
+      // Masquerading comes behind the policies: they see who asks a node port, the pod does not.
+      expect(Object.keys(lab.ask('ext', 'tcp', '192.168.77.1', 30_080))[0]).toMatch(/^p1 (?!192\.168\.77\.2$)/);
+      load(locked);
+      expect(lab.ask('ext', 'tcp', '192.168.77.1', 30_080)).toEqual({ timeout: 1 });
+      load(policies);
       // A Service without endpoints refuses even whom a policy would not let out.
       expect(lab.ask('p2', 'tcp', '10.96.0.11', 80)).toEqual({ ECONNREFUSED: 1 });
     });

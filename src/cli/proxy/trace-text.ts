@@ -37,6 +37,7 @@ function traceSection(trace: TraceAnswer, rules: ProxyTraceAnswer['rules']): str
   for (const group of groups(trace.steps)) lines.push(...groupLines(group));
   if (outcome.verdict !== undefined) lines.push(`  NetworkPolicy: ${outcome.verdict}`);
   lines.push(`  ${endText(outcome.end, outcome.destination, outcome.source)}`);
+  if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
   if (outcome.policy?.allowed === false) {
     lines.push(
       '  The packet is dropped by the network plugin: the sender hears nothing. Fix: allow it in a policy that selects the pod.',

@@ -19,6 +19,7 @@ import type { Session } from '../session.ts';
 import { proxySettingsOf } from './settings.ts';
 import { type DnsStep, dnsStep } from './trace-dns.ts';
 import { type FromEnd, fromEnd, type ToEnd, type TraceWorld, toEnd } from './trace-ends.ts';
+import { proxyListener } from './trace-listener.ts';
 import { traceText } from './trace-text.ts';
 import { listReadable, rangesOf, readProxyWorld } from './world.ts';
 
@@ -44,6 +45,8 @@ export interface TraceAnswer extends Omit<Trace, 'outcomes'> {
   readonly outcomes: readonly (Trace['outcomes'][number] & {
     readonly policy?: PolicyVerdict;
     readonly verdict?: string;
+    /** Who answers on the node itself, where that is known. */
+    readonly listener?: string;
   })[];
 }
 
@@ -123,7 +126,13 @@ async function trace(
     const told = followed(() => tracer.trace(mode, connection, from.origin, request.seed), request.rules);
     traces.push({
       ...told,
-      outcomes: told.outcomes.map((outcome) => withPolicy(outcome, world, from, to, policyWorld)),
+      outcomes: await Promise.all(
+        told.outcomes.map(async (outcome) => {
+          const listener = protocol === 'TCP' ? await proxyListener(outcome, world) : undefined;
+          const judged = withPolicy(outcome, world, from, to, policyWorld);
+          return listener === undefined ? judged : { ...judged, listener };
+        }),
+      ),
     });
   }
   const reached = traces.some(({ outcomes }) => outcomes.some(({ end }) => end.kind === 'pod'));
@@ -181,7 +190,10 @@ function rememberedEndpoint(word: string, to: ToEnd, slices: readonly KubeObject
   return found;
 }
 
-/** What NetworkPolicies say of a connection that arrives at a pod: of its sender at the start, of whom the pod sees at the end. */
+/**
+ * What NetworkPolicies say of a connection. They judge between DNAT and SNAT: on the node that translated the destination
+ * the sender is still seen as itself, and only pods elsewhere meet the address that it was masqueraded to.
+ */
 function withPolicy(
   outcome: Trace['outcomes'][number],
   world: TraceWorld,
@@ -190,7 +202,7 @@ function withPolicy(
   { policies, namespaces }: PolicyWorld,
 ): TraceAnswer['outcomes'][number] {
   const { end } = outcome;
-  if (end.kind !== 'pod' && !(end.kind === 'outside' && from.pod)) return outcome;
+  if (end.kind !== 'pod' && !((end.kind === 'outside' || end.kind === 'node') && from.pod)) return outcome;
   const source = {
     policies: (namespace: string) =>
       policies.filter(({ metadata }) => metadata.namespace === namespace) as unknown as NetworkPolicy[],
@@ -204,11 +216,13 @@ function withPolicy(
   const sender: PolicyEnd = from.pod
     ? podEnd(from.pod, from.ip)
     : { ip: from.ip, ...(from.origin.kind === 'node' ? { node: from.origin.node } : {}) };
-  const receiver = target ? podEnd(target, ip) : { ip };
+  const receiver = target ? podEnd(target, ip) : { ip, ...(end.kind === 'node' ? { node: end.name } : {}) };
   const port = Number(/\d+$/.exec(outcome.destination)![0]);
   const say = (by: PolicyEnd) => networkPolicyVerdict(source, { from: by, to: receiver, port, protocol: to.protocol });
   const direct = say(sender);
-  const seen = outcome.snat === undefined ? direct : say({ ip: outcome.source, node: from.origin.node });
+  const translator = nodeAt(world, to.ip) ?? from.origin.node;
+  const masked = outcome.snat !== undefined && end.kind === 'pod' && end.node !== translator;
+  const seen = masked ? say({ ip: outcome.source, node: translator }) : direct;
   const policy: PolicyVerdict = {
     ...direct,
     ingress: seen.ingress,
@@ -216,6 +230,11 @@ function withPolicy(
   };
   return { ...outcome, policy, verdict: explainVerdict(policy) };
 }
+
+/** The node whose address it is. */
+const nodeAt = ({ nodes }: TraceWorld, ip: string): string | undefined =>
+  nodes.find((node) => (node['status']?.addresses ?? []).some((each: { address: string }) => each.address === ip))
+    ?.metadata.name;
 
 function podEnd(pod: KubeObject, ip: string): PolicyEnd {
   const { namespace = '', name = '', labels = {} } = pod.metadata;
