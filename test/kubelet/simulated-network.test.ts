@@ -202,3 +202,52 @@ describe('commands without a shell', () => {
     expect(output).toBe('3.14159265358979323846264338328\n');
   });
 });
+
+describe('host ports', () => {
+  const ports = [
+    { containerPort: 8080, hostPort: 80, protocol: 'TCP' as const },
+    { containerPort: 53, hostPort: 5300, protocol: 'UDP' as const },
+  ];
+  const ask = (node: SimNode, address: string) => node.script(`wget -q -T 2 -O - http://${address}/`);
+
+  test('lead from the node’s address to the pod, and end with the container', async () => {
+    const { node, id } = await withServer({ ports });
+    expect((await ask(node, '172.18.0.2:80')).output).toContain('pod: pod-1');
+    expect((await ask(node, '172.18.0.2:5300')).exitCode).not.toBe(0);
+    await node.runtime.stopContainer(id, 0);
+    expect((await ask(node, '172.18.0.2:80')).exitCode).not.toBe(0);
+  });
+
+  test('NetworkPolicies see the pod and its own port, as behind a translation', async () => {
+    const seen: string[] = [];
+    const node = new SimNode({
+      ...hooks,
+      allowed: (_, to, owner) => {
+        seen.push(`${to.ip}:${to.port} of ${owner?.pod}`);
+        return false;
+      },
+    });
+    await node.start({ image: 'example.com/shop/web:v1', ports });
+    expect((await ask(node, '172.18.0.2:80')).output).not.toContain('pod: pod-1');
+    expect(new Set(seen)).toEqual(new Set(['10.244.0.2:8080 of pod-1']));
+  });
+
+  test('a host IP narrows them to one address of the node', async () => {
+    const node = new SimNode(hooks);
+    const sandbox = await node.sandbox({ hostIPs: ['172.18.0.2', '172.18.0.3'] });
+    const narrow = [{ ...ports[0]!, hostIP: '172.18.0.3' }];
+    await node.start({ image: 'example.com/shop/web:v1', ports: narrow }, sandbox);
+    expect((await ask(node, '172.18.0.3:80')).output).toContain('pod: pod-1');
+    expect((await ask(node, '172.18.0.2:80')).exitCode).not.toBe(0);
+  });
+
+  test('a port of the node is given once', () => {
+    const node = new SimNode(hooks);
+    const first = node.fabric.forward('172.18.0.2', 80, { ip: '10.244.0.2', port: 8080 });
+    const taken = 'listen tcp 172.18.0.2:80: bind: address already in use';
+    expect(() => node.fabric.forward('172.18.0.2', 80, { ip: '10.244.0.3', port: 8080 })).toThrow(taken);
+    expect(() => node.fabric.listen('172.18.0.2', 80, {}, { ip: '172.18.0.2' })).toThrow(taken);
+    first.close();
+    node.fabric.forward('172.18.0.2', 80, { ip: '10.244.0.3', port: 8080 });
+  });
+});

@@ -61,6 +61,8 @@ export interface ContainerPort {
   readonly containerPort: number;
   readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
   readonly hostPort?: number;
+  /** The node's address that has the host port; default: all. */
+  readonly hostIP?: string;
 }
 
 /** A file as a volume offers it. `read` is called when a process first reads the file (tokens are minted then). */

@@ -92,6 +92,11 @@ export interface NetworkFabric {
   release(node: string, ip: string): void;
   /** Opens a port of `ip`; `'*'` answers ports nobody else listens on. @throws when the port is taken. */
   listen(ip: string, port: number | '*', listener: Listener, owner: Peer): { close(): void };
+  /**
+   * Sends a port of a node's address on to a pod, as the CNI plugin portmap does for host ports: NetworkPolicies see the pod.
+   * @throws when the port is taken.
+   */
+  forward(ip: string, port: number, to: ServiceEndpoint): { close(): void };
   /** Addresses of a name as a resolver with these search domains finds them. */
   lookup(
     name: string,

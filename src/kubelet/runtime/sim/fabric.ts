@@ -47,6 +47,8 @@ export class MemoryFabric implements NetworkFabric {
   /** By node, one a family. */
   readonly #ranges = new Map<string, Range[]>();
   readonly #listeners = new Map<string, Map<number | '*', { readonly listener: Listener; readonly owner: Peer }>>();
+  /** Host ports, by node address and port. */
+  readonly #forwards = new Map<string, ServiceEndpoint>();
 
   constructor(deps: { readonly clock: Clock }, hooks: FabricHooks = {}) {
     this.#clock = deps.clock;
@@ -89,8 +91,7 @@ export class MemoryFabric implements NetworkFabric {
       ports = new Map();
       this.#listeners.set(ip, ports);
     }
-    if (ports.has(port))
-      throw new Error(`listen tcp ${ip.includes(':') ? `[${ip}]` : ip}:${port}: bind: address already in use`);
+    if (ports.has(port) || this.#forwards.has(joinHostPort(ip, Number(port)))) throw inUse(ip, port);
     const entry = { listener, owner };
     ports.set(port, entry);
     return {
@@ -99,6 +100,17 @@ export class MemoryFabric implements NetworkFabric {
         if (now?.get(port) !== entry) return;
         now.delete(port);
         if (now.size === 0) this.#listeners.delete(ip);
+      },
+    };
+  }
+
+  forward(ip: string, port: number, to: ServiceEndpoint): { close(): void } {
+    const at = joinHostPort(ip, port);
+    if (this.#forwards.has(at) || this.#listeners.get(ip)?.has(port)) throw inUse(ip, port);
+    this.#forwards.set(at, to);
+    return {
+      close: () => {
+        if (this.#forwards.get(at) === to) this.#forwards.delete(at);
       },
     };
   }
@@ -164,11 +176,13 @@ export class MemoryFabric implements NetworkFabric {
     const ownerOf = (address: string) => this.#listeners.get(address)?.values().next().value?.owner;
     let to: ServiceEndpoint = { ip: loopback ? from.ip : ip.includes(':') ? canonicalIp(ip) : ip, port };
     const local = to.ip === from.ip;
-    if (!local) {
-      const service = this.hooks.resolveService?.(ip, port, 'TCP', from);
-      if (service === 'refused') throw refused(ip, port);
-      if (service === 'drop') throw await this.#timedOut(ip, port, timeoutMs);
-      if (service) to = service;
+    const service = local ? undefined : this.hooks.resolveService?.(ip, port, 'TCP', from);
+    if (service === 'refused') throw refused(ip, port);
+    if (service === 'drop') throw await this.#timedOut(ip, port, timeoutMs);
+    // Services go first: kube-proxy's rules stand before portmap's. The node's own loopback is forwarded too.
+    const forwarded = service ? undefined : this.#forwards.get(joinHostPort(to.ip, to.port));
+    to = service ?? forwarded ?? to;
+    if (!local || forwarded) {
       if (this.hooks.allowed && !this.hooks.allowed(from, to, ownerOf(to.ip)))
         throw await this.#timedOut(ip, port, timeoutMs);
     }
@@ -230,6 +244,10 @@ export class MemoryFabric implements NetworkFabric {
     ranges.push(range);
     return range;
   }
+}
+
+function inUse(ip: string, port: number | '*'): Error {
+  return new Error(`listen tcp ${ip.includes(':') ? `[${ip}]` : ip}:${port}: bind: address already in use`);
 }
 
 function refused(ip: string, port: number): ConnectError {

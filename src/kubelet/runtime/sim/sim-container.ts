@@ -1,5 +1,6 @@
 /** One simulated container: its processes, files, log, ports, and how it ended. */
 import { type Clock, isAbort, type Prng } from '../../../base/index.ts';
+import { canonicalIp, familyOf } from '../../../net/index.ts';
 import {
   type ContainerConfig,
   type ContainerRuntimeState,
@@ -452,13 +453,28 @@ export class SimContainer {
       listen: (port, server) => {
         const listener = this.#charged(server);
         for (const ip of sandbox.ips) this.#ports.push(fabric.listen(ip, port, listener, peer));
-        const hostPort = config.ports.find((p) => p.containerPort === port)?.hostPort;
-        if (hostPort === undefined) return;
-        for (const ip of sandbox.config.hostIPs) {
-          if (!sandbox.ips.includes(ip)) this.#ports.push(fabric.listen(ip, hostPort, listener, peer));
-        }
+        this.#openHostPorts(port);
       },
     };
+  }
+
+  /** What the kubelet hands to portmap for a port of the container's. Upstream: kubecontainer.MakePortMappings */
+  #openHostPorts(port: number | '*'): void {
+    const { config, sandbox } = this;
+    const { fabric } = this.#deps;
+    for (const { containerPort, hostPort, hostIP = '', protocol = 'TCP' } of config.ports) {
+      if (containerPort !== port || hostPort === undefined || protocol !== 'TCP') continue;
+      const anywhere = hostIP === '' || hostIP === '0.0.0.0' || hostIP === '::';
+      for (const ip of sandbox.config.hostIPs) {
+        // A pod of the host's network has the port by listening on it.
+        if (sandbox.ips.includes(ip) || (!anywhere && canonicalIp(hostIP) !== canonicalIp(ip))) continue;
+        const family = familyOf(ip);
+        if (hostIP === '0.0.0.0' && family !== 'IPv4') continue;
+        if (hostIP === '::' && family !== 'IPv6') continue;
+        const target = sandbox.ips.find((own) => familyOf(own) === family);
+        if (target !== undefined) this.#ports.push(fabric.forward(ip, hostPort, { ip: target, port: containerPort }));
+      }
+    }
   }
 
   #work(coreMs: number): void {
