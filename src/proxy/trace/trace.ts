@@ -145,7 +145,8 @@ export class Tracer {
     for (const service of input.services) {
       const { spec = {}, status = {} } = service as any;
       const ips = [...(spec.clusterIPs ?? [spec.clusterIP]), ...(spec.externalIPs ?? [])];
-      for (const { ip } of status.loadBalancer?.ingress ?? []) ips.push(ip);
+      // With ipMode Proxy the load balancer itself has the address, and packets go out to it.
+      for (const { ip, ipMode } of status.loadBalancer?.ingress ?? []) if (ipMode !== 'Proxy') ips.push(ip);
       for (const ip of ips) if (ip && ip !== 'None') this.#places.set(ip, { kind: 'service' });
     }
     for (const node of input.nodes) {
