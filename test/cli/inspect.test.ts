@@ -491,6 +491,7 @@ describe('proxy rules', () => {
       mode: 'nftables',
     });
     expect(trace).toContain('DNAT');
+    expect(trace).not.toContain('NXDOMAIN');
     expect(said).toHaveLength(3);
   });
 

@@ -62,18 +62,33 @@ export interface ProxyTraceAnswer {
 }
 
 export async function proxyTrace(session: Session, request: ProxyTraceRequest): Promise<string> {
-  const [proxyWorld, pods = [], policies = [], namespaces = []] = await Promise.all([
+  const [proxyWorld, pods = [], policies = [], found] = await Promise.all([
     readProxyWorld(session, undefined, request.node),
     listReadable(session, 'pods', 'addresses of other pods count as outside the cluster'),
     listReadable(session, 'networkpolicies.networking.k8s.io', 'other policies are taken not to be there'),
-    listReadable(session, 'namespaces', 'policies that select namespaces by their labels select none'),
+    listReadable(
+      session,
+      'namespaces',
+      'of namespaces only names are known, not the labels that policies select them by',
+    ),
   ]);
   const world = { ...proxyWorld, pods };
+  const namespaces = found ?? namespacesOf([...world.services, ...pods]);
   const to = toEnd(world, request.to, session.namespace, request.protocol);
   const from = fromEnd(world, request.from, session.namespace, familyOf(to.ip), request.node, to.ip);
   const answer = await trace(session, request, world, from, to, { policies, namespaces });
   if (request.output !== undefined) return printData(answer, request.output as 'json');
   return traceText(answer);
+}
+
+/** Namespaces that nobody may list, by what lives in them; their name is the one label that all have. */
+function namespacesOf(objects: readonly KubeObject[]): KubeObject[] {
+  const names = new Set(objects.map(({ metadata }) => metadata.namespace!));
+  return [...names].map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+  }));
 }
 
 interface PolicyWorld {
