@@ -41,3 +41,45 @@ it('a node counts its pods by their labels, as they come and go', () => {
     );
   }
 });
+
+it('a copy of a node is what the node would be, were it made anew; changing it does not change the node', () => {
+  const full = (uid: string): Pod => {
+    const pod = randomPod(uid);
+    const ports = prng.int(2) === 0 ? [{ containerPort: 80, hostPort: 8000 + prng.int(9) }] : [];
+    const resources = { requests: { cpu: `${prng.int(9)}00m`, memory: '1Gi', 'example.com/gpu': '1' } };
+    const volumes =
+      prng.int(2) === 0 ? [{ name: 'v', persistentVolumeClaim: { claimName: prng.pick(['a', 'b']) } }] : [];
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'zone' }] } };
+    const spec = { containers: [{ name: 'c', ports, resources }], volumes, ...(prng.int(2) === 0 && { affinity }) };
+    return { ...pod, spec } as Pod;
+  };
+  const node = new NodeInfo('n');
+  node.setNode({
+    metadata: { name: 'n', labels: { a: 'b' } },
+    status: { allocatable: { cpu: '8', pods: '9' } },
+  } as never);
+  const pods = Array.from({ length: 30 }, (_, i) => full(`p${i}`));
+  for (const pod of pods) node.addPod(podInfoOf(pod));
+  for (let i = 0; i < 30; i += 3) node.removePod(`p${i}`);
+  const anew = new NodeInfo('n');
+  anew.setNode(node.node);
+  for (const info of node.pods.values()) anew.addPod(info);
+  const parts = ({
+    pods,
+    kin,
+    podsWithAffinity,
+    podsWithRequiredAntiAffinity,
+    usedPorts,
+    claims,
+    ...rest
+  }: NodeInfo) => ({
+    ...rest,
+    kin: new Map([...kin].map(([key, { count }]) => [key, count])),
+    lists: [pods, podsWithAffinity, podsWithRequiredAntiAffinity, usedPorts, claims],
+  });
+  const copy = node.clone();
+  expect(parts(copy)).toEqual(parts(anew));
+  for (const uid of [...copy.pods.keys()]) copy.removePod(uid);
+  expect([copy.kin.size, copy.usedPorts.size, copy.claims.size, copy.requested.milliCPU]).toEqual([0, 0, 0, 0]);
+  expect(parts(node)).toEqual(parts(anew));
+});

@@ -18,6 +18,10 @@ export interface PodInfo {
   readonly terminating: boolean;
   readonly hasAffinity: boolean;
   readonly hasRequiredAntiAffinity: boolean;
+  /** Host ports it takes. */
+  readonly ports: readonly HostPort[];
+  /** Keys of its claims, `namespace/name`. */
+  readonly claims: readonly string[];
 }
 
 export function podKey(pod: Readonly<Pod>): string {
@@ -46,6 +50,8 @@ export function podInfoOf(pod: Readonly<Pod>): PodInfo {
     hasAffinity: affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined,
     hasRequiredAntiAffinity:
       (affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0,
+    ports: hostPortsOf(pod),
+    claims: pod.spec?.volumes?.length ? claimsOfPod(pod).map(({ name }) => `${pod.metadata.namespace}/${name}`) : [],
   };
 }
 
@@ -96,6 +102,10 @@ export const use = {
 const none: Readonly<Record<string, string>> = {};
 const noTaints: readonly Taint[] = [];
 
+function copyInto<V>(to: Map<string, V>, from: ReadonlyMap<string, V>): void {
+  for (const [key, value] of from) to.set(key, value);
+}
+
 export class NodeInfo {
   readonly name: string;
   node: Readonly<Node> | undefined;
@@ -114,7 +124,7 @@ export class NodeInfo {
   readonly kin = new Map<string, { readonly like: PodInfo; count: number }>();
   readonly podsWithAffinity = new Map<string, PodInfo>();
   readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>();
-  readonly usedPorts = new Map<string, HostPort[]>();
+  readonly usedPorts = new Map<string, readonly HostPort[]>();
   /** Claims (`namespace/name`) in use here, with how many pods use each. */
   readonly claims = new Map<string, number>();
   /** Image name → size in bytes. */
@@ -156,8 +166,7 @@ export class NodeInfo {
     if (info.hasRequiredAntiAffinity) this.podsWithRequiredAntiAffinity.set(info.uid, info);
     addResources(this.requested, info.requests);
     addResources(this.nonZeroRequested, info.nonZeroRequests);
-    const ports = hostPortsOf(info.pod);
-    if (ports.length > 0) this.usedPorts.set(info.uid, ports);
+    if (info.ports.length > 0) this.usedPorts.set(info.uid, info.ports);
     this.#countClaims(info, 1);
     this.#sum();
   }
@@ -171,7 +180,14 @@ export class NodeInfo {
     copy.unschedulable = this.unschedulable;
     copy.allocatable = this.allocatable;
     copy.images = this.images;
-    for (const info of this.pods.values()) copy.addPod(info);
+    copyInto(copy.pods, this.pods);
+    for (const [kin, { like, count }] of this.kin) copy.kin.set(kin, { like, count });
+    copyInto(copy.podsWithAffinity, this.podsWithAffinity);
+    copyInto(copy.podsWithRequiredAntiAffinity, this.podsWithRequiredAntiAffinity);
+    copyInto(copy.usedPorts, this.usedPorts);
+    copyInto(copy.claims, this.claims);
+    addResources(copy.requested, this.requested);
+    addResources(copy.nonZeroRequested, this.nonZeroRequested);
     copy.#sum();
     return copy;
   }
@@ -185,9 +201,7 @@ export class NodeInfo {
   }
 
   #countClaims(info: PodInfo, sign: 1 | -1): void {
-    if (!info.pod.spec?.volumes?.length) return;
-    for (const { name } of claimsOfPod(info.pod)) {
-      const key = `${info.namespace}/${name}`;
+    for (const key of info.claims) {
       const count = (this.claims.get(key) ?? 0) + sign;
       if (count > 0) this.claims.set(key, count);
       else this.claims.delete(key);

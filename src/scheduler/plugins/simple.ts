@@ -86,15 +86,12 @@ export const nodePorts: Plugin = {
       hint(info, old) {
         if (!hasPlace(old)) return false;
         const freed = hostPortsOf(old as Pod);
-        return (
-          freed.length > 0 && hostPortsOf(info.pod).some((port) => freed.some((other) => portsConflict(port, other)))
-        );
+        return freed.length > 0 && info.ports.some((port) => freed.some((other) => portsConflict(port, other)));
       },
     },
     { resource: 'nodes', actions: ['add'] },
   ],
-  preFilter(state, { pod }) {
-    const ports = hostPortsOf(pod);
+  preFilter(state, { ports }) {
     if (ports.length === 0) return { skip: true };
     state.set('NodePorts', ports);
     return undefined;
