@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { IpFamily } from '../../src/net/index.ts';
+import type { NetworkPolicy } from '../../src/api/index.ts';
+import { type IpFamily, policyRules, policyScript } from '../../src/net/index.ts';
 import { nodeView, type Outcome, parseRuleDump, proxyScript, type TraceConfig, Tracer } from '../../src/proxy/index.ts';
 import { NetMachine } from '../helpers/netlab.ts';
 import type { Seen } from '../helpers/netlab-agent.ts';
@@ -247,6 +248,36 @@ const settings: readonly (readonly [what: string, family: IpFamily, change: Part
   ['another bit for the mark', 'IPv6', { masqueradeBit: 3, randomFully: false }],
 ];
 
+/** Rules of n1 for policies that some flows meet and others do not. */
+function policyText(family: IpFamily): string {
+  const a = addressesOf(family);
+  const app = (name: string) => ({ podSelector: { matchLabels: { app: name } } });
+  const policies = [
+    {
+      metadata: { namespace: 'lab', name: 'web-1' },
+      spec: { ...app('web-1'), ingress: [{ from: [app('client'), { ipBlock: { cidr: a.outside } }] }] },
+    },
+    {
+      metadata: { namespace: 'lab', name: 'client' },
+      spec: {
+        ...app('client'),
+        policyTypes: ['Egress'],
+        egress: [{ to: [app('web-1'), app('far-1')], ports: [{ port: targetPort }] }],
+      },
+    },
+  ] as unknown as NetworkPolicy[];
+  const pods = traceWorld(family).pods.map(({ metadata, ...pod }) => ({
+    namespace: 'lab',
+    name: metadata.name!,
+    labels: { app: metadata.name! },
+    ips: [(pod as any).status.podIP as string],
+    namedPorts: [],
+    node: (pod as any).spec.nodeName as string,
+  }));
+  const world = { policies, pods, namespaceLabels: () => ({}) };
+  return policyScript(policyRules(world, 'n1'), { node: 'n1' });
+}
+
 describe.skipIf(!able)('tracer and kernel', () => {
   const agree = async (loader: string, family: IpFamily, mode: 'iptables' | 'nftables', config: TraceConfig) => {
     load(mode, loader, family, config);
@@ -271,6 +302,31 @@ describe.skipIf(!able)('tracer and kernel', () => {
   it.each(cases)('agree on every flow: %s, %s', (loader, family, mode) =>
     agree(loader, family, mode, labConfig(family)),
   );
+
+  it.each(families)('agree where policies stand behind the rules, read back together: nft, %s', async (family) => {
+    const config = labConfig(family);
+    load('nftables', 'nft', family, config);
+    try {
+      const file = join(folder, `policies-${family}`);
+      writeFileSync(file, policyText(family));
+      lab.node.run(`nft -f ${file}`);
+      const dump = parseRuleDump(saved('nft', family));
+      const tracer = new Tracer(traceWorld(family), config, { node: 'n1', dump });
+      const plain = new Tracer(traceWorld(family), config);
+      const flows = flowsOf(family);
+      const changed = flows.filter(
+        (flow) =>
+          JSON.stringify(ends(tracer, 'nftables', family, flow)) !==
+          JSON.stringify(ends(plain, 'nftables', family, flow)),
+      );
+      // Some flows are stopped by a policy, others are not.
+      expect(changed.length).toBeGreaterThan(5);
+      expect(changed.length).toBeLessThan(flows.length - 20);
+      expect(await disagreements(tracer, 'nftables', family, flows)).toEqual([]);
+    } finally {
+      unload();
+    }
+  });
 
   it.each(
     settings.flatMap(([what, family, change]) =>
