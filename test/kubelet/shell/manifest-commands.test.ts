@@ -27,7 +27,8 @@ function scriptsOf(value: unknown, file: string, image = ''): Use[] {
   const fields = value as Record<string, any>;
   const own = typeof fields['image'] === 'string' ? fields['image'] : image;
   const found = Object.values(fields).flatMap((each) => scriptsOf(each, file, own));
-  const words: unknown[] = [...(fields['command'] ?? []), ...(fields['args'] ?? [])];
+  // A scheduler's plugin has args too: an object.
+  const words = ['command', 'args'].flatMap((field): unknown[] => (Array.isArray(fields[field]) ? fields[field] : []));
   const at = words.findIndex((word) => /^-[a-z]*c$/.test(String(word)));
   const shell = /(^|\/)(sh|bash|ash)$/.test(String(words[0] ?? ''));
   if (own !== '' && shell && at > 0) found.push({ file, image: own, script: String(words[at + 1] ?? '') });
