@@ -1,4 +1,4 @@
-import { EtcdCommand, etcdCheck, Flags } from '../../src/cli/index.ts';
+import { EtcdCommand, etcdCheck, Flags, UserError } from '../../src/cli/index.ts';
 
 export default class EtcdCheck extends EtcdCommand {
   static override summary =
@@ -11,6 +11,12 @@ export default class EtcdCheck extends EtcdCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EtcdCheck);
+    if (flags.endpoints) {
+      throw new UserError(
+        'klab etcd check reads the database of a klab cluster: of another etcd, use etcdctl endpoint hashkv',
+        2,
+      );
+    }
     const { text, sound } = await etcdCheck(flags.name, flags.database, flags.output);
     this.print(text);
     if (!sound) this.exit(1);

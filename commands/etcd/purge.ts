@@ -1,6 +1,6 @@
-import { ApiCommand, Args, etcdPurge, Flags } from '../../src/cli/index.ts';
+import { Args, etcdPurge, Flags, OwnEtcdCommand } from '../../src/cli/index.ts';
 
-export default class EtcdPurge extends ApiCommand {
+export default class EtcdPurge extends OwnEtcdCommand {
   static override summary = 'Erase the past of a key from the disk, e.g. of a Secret; what it holds now stays.';
   static override description =
     'Past revisions of the key go from the store, the Raft logs, the database file and its write-ahead log. etcd is ' +

@@ -111,6 +111,7 @@ export { EtcdHistoryCommand, valueFlags } from './etcd/history-command.ts';
 export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
 export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
+export { OwnEtcdCommand } from './etcd/own-etcd-command.ts';
 export { etcdPurge } from './etcd/purge.ts';
 export { type RaftMember, type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
 export {

@@ -46,8 +46,13 @@ export async function restoreEtcdSnapshot(
 
 /** Verifies a cluster's database, or any other file; a server may run on it. @throws StorageError */
 export async function checkEtcdDatabase(name: string, file?: string): Promise<CheckReport> {
-  const { checkDatabase } = await import('../sqlite/index.ts');
-  return checkDatabase(file ?? clusterPaths(name).database);
+  const { checkDatabase, StorageError } = await import('../sqlite/index.ts');
+  const path = file ?? clusterPaths(name).database;
+  if (!existsSync(path)) {
+    const whose = file === undefined ? `: cluster "${name}" has none, see klab ls` : '';
+    throw new StorageError('IO', `there is no database ${path}${whose}`);
+  }
+  return checkDatabase(path);
 }
 
 /** What a cluster's database holds, and how much of it is history; undefined when there is none. @throws StorageError */

@@ -2,7 +2,7 @@ import { deferTurn, type Logger } from '../base/index.ts';
 import type { EtcdClusterOptions } from './cluster-options.ts';
 import { etcdError } from './errors.ts';
 import { EtcdError } from './kv.ts';
-import { compactIndex, pruneHistory } from './maintenance.ts';
+import { compactIndex, defaultHistorySize, pruneHistory } from './maintenance.ts';
 import type { Member } from './member.ts';
 import type { ProposedRequest } from './proposal.ts';
 import { hashRevisions } from './revisions.ts';
@@ -93,6 +93,7 @@ export class Housekeeping {
 
   async defragment(): Promise<void> {
     const { signal, commit, options } = this.#deps;
+    await this.#prune(options.clock.now(), signal);
     do {
       if (signal.aborted || !commit()) return;
       await new Promise<void>((resolve) => deferTurn(resolve));
@@ -132,13 +133,18 @@ export class Housekeeping {
 
   /** Holds history to its bounds from time to time, until the signal aborts. */
   async prune(signal: AbortSignal): Promise<void> {
+    for await (const now of this.#deps.options.clock.every(pruneEveryMs, signal)) await this.#prune(now, signal);
+  }
+
+  async #prune(now: number, signal: AbortSignal): Promise<void> {
     const { options, machines, commit } = this.#deps;
-    for await (const now of options.clock.every(pruneEveryMs, signal)) {
-      for (const machine of machines) {
-        const pinned = () => [...this.#pins].map(({ revision }) => revision);
-        const lowest = () => Math.min(this.#lowestRevision(machine), ...pinned());
-        await pruneHistory(options.storage, machine.store, { bounds: options, lowest, now, commit, signal });
-      }
+    // Else compacting and defragmenting, etcd's remedy for a database over its quota, would not help.
+    const historySize = Math.min(options.historySize ?? defaultHistorySize, this.quota / 2);
+    for (const machine of machines) {
+      const pinned = () => [...this.#pins].map(({ revision }) => revision);
+      const lowest = () => Math.min(this.#lowestRevision(machine), ...pinned());
+      const bounds = { ...options, historySize };
+      await pruneHistory(options.storage, machine.store, { bounds, lowest, now, commit, signal });
     }
   }
 

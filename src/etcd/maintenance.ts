@@ -12,7 +12,7 @@ export interface HistoryBounds {
 }
 
 const defaultShortHistory = { prefixes: ['/registry/leases/', '/registry/events/'], ageMs: 10 * 60 * 1000 };
-const defaultHistorySize = 1024 ** 3;
+export const defaultHistorySize = 1024 ** 3;
 /** Revisions looked at in one transaction. */
 const pruneSlice = 256;
 

@@ -606,6 +606,73 @@ const recipes: RawCall[] = [
   call('a proclamation without a key', election.proclaim, { leader: {}, value }),
 ];
 
+const kib = (n: number) => Buffer.alloc(n * 1024, 120);
+const putUntilFull: RawCall = {
+  title: 'puts until there is no room',
+  run: async (channel) => {
+    for (let i = 0; i < 200; i++) {
+      try {
+        await channel.unary(put, { key: b(`fill/${i}`), value: kib(200) }, { timeoutMs: 8000 });
+      } catch (error) {
+        const { code, message } = error as { code: number; message: string };
+        return `${code}: ${message}`;
+      }
+    }
+    return 'there was room for 40 MB';
+  },
+};
+/** For an etcd with a quota of a few MB. */
+export const fullStore: readonly RawCall[] = [
+  putUntilFull,
+  call('a put', put, { key: a, value }),
+  call('a put without a value', put, { key: a }),
+  call('a transaction that puts', txn, { success: [putOp('a')] }),
+  call('a transaction that would put', txn, { failure: [putOp('a')] }),
+  call('a lease', lease.grant, { id: 5, ttl: 100 }),
+  call('a read', range, { key: b('fill/0'), keysOnly: true }, { quiet: true }),
+  call(
+    'a transaction that reads',
+    txn,
+    { success: [{ range: { key: b('fill/0'), countOnly: true } }] },
+    { quiet: true },
+  ),
+  call('the alarm has a member', maintenance.alarm, { action: 0, alarm: 1 }, { keep: 'alarms', quiet: true }),
+  call('status says it', maintenance.status, {}, { keep: 'errors', quiet: true }),
+  {
+    title: 'of one member, no space',
+    run: async (_, memory) => {
+      const alarms = memory.get('alarms') as { alarm: number }[];
+      const errors = memory.get('errors') as string[];
+      return `${alarms.map(({ alarm }) => alarm)} ${errors.join().replaceAll(/\d+/g, 'N')}`;
+    },
+  },
+  call('a deletion', deleteRange, { key: b('fill/'), rangeEnd: b('fill0') }, { quiet: true }),
+  call('a transaction that deletes', txn, { success: [deleteOp('fill/0')] }, { quiet: true }),
+  call('a put is still refused', put, { key: a, value }),
+  call('who it is', maintenance.status, {}, { keep: 'header', quiet: true }),
+  call(
+    'compaction',
+    compact,
+    (memory) => ({ revision: (memory.get('header') as { revision: number }).revision, physical: true }),
+    { quiet: true },
+  ),
+  call('defragmentation', maintenance.defragment, {}, { quiet: true }),
+  call('there is room, and the alarm stands', put, { key: a, value }),
+  call(
+    'disarming',
+    maintenance.alarm,
+    (memory) => ({
+      action: 2,
+      alarm: 1,
+      memberId: (memory.get('header') as { memberId: bigint }).memberId,
+    }),
+    { quiet: true },
+  ),
+  call('alarms', maintenance.alarm, {}, { bare: true }),
+  call('a put', put, { key: a, value }, { quiet: true }),
+  call('a lease', lease.grant, { id: 5, ttl: 100 }, { quiet: true }),
+];
+
 export const badInput: Readonly<Record<string, readonly RawCall[]>> = {
   kv,
   transactions,

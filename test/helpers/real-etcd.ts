@@ -27,8 +27,8 @@ export interface RealEtcd {
 
 /**
  * One real etcd on 127.0.0.1 with its data in a temporary folder; TLS with client certificates when `pki` is given; on an existing
- * data folder when `data` is. */
-export async function startRealEtcd(pki?: ClusterPki, data?: string): Promise<RealEtcd> {
+ * data folder when `data` is; `flags` are further ones of etcd's. */
+export async function startRealEtcd(pki?: ClusterPki, data?: string, flags: readonly string[] = []): Promise<RealEtcd> {
   const dir = mkdtempSync(join(tmpdir(), 'klab-real-etcd-'));
   const [clientPort, peerPort] = [await freePort(), await freePort()];
   const url = `${pki ? 'https' : 'http'}://127.0.0.1:${clientPort}`;
@@ -43,6 +43,7 @@ export async function startRealEtcd(pki?: ClusterPki, data?: string): Promise<Re
       ...['--name', 'real', '--data-dir', data ?? join(dir, 'data'), '--log-level', 'error', ...tls, ...ca],
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `real=${peer}`],
+      ...flags,
     ],
     { stdio: 'ignore', env: { PATH: process.env['PATH'] } },
   );

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftCampaign extends ApiCommand {
+export default class EtcdRaftCampaign extends OwnEtcdCommand {
   static override summary = 'Let a member of etcd stand for election now.';
   static override examples = ['<%= config.bin %> etcd raft campaign m2'];
   static override strict = false;

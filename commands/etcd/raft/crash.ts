@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftCrash extends ApiCommand {
+export default class EtcdRaftCrash extends OwnEtcdCommand {
   static override summary = 'Stop members of etcd as a power cut would: memory is lost, the log on disk stays.';
   static override examples = ['<%= config.bin %> etcd raft crash m1'];
   static override strict = false;

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftCut extends ApiCommand {
+export default class EtcdRaftCut extends OwnEtcdCommand {
   static override summary = 'Lose what one member of etcd sends to another; the other direction stays.';
   static override examples = ['<%= config.bin %> etcd raft cut m1 m2'];
   static override args = {

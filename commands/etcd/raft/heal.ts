@@ -1,6 +1,6 @@
-import { ApiCommand, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftHeal extends ApiCommand {
+export default class EtcdRaftHeal extends OwnEtcdCommand {
   static override summary = 'Undo partitions, cuts, slow links and held messages between the members of etcd.';
   static override examples = ['<%= config.bin %> etcd raft heal'];
   static override flags = {

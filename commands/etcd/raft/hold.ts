@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftHold extends ApiCommand {
+export default class EtcdRaftHold extends OwnEtcdCommand {
   static override summary =
     'Hold back the messages of members of etcd, by default of all, until they are stepped by hand.';
   static override examples = ['<%= config.bin %> etcd raft hold', '<%= config.bin %> etcd raft hold m3'];

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftLink extends ApiCommand {
+export default class EtcdRaftLink extends OwnEtcdCommand {
   static override summary = 'Make a link between members of etcd slow or lossy, or with no names every link.';
   static override examples = [
     '<%= config.bin %> etcd raft link --delay 50 --jitter 20',

@@ -1,6 +1,6 @@
-import { ApiCommand, Flags, raftLog } from '../../../src/cli/index.ts';
+import { Flags, OwnEtcdCommand, raftLog } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftLog extends ApiCommand {
+export default class EtcdRaftLog extends OwnEtcdCommand {
   static override summary = "Show a member's Raft log: index, term, what each entry wrote and for whom.";
   static override examples = [
     '<%= config.bin %> etcd raft log',

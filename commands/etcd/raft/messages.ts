@@ -1,6 +1,6 @@
-import { ApiCommand, Flags, raftMessages } from '../../../src/cli/index.ts';
+import { Flags, OwnEtcdCommand, raftMessages } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftMessages extends ApiCommand {
+export default class EtcdRaftMessages extends OwnEtcdCommand {
   static override summary = 'Show what the members of etcd said to each other, and what became of it.';
   static override examples = [
     '<%= config.bin %> etcd raft messages',

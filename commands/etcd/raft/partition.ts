@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct, readSides } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct, readSides } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftPartition extends ApiCommand {
+export default class EtcdRaftPartition extends OwnEtcdCommand {
   static override summary =
     'Split the network between the members of etcd. Members named nowhere form a side of their own.';
   static override examples = [

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftPause extends ApiCommand {
+export default class EtcdRaftPause extends OwnEtcdCommand {
   static override summary = 'Stop members of etcd where they stand: no ticks, no messages, no answers.';
   static override examples = ['<%= config.bin %> etcd raft pause m1'];
   static override strict = false;

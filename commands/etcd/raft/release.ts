@@ -1,6 +1,6 @@
-import { ApiCommand, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftRelease extends ApiCommand {
+export default class EtcdRaftRelease extends OwnEtcdCommand {
   static override summary = 'Deliver all held messages of etcd and hold back no more.';
   static override examples = ['<%= config.bin %> etcd raft release'];
   static override flags = {

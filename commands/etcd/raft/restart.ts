@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftRestart extends ApiCommand {
+export default class EtcdRaftRestart extends OwnEtcdCommand {
   static override summary = 'Start members of etcd that have crashed, from their logs.';
   static override examples = ['<%= config.bin %> etcd raft restart m1'];
   static override strict = false;

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftResume extends ApiCommand {
+export default class EtcdRaftResume extends OwnEtcdCommand {
   static override summary = 'Let paused members of etcd go on.';
   static override examples = ['<%= config.bin %> etcd raft resume m1'];
   static override strict = false;

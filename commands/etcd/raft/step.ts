@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftStep extends ApiCommand {
+export default class EtcdRaftStep extends OwnEtcdCommand {
   static override summary = 'Deliver held messages of etcd: the oldest, the oldest so many, or those named.';
   static override examples = [
     '<%= config.bin %> etcd raft step',

@@ -1,6 +1,6 @@
-import { ApiCommand, Args, Flags, raftAct } from '../../../src/cli/index.ts';
+import { Args, Flags, OwnEtcdCommand, raftAct } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftTransfer extends ApiCommand {
+export default class EtcdRaftTransfer extends OwnEtcdCommand {
   static override summary = 'Hand the leadership of etcd to a member.';
   static override examples = ['<%= config.bin %> etcd raft transfer m2'];
   static override strict = false;

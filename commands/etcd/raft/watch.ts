@@ -1,6 +1,6 @@
-import { ApiCommand, Flags, printRaftNews } from '../../../src/cli/index.ts';
+import { Flags, OwnEtcdCommand, printRaftNews } from '../../../src/cli/index.ts';
 
-export default class EtcdRaftWatch extends ApiCommand {
+export default class EtcdRaftWatch extends OwnEtcdCommand {
   static override summary =
     'Watch the members of etcd live: roles, terms, logs side by side and messages; lines of what is new in a pipe.';
   static override examples = [
