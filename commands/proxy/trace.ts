@@ -11,6 +11,7 @@ export default class ProxyTrace extends ApiCommand {
     '<%= config.bin %> proxy trace --from node/node-2 --to svc/web:http --mode all',
     '<%= config.bin %> proxy trace --from pod/client --to svc/web --remembered 10.244.1.2',
     '<%= config.bin %> proxy trace --context prod --from node/n7 --to svc/web --node n7 --rules n7.iptables-save',
+    '<%= config.bin %> proxy trace --from pod/client --to svc/web --backend vxlan',
     '<%= config.bin %> proxy trace --from 203.0.113.7 --to 172.18.0.2:30080 --node node-1 -o json',
   ];
   static override flags = {
@@ -32,6 +33,10 @@ export default class ProxyTrace extends ApiCommand {
       summary:
         "walk a real node's rules: a file with what iptables-save or nft list ruleset printed there, - for stdin",
     }),
+    backend: Flags.string({
+      summary: 'also tell how this network plugin carries it between nodes: routes, encapsulation, MTU',
+      options: ['bridge', 'ptp', 'udp', 'vxlan', 'host-gw'] as const,
+    }),
     ...kubeProxyFlags,
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
   };
@@ -51,6 +56,7 @@ export default class ProxyTrace extends ApiCommand {
         remembered: flags.remembered,
         rules: flags.rules,
         configuration,
+        backend: flags.backend as 'vxlan' | undefined,
         output,
       }),
     );

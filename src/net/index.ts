@@ -74,6 +74,7 @@ export { comment, type Jump, quoteToken, type Rule, type RuleTable, ruleText, ta
 export {
   type BackendFigures,
   compareBackends,
+  endIp,
   endWord,
   fixedBytes,
   frameBytes,

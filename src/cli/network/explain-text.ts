@@ -61,6 +61,7 @@ export function wayText(
   { settings }: PodNetwork,
   { from, to, imagined }: { readonly from: string; readonly to: string; readonly imagined: readonly string[] },
   way: Way,
+  noAnswer: Way | undefined,
   protocol: string,
 ): string {
   const { hops, arrived, mtu, overhead, copies, switches, routers } = way;
@@ -74,10 +75,11 @@ export function wayText(
     parts.push(
       [
         `It arrives: MTU ${mtu}, ${overhead} bytes in front of each packet between nodes, ${copies} copies between kernel and programs,`,
-        `${switches} switches to a program on the way, ${routers} hops.`,
+        `${switches} switches to a program on the way, ${routers} hop${routers === 1 ? '' : 's'}.`,
       ].join('\n'),
     );
   } else parts.push(`It does not arrive: ${way.reason}.\nFix: ${way.fix}.`);
+  if (noAnswer) parts.push(`The answer does not come back: ${noAnswer.reason}.\nFix: ${noAnswer.fix}.`);
   const wire = hops.find(({ frame }) => frame)?.frame;
   if (wire) parts.push(frameText(wire, hops.find(({ frame }) => frame)!));
   if (imagined.length > 0) parts.push(imaginedText(imagined).join('\n'));
@@ -96,7 +98,7 @@ function hopLines(hop: Hop, number: number, width: number): string[] {
       notes.length > 0 ? ` [${notes.join(', ')}]` : ''
     }`,
   ];
-  const indent = ' '.repeat(18 + width);
+  const indent = ' '.repeat(20 + width);
   if (route) lines.push(`${indent}route: ${routeText(route)}`);
   if (sizes.length > 1) lines.push(`${indent}packets of ${sizes.join(', ')} bytes`);
   return lines;

@@ -2,6 +2,7 @@
 import {
   type BackendFigures,
   compareBackends,
+  endIp,
   endWord,
   type Header,
   headerSize,
@@ -68,9 +69,16 @@ export function explainWorld(world: PodNetWorld, request: NetworkExplainRequest,
   if (request.node !== undefined) return nodeOf(network, request.node, output);
   const [from, to] = endsOf(world, request, namespace);
   const { size, dontFragment, protocol } = request;
-  const way = packetWay(network, endIn(network, from), endIn(network, to), { size, dontFragment, protocol });
-  if (output !== undefined) return printData(wayData(network, from, to, way), output);
-  return wayText(network, { from, to, imagined: world.imagined }, way, protocol ?? 'tcp');
+  const [start, goal] = [endIn(network, from), endIn(network, to)];
+  const way = packetWay(network, start, goal, { size, dontFragment, protocol });
+  // Conntrack brings back what was masqueraded; a sender that is seen as itself needs a route back.
+  const answered = !way.arrived || way.seenAs !== endIp(start) || packetWay(network, goal, start, { size: 84 });
+  const noAnswer = answered !== true && !answered.arrived ? answered : undefined;
+  if (output !== undefined) {
+    const answer = noAnswer && { noAnswer: { reason: noAnswer.reason, fix: noAnswer.fix } };
+    return printData({ ...wayData(network, from, to, way), ...answer }, output);
+  }
+  return wayText(network, { from, to, imagined: world.imagined }, way, noAnswer, protocol ?? 'tcp');
 }
 
 function compare(world: PodNetWorld, request: NetworkExplainRequest, namespace: string): string {

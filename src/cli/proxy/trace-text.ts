@@ -2,6 +2,7 @@
 import type { PathEnd, PathStep } from '../../proxy/index.ts';
 import { renderTable } from '../output.ts';
 import type { ProxyTraceAnswer, TraceAnswer } from './trace.ts';
+import { carriedLines } from './trace-carry.ts';
 
 /** Chains that only hand on to Services: what does not match there is another Service's. */
 const dispatchers = new Set([
@@ -34,9 +35,20 @@ function traceSection(trace: TraceAnswer, rules: ProxyTraceAnswer['rules']): str
   const lines = [
     `${trace.mode} on ${trace.node}${rules?.node === trace.node ? `, rules of ${rules.file}` : ''}: ${count(trace.rules, 'rule')} there, ${triedText(outcome.tried)} tried for this packet`,
   ];
-  for (const group of groups(trace.steps)) lines.push(...groupLines(group));
+  const { carried } = trace;
+  const all = groups(trace.steps);
+  const leaves = all.findLastIndex(([first]) => first!.hook === 'routing' && first!.node === carried?.from);
+  for (const [i, group] of all.entries()) {
+    lines.push(...groupLines(group));
+    if (carried && i === leaves) lines.push(...carriedLines(carried));
+  }
+  // Where IPVS sends it on from INPUT there was no routing to tell.
+  if (carried && leaves < 0) lines.push(`  between ${carried.from} and ${carried.to}:`, ...carriedLines(carried));
   if (outcome.verdict !== undefined) lines.push(`  NetworkPolicy: ${outcome.verdict}`);
-  lines.push(`  ${endText(outcome.end, outcome.destination, outcome.source)}`);
+  const end = endText(outcome.end, outcome.destination, outcome.source);
+  if (carried && !carried.arrived)
+    lines.push(`  ✗ it ends between ${carried.from} and ${carried.to}; with a network that carries it:`);
+  lines.push(`  ${end}`);
   if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
   if (outcome.policy?.allowed === false) {
     lines.push(

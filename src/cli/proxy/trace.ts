@@ -8,6 +8,7 @@ import {
   familyOf,
   joinHostPort,
   networkPolicyVerdict,
+  type PodNetBackend,
   type PolicyEnd,
   type PolicyVerdict,
   TraceError,
@@ -17,6 +18,7 @@ import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
 import type { Session } from '../session.ts';
 import { proxySettingsOf } from './settings.ts';
+import { type Carried, carriedBy } from './trace-carry.ts';
 import { type DnsStep, dnsStep } from './trace-dns.ts';
 import { type FromEnd, fromEnd, type ToEnd, type TraceWorld, toEnd } from './trace-ends.ts';
 import { proxyListener } from './trace-listener.ts';
@@ -37,6 +39,8 @@ export interface ProxyTraceRequest {
   readonly rules?: string;
   /** kube-proxy's flags or file; its mode does not count. Default: kube-proxy's defaults. */
   readonly configuration?: KubeProxyConfiguration;
+  /** Whose pod network carries packets between nodes. Default: not told. */
+  readonly backend?: PodNetBackend;
   readonly output?: string;
 }
 
@@ -48,6 +52,8 @@ export interface TraceAnswer extends Omit<Trace, 'outcomes'> {
     /** Who answers on the node itself, where that is known. */
     readonly listener?: string;
   })[];
+  /** With a backend: the pod network's part, where the packet leaves a node. */
+  readonly carried?: Carried;
 }
 
 export interface ProxyTraceAnswer {
@@ -139,16 +145,17 @@ async function trace(
     const ranges = rangesOf(session, family, world.serviceCIDRs, clusterCIDRs);
     const tracer = new Tracer(world, { family, ...ranges, ...config }, pasted);
     const told = followed(() => tracer.trace(mode, connection, from.origin, request.seed), request.rules);
-    traces.push({
-      ...told,
-      outcomes: await Promise.all(
-        told.outcomes.map(async (outcome) => {
-          const listener = protocol === 'TCP' ? await proxyListener(outcome, world) : undefined;
-          const judged = withPolicy(outcome, world, from, to, policyWorld);
-          return listener === undefined ? judged : { ...judged, listener };
-        }),
-      ),
-    });
+    const outcomes = await Promise.all(
+      told.outcomes.map(async (outcome) => {
+        const listener = protocol === 'TCP' ? await proxyListener(outcome, world) : undefined;
+        const judged = withPolicy(outcome, world, from, to, policyWorld);
+        return listener === undefined ? judged : { ...judged, listener };
+      }),
+    );
+    const answered: TraceAnswer = { ...told, outcomes };
+    const objects = { nodes: world.nodes, pods: world.pods, klab: session.server !== undefined };
+    const carried = request.backend && carriedBy(request.backend, objects, from.pod, answered);
+    traces.push(carried ? { ...answered, carried } : answered);
   }
   const reached = traces.some(({ outcomes }) => outcomes.some(({ end }) => end.kind === 'pod'));
   const rules = pasted && request.rules !== undefined ? { rules: { node: pasted.node, file: request.rules } } : {};

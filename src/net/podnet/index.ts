@@ -15,4 +15,4 @@ export {
   type PodNetwork,
   podNetBackends,
 } from './types.ts';
-export { type Hop, lookupRoute, packetWay, type Way, type WayEnd, type WayRequest } from './way.ts';
+export { endIp, type Hop, lookupRoute, packetWay, type Way, type WayEnd, type WayRequest } from './way.ts';

@@ -47,6 +47,8 @@ export interface Way {
   readonly arrived: boolean;
   readonly reason?: string;
   readonly fix?: string;
+  /** The sender's address as the last one sees it. */
+  readonly seenAs: string;
   /** MTU of the sender's interface. */
   readonly mtu: number;
   /** Bytes that go over the wire in front of the packet as it was sent, its own Ethernet header aside. */
@@ -150,6 +152,7 @@ class Walk {
       hops: this.#hops,
       arrived: failure === undefined,
       ...(failure && { reason: failure.message, fix: failure.fix }),
+      seenAs: this.#packet.source,
       mtu: this.#mtu,
       overhead: this.#overhead,
       copies: sum(({ copies }) => copies),
