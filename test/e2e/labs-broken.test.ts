@@ -119,6 +119,10 @@ const breaks: Record<string, Break> = {
     says: /after the status was wiped/,
   },
   layered: { edits: [['web.yaml', '  replicas: 2\n', '  replicas: 2\n  paused: true\n']], says: /✗/ },
+  'one-address': {
+    edits: [['web.yaml', '  selector: { app: web }\n', '  selector: { app: wbe }\n']],
+    says: /no rule catches packets to/,
+  },
   'one-door': {
     klab: [
       [
