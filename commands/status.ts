@@ -43,6 +43,10 @@ export default class Status extends BaseCommand {
                   ],
                 ]
               : []),
+            ...(status.loadBalancers ?? []).map(({ service, address, port, protocol, host, hostPort }) => [
+              'load balancer',
+              `${service} ${address}:${port}/${protocol}${host === address && hostPort === port ? '' : `, here ${host}:${hostPort}`}`,
+            ]),
             ...(status.ingress ? [['ingress', `${status.ingress.http}, ${status.ingress.https}`]] : []),
           ] as [string, string][])
         : []),

@@ -7,9 +7,11 @@ import {
   clusterPaths,
   componentFlags,
   type DatabaseUse,
+  type LoadBalancerPort,
   listClusters,
   measureEtcdDatabase,
   parseComponentFlags,
+  readLoadBalancers,
   readPorts,
   readServer,
   readSettings,
@@ -127,6 +129,8 @@ export interface ClusterStatus {
   readonly ingress?: { readonly http: string; readonly https: string };
   /** Where cluster DNS answers, UDP and TCP. */
   readonly dns?: { readonly address: string; readonly port: number };
+  /** Ports of Services of type LoadBalancer on this machine. */
+  readonly loadBalancers?: readonly LoadBalancerPort[];
   readonly certificates?: ServerInfo['certificates'];
   readonly nodes?: number;
   readonly etcdMembers?: number;
@@ -215,14 +219,16 @@ async function historyUse(
   return { history: { ...use, maxSize: flags['history-size'] || '1Gi', maxAge: flags['history-age'] || '0s' } };
 }
 
-function doorsOf(dir: string, pid: number): Pick<ClusterStatus, 'ingress' | 'dns'> {
+function doorsOf(dir: string, pid: number): Pick<ClusterStatus, 'ingress' | 'dns' | 'loadBalancers'> {
   const ingress = readPorts(dir, 'ingress', pid);
   const dns = readPorts(dir, 'dns', pid);
+  const loadBalancers = readLoadBalancers(dir, pid);
   return {
     ...(ingress && {
       ingress: { http: `http://127.0.0.1:${ingress.http}`, https: `https://127.0.0.1:${ingress.https}` },
     }),
     ...(dns && { dns: { address: '127.0.0.1', port: dns.port } }),
+    ...(loadBalancers.length > 0 && { loadBalancers }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface ControlLoopsDeps {
   readonly clock: VirtualClock;
   readonly prng: Prng;
   readonly settings: ComponentSettings;
+  /** Where load balancers take their addresses from. Absent: the controllers' default. */
+  readonly loadBalancerCidr: string | undefined;
   readonly decisions: DecisionStore;
   readonly pki: ClusterPki;
   readonly clusterCidrs: readonly string[];
@@ -112,6 +114,7 @@ export class ControlLoops {
           clusterCidrs,
           tokenGenerator: (claims) => tokenSigner.sign(claims),
           ...settings.controllers,
+          ...(this.#deps.loadBalancerCidr !== undefined && { loadBalancerCidr: this.#deps.loadBalancerCidr }),
           clusterSigning: {
             authority: pki.authority(),
             wallNow: () => wallClock.now(),

@@ -44,6 +44,7 @@ import { identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
 import { IngressDoor } from './ingress-door.ts';
 import { klabRoutes } from './klab-routes.ts';
+import { LoadBalancerDoor, loadBalancerCidr } from './load-balancer-door.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
@@ -132,6 +133,7 @@ class RunningCluster implements Cluster {
   #ingress: IngressDoor | undefined;
   #dns: DnsDoor | undefined;
   #coreDns: CoreDns | undefined;
+  #loadBalancers: LoadBalancerDoor | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
   #stopped: Promise<void> | undefined;
@@ -339,6 +341,7 @@ class RunningCluster implements Cluster {
       clock: this.clock,
       prng: this.#prng,
       settings: this.#settings,
+      loadBalancerCidr: this.#options.loadBalancers ? loadBalancerCidr(this.#dir) : undefined,
       decisions: this.decisions,
       pki: this.#api.pki,
       clusterCidrs: this.#clusterCidrs(),
@@ -402,6 +405,7 @@ class RunningCluster implements Cluster {
     );
     this.nodes.open(this.#options.nodes);
     if (this.#options.ingress) this.#serveIngresses(networkInformers, network);
+    if (this.#options.loadBalancers) this.#serveLoadBalancers(networkInformers);
     const nodes = this.nodes.running.length;
     if (nodes > 0) this.#phase(`kubelets: ${nodes} simulated node(s) register themselves`);
     this.components = new Components(
@@ -451,6 +455,21 @@ class RunningCluster implements Cluster {
         rememberPorts(this.#dir, 'ingress', ports);
         this.#log.info('ingress: listening', { ...ports });
       },
+    });
+  }
+
+  #serveLoadBalancers(informers: SharedInformerFactory): void {
+    const log = this.#log.child('load-balancers');
+    const { client, clock } = this;
+    const broadcaster = new EventBroadcaster({ client, clock, prng: this.#prng.fork('load-balancers'), log });
+    this.#run('load balancer events', (signal) => broadcaster.run(signal));
+    this.#loadBalancers = new LoadBalancerDoor({
+      services: informers.informer('services'),
+      fabric: () => this.nodes.fabric,
+      peer: this.nodes.host,
+      events: broadcaster.recorder({ component: 'klab-load-balancer' }),
+      log,
+      dir: this.#dir,
     });
   }
 
@@ -545,6 +564,7 @@ class RunningCluster implements Cluster {
     await this.#controlDoor?.close();
     await this.#ingress?.close();
     await this.#dns?.close();
+    await this.#loadBalancers?.close();
     this.#coreDns?.close();
     await this.#api?.closeDoor();
     await this.#store.closeDoors();

@@ -61,6 +61,11 @@ export interface ClusterOptions {
   readonly ingress?: boolean;
   /** Cluster DNS answers on a port of this machine, UDP and TCP. Default false; `klab up` asks for it. */
   readonly dns?: boolean;
+  /**
+   * Services of type LoadBalancer get addresses of 127.0.0.0/8 and listen there on this machine. Default false, where
+   * their addresses (192.0.2.0/24) are known inside the cluster only; `klab up` asks for it.
+   */
+  readonly loadBalancers?: boolean;
   /** Simulated delays of image pulls and container starts are skipped. Default false. */
   readonly instantContainers?: boolean;
   /** Flags of the components under upstream's names, e.g. `{'runtime-config': 'api/beta=true'}`; see componentFlags. */

@@ -111,6 +111,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       systemPods: true,
       ingress: true,
       dns: true,
+      loadBalancers: true,
       log,
       onPhase: phase,
       onEtcdAccess: () => record(),

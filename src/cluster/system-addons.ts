@@ -287,6 +287,9 @@ export function addonPrograms(logs: ComponentLogs, coreDns: CoreDns): Record<str
     for (const [port, body] of answers) {
       if (port !== undefined) world.listen(port, { http: async () => ({ status: 200, headers: {}, body }) });
     }
+    world.listen(53, {
+      datagram: async (bytes, { ip }) => coreDns.respond(Buffer.from(bytes), 'udp', { address: ip, port: 0 }),
+    });
     try {
       await process.waitForSignal('TERM', 'INT');
     } finally {

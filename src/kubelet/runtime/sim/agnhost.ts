@@ -85,7 +85,7 @@ async function serve(process: Process, port: number, answer: Answer, tcp?: () =>
   }
 }
 
-/** Paths: /, /clientip, /dial (HTTP), /echo, /exit, /header, /healthz, /hostname, /readyz, /unhealthy; /shell, /upload, /redirect and UDP are left out. */
+/** Paths: /, /clientip, /dial (HTTP), /echo, /exit, /header, /healthz, /hostname, /readyz, /unhealthy; /shell, /upload and /redirect are left out. UDP: hostname, echo, clientip. */
 async function netexec(process: Process, flags: Flags): Promise<number> {
   const { world } = process;
   let healthy = true;
@@ -126,6 +126,21 @@ async function netexec(process: Process, flags: Flags): Promise<number> {
   const port = Number(flags.get('http-port') ?? 8080);
   if (!(await serve(process, port, answer))) return 1;
   await process.print(`Started HTTP server on port ${port}\n`);
+  const udpPort = Number(flags.get('udp-port') ?? 8081);
+  if (udpPort > 0 && udpPort !== port) {
+    world.listen(udpPort, {
+      datagram: async (bytes, peer) => {
+        const [command = '', ...words] = Buffer.from(bytes).toString().trim().split(' ');
+        const answers: Record<string, string> = {
+          hostname: world.sandbox.hostname,
+          echo: words.join(' '),
+          clientip: `${peer.ip}:${40_000 + (world.clock.now() % 20_000)}`,
+        };
+        return Buffer.from(answers[command.toLowerCase()] ?? '');
+      },
+    });
+    await process.print(`Started UDP server on port ${udpPort}\n`);
+  }
   const told = process.waitForSignal('TERM', 'INT').then(() => 0);
   return process.until(Promise.race([told, exited]));
 }

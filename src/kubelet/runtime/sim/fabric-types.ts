@@ -29,6 +29,8 @@ export interface Listener {
   /** Absent: the port speaks no HTTP and the client sees a malformed answer. */
   http?(request: HttpRequest, peer: Peer): Promise<HttpResponse>;
   tcp?(peer: Peer): TcpSession;
+  /** What a UDP port answers to a datagram; undefined: nothing. */
+  datagram?(bytes: Uint8Array, peer: Peer): Promise<Uint8Array | undefined>;
   grpcHealth?(service: string): 'SERVING' | 'NOT_SERVING' | 'UNKNOWN';
 }
 
@@ -112,6 +114,8 @@ export interface NetworkFabric {
   connect(ip: string, port: number, from: Peer, timeoutMs: number): Promise<TcpSession>;
   /** One TCP connection of bytes, served to its end. @throws ConnectError when it cannot be opened. */
   stream(ip: string, port: number, connection: ByteStream, from: Peer, timeoutMs: number): Promise<void>;
+  /** One datagram and what comes back; undefined: nothing does. @throws ConnectError */
+  datagram(ip: string, port: number, bytes: Uint8Array, from: Peer, timeoutMs: number): Promise<Uint8Array | undefined>;
   grpcHealth(
     ip: string,
     port: number,

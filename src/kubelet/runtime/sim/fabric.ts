@@ -23,6 +23,7 @@ import {
   type Listener,
   type NetworkFabric,
   type Peer,
+  type Protocol,
   type ServiceEndpoint,
   type TcpSession,
 } from './fabric-types.ts';
@@ -157,6 +158,13 @@ export class MemoryFabric implements NetworkFabric {
     await serveBytes(target, connection, from);
   }
 
+  async datagram(ip: string, port: number, bytes: Uint8Array, peer: Peer, timeoutMs: number) {
+    const from = senderTo(ip, port, peer);
+    const { target } = await this.#find(ip, port, from, timeoutMs, 'UDP');
+    if (!target?.datagram) throw refused(ip, port);
+    return this.#within(target.datagram(bytes, from), timeoutMs, ip, port);
+  }
+
   async grpcHealth(ip: string, port: number, service: string, peer: Peer, timeoutMs: number) {
     const from = senderTo(ip, port, peer);
     const { target } = await this.#find(ip, port, from, timeoutMs);
@@ -171,12 +179,15 @@ export class MemoryFabric implements NetworkFabric {
     port: number,
     from: Peer,
     timeoutMs: number,
+    protocol: Protocol = 'TCP',
   ): Promise<{ readonly target: Listener | undefined; readonly to: ServiceEndpoint }> {
-    const loopback = ip.startsWith('127.') || ip === '::1';
+    // Load balancers of klab have loopback addresses, which the node's rules know like any other.
+    const balanced = isOtherLoopback(ip) && this.hooks.resolveService?.(ip, port, protocol, from) !== undefined;
+    const loopback = !balanced && (ip.startsWith('127.') || ip === '::1');
     const ownerOf = (address: string) => this.#listeners.get(address)?.values().next().value?.owner;
     let to: ServiceEndpoint = { ip: loopback ? from.ip : ip.includes(':') ? canonicalIp(ip) : ip, port };
     const local = to.ip === from.ip;
-    const service = local ? undefined : this.hooks.resolveService?.(ip, port, 'TCP', from);
+    const service = local ? undefined : this.hooks.resolveService?.(ip, port, protocol, from);
     if (service === 'refused') throw refused(ip, port);
     if (service === 'drop') throw await this.#timedOut(ip, port, timeoutMs);
     // Services go first: kube-proxy's rules stand before portmap's. The node's own loopback is forwarded too.
@@ -248,6 +259,11 @@ export class MemoryFabric implements NetworkFabric {
 
 function inUse(ip: string, port: number | '*'): Error {
   return new Error(`listen tcp ${ip.includes(':') ? `[${ip}]` : ip}:${port}: bind: address already in use`);
+}
+
+/** Of 127.0.0.0/8, but not the one that everybody means. */
+function isOtherLoopback(ip: string): boolean {
+  return ip.startsWith('127.') && ip !== '127.0.0.1';
 }
 
 function refused(ip: string, port: number): ConnectError {
