@@ -25,7 +25,7 @@ import {
   silentRecorder,
   type Transport,
 } from '../client/index.ts';
-import { enabledControllers, UnknownControllerError } from '../controllers/index.ts';
+import { enabledControllers, loadBalancerRange, UnknownControllerError } from '../controllers/index.ts';
 import type { EtcdCluster, KV } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
 import { DecisionStore, type Scheduler } from '../scheduler/index.ts';
@@ -441,6 +441,11 @@ class RunningCluster implements Cluster {
 
   #serveIngresses(informers: SharedInformerFactory, network: ServiceNetwork): void {
     const remembered = readPorts(this.#dir, 'ingress');
+    const log = this.#log.child('ingress');
+    const range = this.#options.loadBalancers ? loadBalancerCidr(this.#dir) : undefined;
+    const { client, clock } = this;
+    const broadcaster = new EventBroadcaster({ client, clock, prng: this.#prng.fork('ingress-events'), log });
+    this.#run('ingress events', (signal) => broadcaster.run(signal));
     this.#ingress = new IngressDoor({
       informers,
       fabric: () => this.nodes.fabric,
@@ -448,7 +453,9 @@ class RunningCluster implements Cluster {
       reader: { get: (resource, namespace, name) => this.server.reader.get(resource, namespace, name) },
       endpoints: (namespace, service, port) => network.endpoints(namespace, service, port),
       prng: this.#prng.fork('ingress'),
-      log: this.#log.child('ingress'),
+      log,
+      events: broadcaster.recorder({ component: 'klab-ingress-controller' }),
+      ...(range !== undefined && { address: loadBalancerRange({ loadBalancerCidr: range }).ingress }),
       fallback: this.#api.pki.apiserver,
       ...(remembered && { remembered }),
       onListening: (ports) => {

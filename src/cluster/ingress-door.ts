@@ -2,41 +2,30 @@
  * The Ingress controller's listeners: HTTP and HTTPS on ports of this machine that reach simulated pods through their
  * Services. They open with the first Ingress of klab's class. What goes where is `net`'s; this is sockets and headers.
  */
-import type { Server as HttpServer, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Http2SecureServer } from 'node:http2';
 import { createRequire } from 'node:module';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Ingress } from '../api/index.ts';
 import type { KubeObject } from '../apimachinery/index.ts';
-import type { Logger, Prng } from '../base/index.ts';
-import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
+import type { EventRecorder, SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { ingressController } from '../controllers/index.ts';
-import { ConnectError, type NetworkFabric, type Peer } from '../kubelet/index.ts';
-import { type IngressRoute, IngressTable, type IngressTarget } from '../net/index.ts';
+import { IngressTable } from '../net/index.ts';
+import { IngressProxy, type IngressProxyDeps, type Request, type Response } from './ingress-proxy.ts';
 import { listenWhereFree, usualPort } from './ports.ts';
 import type { RememberedPorts } from './remembered-ports.ts';
 
-/** As ingress-nginx: proxy-body-size, proxy-read-timeout. */
-const maxBodyBytes = 1 << 20;
-const timeoutMs = 60_000;
 const preferred = { http: 8080, https: 8443 } as const;
 const classAnnotation = 'kubernetes.io/ingress.class';
 
-export interface IngressDoorDeps {
+export interface IngressDoorDeps extends Omit<IngressProxyDeps, 'table' | 'httpsSuffix'> {
   readonly informers: SharedInformerFactory;
-  readonly fabric: () => NetworkFabric;
-  /** Whom pods see. */
-  readonly peer: Peer;
-  readonly reader: { get(resource: string, namespace: string, name: string): Readonly<KubeObject> | undefined };
-  /** Ready endpoints of a headless Service's port. */
-  readonly endpoints: (
-    namespace: string,
-    service: string,
-    port: string | number,
-  ) => readonly { ip: string; port: number }[];
-  readonly prng: Prng;
-  readonly log: Logger;
+  /** Told what is wrong with an Ingress. */
+  readonly events: EventRecorder;
+  /** What Ingresses have in status: ports 80 and 443 are opened there too, where this machine has it and lets us. */
+  readonly address?: string;
   /** For hosts without a certificate of their own, as PEM. */
   readonly fallback: { readonly cert: string; readonly key: string };
   /** Where it listened last time. */
@@ -52,12 +41,21 @@ export class IngressDoor {
   readonly #sockets = new Set<Socket>();
   #table: IngressTable | undefined;
   #opening: Promise<void> | undefined;
-  #servers: (HttpServer | HttpsServer)[] = [];
+  #servers: Server[] = [];
   #ports: RememberedPorts['ingress'] | undefined;
   #closed = false;
+  readonly #proxy: IngressProxy;
+  /** Whether 443 of the Ingresses' own address is ours. */
+  #ownAddress = false;
+  readonly #told = new Set<string>();
 
   constructor(deps: IngressDoorDeps) {
     this.#deps = deps;
+    this.#proxy = new IngressProxy({
+      ...deps,
+      table: () => this.#tableNow(),
+      httpsSuffix: (local) => (this.#ownAddress && local === deps.address ? '' : suffixOf(this.#ports!.https)),
+    });
     this.#ingresses = deps.informers.informer('ingresses.networking.k8s.io');
     this.#classes = deps.informers.informer('ingressclasses.networking.k8s.io');
     const changed = () => {
@@ -87,43 +85,50 @@ export class IngressDoor {
   async #open(): Promise<void> {
     const load = createRequire(import.meta.url);
     const http: typeof import('node:http') = load('node:http');
-    const https: typeof import('node:https') = load('node:https');
+    const http2: typeof import('node:http2') = load('node:http2');
+    const make = (door: 'http' | 'https'): Server => {
+      const secure = door === 'https';
+      const serve = (request: Request, response: Response) => void this.#proxy.serve(request, response, secure);
+      const options = { ...this.#deps.fallback, allowHTTP1: true };
+      const server: Server = secure
+        ? http2.createSecureServer(
+            { ...options, SNICallback: (name, done) => done(null, this.#contextOf(name)) },
+            serve,
+          )
+        : http.createServer(serve);
+      server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
+        this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))),
+      );
+      // A client that speaks no HTTP or no TLS.
+      server.on('clientError', (_: Error, socket: Duplex) => socket.destroy());
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        void this.#proxy.upgrade(request, socket, head, secure);
+      });
+      return server;
+    };
     const listen = (door: 'http' | 'https') =>
       listenWhereFree(
         { door: `Ingress (${door})`, flag: '', preferred: this.#deps.remembered?.[door] ?? usualPort(preferred[door]) },
-        async (port) => {
-          const serve = (request: IncomingMessage, response: ServerResponse) =>
-            void this.#serve(request, response, door === 'https');
-          const server =
-            door === 'http'
-              ? http.createServer(serve)
-              : https.createServer(
-                  { ...this.#deps.fallback, SNICallback: (name, done) => done(null, this.#contextOf(name)) },
-                  serve,
-                );
-          await new Promise<void>((resolve, reject) => {
-            server.once('error', reject);
-            server.listen(port, '127.0.0.1', () => {
-              server.off('error', reject);
-              resolve();
-            });
-          });
-          return server;
-        },
+        (port) => listening(make(door), port, '127.0.0.1'),
       );
     const [plain, secure] = [await listen('http'), await listen('https')];
-    for (const server of [plain, secure]) {
-      server.on('connection', (socket: Socket) => {
-        this.#sockets.add(socket);
-        socket.once('close', () => this.#sockets.delete(socket));
-      });
-      // A client that speaks no HTTP or no TLS.
-      server.on('clientError', (_, socket) => socket.destroy());
-    }
     this.#servers = [plain, secure];
-    const port = (server: HttpServer | HttpsServer) => (server.address() as AddressInfo).port;
-    this.#ports = { http: port(plain), https: port(secure) };
+    this.#ports = { http: portOf(plain), https: portOf(secure) };
+    await this.#openOwnAddress(make);
     this.#deps.onListening(this.#ports);
+  }
+
+  /** Without the right to open ports below 1024, or when they are taken, the other ports must do. */
+  async #openOwnAddress(make: (door: 'http' | 'https') => Server): Promise<void> {
+    const { address } = this.#deps;
+    if (address === undefined || !address.startsWith('127.') || process.platform === 'darwin') return;
+    try {
+      this.#servers.push(await listening(make('http'), 80, address));
+      this.#servers.push(await listening(make('https'), 443, address));
+      this.#ownAddress = true;
+    } catch (error) {
+      this.#deps.log.info('ingress: the usual ports are not to be had', { address, error: String(error) });
+    }
   }
 
   #isMine(ingress: Readonly<KubeObject>): boolean {
@@ -132,8 +137,24 @@ export class IngressDoor {
   }
 
   #tableNow(): IngressTable {
-    this.#table ??= new IngressTable(this.#ingresses.lister.list().filter((ingress) => this.#isMine(ingress)));
+    if (!this.#table) {
+      const mine = this.#ingresses.lister.list().filter((ingress) => this.#isMine(ingress));
+      this.#table = new IngressTable(mine);
+      this.#tell(this.#table);
+    }
     return this.#table;
+  }
+
+  /** What ingress-nginx's admission webhook would have refused; here it is served as far as it goes. */
+  #tell({ problems }: IngressTable): void {
+    for (const { ingress: key, message } of problems) {
+      const [namespace, name] = key.split('/') as [string, string];
+      const ingress = this.#ingresses.lister.get(namespace, name);
+      const once = `${ingress?.metadata.uid} ${message}`;
+      if (!ingress || this.#told.has(once)) continue;
+      this.#told.add(once);
+      this.#deps.events.event(ingress, 'Warning', 'IngressProblem', message);
+    }
   }
 
   /** The certificate of the Secret that an Ingress names for a host; what is not usable leaves the default one. */
@@ -156,146 +177,19 @@ export class IngressDoor {
       return undefined;
     }
   }
+}
 
-  async #serve(request: IncomingMessage, response: ServerResponse, tls: boolean): Promise<void> {
-    try {
-      await this.#proxy(request, response, tls);
-    } catch (error) {
-      this.#deps.log.warn('request through an Ingress failed', { url: request.url ?? '', error: String(error) });
-      answer(response, 502, 'Bad Gateway');
-    }
-  }
+type Server = HttpServer | Http2SecureServer;
 
-  async #proxy(request: IncomingMessage, response: ServerResponse, tls: boolean): Promise<void> {
-    const { url = '/', headers, method = 'GET' } = request;
-    const authority = headers.host ?? '';
-    const host = authority.replace(/:\d+$/, '');
-    const query = url.indexOf('?');
-    const found = this.#tableNow().route({
-      host,
-      path: query < 0 ? url : url.slice(0, query),
-      tls,
-      headers: single(headers),
-      random: this.#deps.prng.float(),
+function listening(server: Server, port: number, host: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(server);
     });
-    if (found.kind === 'redirect') {
-      const port = this.#ports!.https === 443 ? '' : `:${this.#ports!.https}`;
-      response.setHeader('location', `https://${host}${port}${url}`);
-      return answer(response, 308, 'Permanent Redirect');
-    }
-    if (found.kind === 'none') return answer(response, 404, `default backend - 404: ${found.why}`);
-    const body = await bodyOf(request);
-    if (body === undefined) {
-      response.setHeader('connection', 'close');
-      return answer(response, 413, 'Request Entity Too Large');
-    }
-    const address = this.#addressOf(found.route.target);
-    if (!address) return answer(response, 503, `Service Temporarily Unavailable: ${describe(found.route)}`);
-    try {
-      const client = request.socket.remoteAddress ?? '';
-      const sent = {
-        method,
-        path: url,
-        headers: { ...single(headers), ...forwarded(authority, client, tls, headers) },
-        ...(body === '' ? {} : { body }),
-      };
-      const answered = await this.#deps.fabric().http(address.ip, address.port, sent, this.#deps.peer, timeoutMs);
-      for (const [name, value] of Object.entries(answered.headers)) {
-        if (!hopByHop.has(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
-          response.setHeader(name, value);
-      }
-      response.statusCode = answered.status;
-      response.end(method === 'HEAD' ? undefined : answered.body);
-    } catch (error) {
-      if (!(error instanceof ConnectError)) throw error;
-      if (error.code === 'ETIMEDOUT') return answer(response, 504, `Gateway Time-out: ${error.message}`);
-      const noEndpoints = error.code === 'ECONNREFUSED' && address.virtual;
-      return noEndpoints
-        ? answer(response, 503, `Service Temporarily Unavailable: ${describe(found.route)}`)
-        : answer(response, 502, `Bad Gateway: ${error.message}`);
-    }
-  }
-
-  /** A Service's own address and port; of a headless one an endpoint's. */
-  #addressOf({
-    namespace,
-    service: name,
-    port,
-  }: IngressTarget): { ip: string; port: number; virtual: boolean } | undefined {
-    const service = this.#deps.reader.get('services', namespace, name);
-    const spec = service?.['spec'];
-    if (!spec || spec.type === 'ExternalName') return undefined;
-    const wanted = (spec.ports ?? []).find((each: any) =>
-      typeof port === 'number' ? each.port === port : each.name === port,
-    );
-    if (!wanted) return undefined;
-    if (spec.clusterIP && spec.clusterIP !== 'None') return { ip: spec.clusterIP, port: wanted.port, virtual: true };
-    const endpoints = this.#deps.endpoints(namespace, name, wanted.name ?? '');
-    return endpoints.length === 0 ? undefined : { ...this.#deps.prng.pick(endpoints), virtual: false };
-  }
+  });
 }
 
-function describe({ ingress, target }: IngressRoute): string {
-  return `Ingress ${ingress} sends this to port ${target.port} of Service ${target.namespace}/${target.service}, which has no endpoint for it`;
-}
-
-/** Of one connection, not of the message: RFC 9110 7.6.1. */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-function single(headers: IncomingHttpHeaders): Record<string, string> {
-  const out: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || hopByHop.has(name)) continue;
-    out[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return out;
-}
-
-/** As ingress-nginx tells backends where a request came from. */
-function forwarded(
-  authority: string,
-  client: string,
-  tls: boolean,
-  headers: IncomingHttpHeaders,
-): Record<string, string> {
-  const before = headers['x-forwarded-for'];
-  return {
-    'x-real-ip': client,
-    'x-forwarded-for': before === undefined ? client : `${before}, ${client}`,
-    'x-forwarded-host': authority,
-    'x-forwarded-proto': tls ? 'https' : 'http',
-    'x-forwarded-scheme': tls ? 'https' : 'http',
-    'x-scheme': tls ? 'https' : 'http',
-  };
-}
-
-/** The whole body; undefined when it is too large. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBodyBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function answer(response: ServerResponse, code: number, text: string): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  response.statusCode = code;
-  response.setHeader('content-type', 'text/plain; charset=utf-8');
-  response.end(`${text}\n`);
-}
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+const suffixOf = (port: number): string => (port === 443 ? '' : `:${port}`);

@@ -19,6 +19,7 @@ export {
   identityOf,
   rootIdentity,
 } from './common/controller.ts';
+export { loadBalancerRange } from './common/load-balancer-addresses.ts';
 export { CronJobController } from './cronjob/controller.ts';
 export { DaemonSetController } from './daemonset/controller.ts';
 export { DeploymentController } from './deployment/controller.ts';

@@ -50,13 +50,16 @@ export {
   parseNftRuleset,
 } from './dump/nft-ruleset.ts';
 export {
+  cookieOf,
   type IngressAnswer,
   type IngressCertificate,
+  type IngressProblem,
   type IngressRequest,
   type IngressRoute,
   IngressTable,
   type IngressTarget,
 } from './ingress.ts';
+export type { IngressAffinity, IngressOptions } from './ingress-options.ts';
 export { type AllocationError, IpAllocator, subnet } from './ipam.ts';
 export {
   type DirectionVerdict,

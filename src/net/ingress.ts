@@ -4,6 +4,7 @@
  * host with TLS redirects plain requests, canaries by annotation.
  */
 import type { Ingress, IngressBackend } from '../api/index.ts';
+import { annotationOf, type IngressOptions, ingressOptions } from './ingress-options.ts';
 
 /** A Service's port, by number or by name. */
 export interface IngressTarget {
@@ -31,14 +32,17 @@ export interface IngressRoute {
   /** Absent: the Ingress's default backend. */
   readonly path?: { readonly path: string; readonly type: string };
   readonly target: IngressTarget;
+  /** What the backend is asked for, without query: rewritten if the Ingress says so. */
+  readonly sends: string;
+  readonly options: IngressOptions;
   /** Absent: the main backend was chosen, or there is no canary. */
   readonly canary?: { readonly ingress: string; readonly by: 'header' | 'cookie' | 'weight' };
 }
 
 export type IngressAnswer =
   | { readonly kind: 'backend'; readonly route: IngressRoute }
-  /** Plain HTTP for a host with TLS: 308. */
-  | { readonly kind: 'redirect'; readonly ingress: string }
+  /** Elsewhere; without a location: to the same place over https. */
+  | { readonly kind: 'redirect'; readonly ingress: string; readonly code: number; readonly location?: string }
   /** No rule and no default backend: 404. */
   | { readonly kind: 'none'; readonly why: string };
 
@@ -49,8 +53,6 @@ export interface IngressCertificate {
   readonly ingress: string;
 }
 
-const prefix = 'nginx.ingress.kubernetes.io/';
-
 interface PathRule {
   readonly ingress: Readonly<Ingress>;
   readonly host: string;
@@ -58,12 +60,24 @@ interface PathRule {
   readonly type: 'Exact' | 'Prefix';
   readonly shownType: string;
   readonly target: IngressTarget | undefined;
+  readonly options: IngressOptions;
+  /** The path as a regular expression, for hosts where one Ingress uses them. */
+  readonly pattern: RegExp | undefined;
+}
+
+/** What is wrong with an Ingress, though it is served as far as it can be. */
+export interface IngressProblem {
+  /** `namespace/name`. */
+  readonly ingress: string;
+  readonly message: string;
 }
 
 interface Host {
   readonly rules: PathRule[];
+  /** Upstream: one Ingress with use-regex or rewrite-target makes all paths of its host regular expressions. */
+  regex: boolean;
   /** Of Ingresses that name this host and have a default backend. */
-  fallback?: { readonly ingress: Readonly<Ingress>; readonly target: IngressTarget };
+  fallback?: { readonly ingress: Readonly<Ingress>; readonly target: IngressTarget; readonly options: IngressOptions };
 }
 
 /** The table of all Ingresses of one controller. Made anew when one of them changes. */
@@ -72,6 +86,7 @@ export class IngressTable {
   readonly #hosts = new Map<string, Host>();
   readonly #canaries: PathRule[] = [];
   readonly #certificates = new Map<string, IngressCertificate>();
+  readonly problems: IngressProblem[] = [];
 
   /** `ingresses`: those whose class is the controller's. */
   constructor(ingresses: readonly Readonly<Ingress>[]) {
@@ -86,14 +101,21 @@ export class IngressTable {
     const name = request.host.toLowerCase().replace(/\.$/, '');
     const tiers = [name, wildcardOf(name), ''].filter((host) => host !== undefined);
     for (const host of tiers) {
-      const rule = this.#hosts.get(host)?.rules.find((candidate) => pathMatches(candidate, request.path));
+      const rule = this.#hosts
+        .get(host)
+        ?.rules.find((candidate) => pathMatches(candidate, request.path, this.#hosts.get(host)!.regex));
       if (rule) return this.#answer(rule, request, name);
     }
     for (const host of tiers) {
       const fallback = this.#hosts.get(host)?.fallback;
       if (fallback) {
-        const { ingress, target } = fallback;
-        return { kind: 'backend', route: { ingress: nameOf(ingress), host, target } };
+        const { ingress, target, options } = fallback;
+        return (
+          this.#redirect(ingress, options, request, name) ?? {
+            kind: 'backend',
+            route: { ingress: nameOf(ingress), host, target, sends: request.path, options },
+          }
+        );
       }
     }
     const known = tiers.slice(0, 2).some((host) => this.#hosts.has(host));
@@ -112,9 +134,8 @@ export class IngressTable {
 
   #answer(rule: PathRule, request: IngressRequest, host: string): IngressAnswer {
     const ingress = nameOf(rule.ingress);
-    if (!request.tls && this.certificate(host) && annotation(rule.ingress, 'ssl-redirect') !== 'false') {
-      return { kind: 'redirect', ingress };
-    }
+    const elsewhere = this.#redirect(rule.ingress, rule.options, request, host);
+    if (elsewhere) return elsewhere;
     const canary = this.#canary(rule, request);
     const target = canary?.rule.target ?? rule.target;
     const path = { path: rule.path, type: rule.shownType };
@@ -127,9 +148,26 @@ export class IngressTable {
         host: rule.host,
         path,
         target,
+        sends: rewritten(rule, request.path),
+        options: rule.options,
         ...(canary ? { canary: { ingress: nameOf(canary.rule.ingress), by: canary.by } } : {}),
       },
     };
+  }
+
+  /** Upstream's order: https first, then where the Ingress sends everybody, then from the root to the application. */
+  #redirect(
+    ingress: Readonly<Ingress>,
+    { sslRedirect, redirect, appRoot }: IngressOptions,
+    request: IngressRequest,
+    host: string,
+  ): IngressAnswer | undefined {
+    const to = { kind: 'redirect', ingress: nameOf(ingress) } as const;
+    if (!request.tls && (sslRedirect === 'always' || (sslRedirect === 'tls' && this.certificate(host)))) {
+      return { ...to, code: 308 };
+    }
+    if (redirect) return { ...to, ...redirect };
+    return appRoot !== undefined && request.path === '/' ? { ...to, code: 302, location: appRoot } : undefined;
   }
 
   /** A canary of the same host and path takes the request: by header first, then by cookie, then by weight. */
@@ -148,7 +186,12 @@ export class IngressTable {
   #add(ingress: Readonly<Ingress>): void {
     const { rules = [], defaultBackend, tls = [] } = ingress.spec ?? {};
     const namespace = ingress.metadata.namespace ?? '';
-    const isCanary = annotation(ingress, 'canary') === 'true';
+    const isCanary = annotationOf(ingress, 'canary') === 'true';
+    const problem = (message: string) => this.problems.push({ ingress: nameOf(ingress), message });
+    const said: string[] = [];
+    const options = ingressOptions(ingress, said);
+    for (const message of said) problem(message);
+    const usesRegex = options.useRegex || options.rewriteTarget !== undefined;
     const names = new Set<string>();
     for (const { host = '', http } of rules) {
       const name = host.toLowerCase();
@@ -161,14 +204,28 @@ export class IngressTable {
           type: pathType === 'Exact' ? 'Exact' : 'Prefix',
           shownType: pathType,
           target: targetOf(namespace, backend),
+          options,
+          pattern: patternOf(path === '' ? '/' : path, problem),
         };
-        if (isCanary) this.#canaries.push(rule);
-        else this.#host(name).rules.push(rule);
+        if (isCanary) {
+          this.#canaries.push(rule);
+          continue;
+        }
+        const known = this.#host(name);
+        known.regex ||= usesRegex;
+        const before = known.rules.find((each) => each.path === rule.path && each.type === rule.type);
+        // As ingress-nginx's admission webhook says it.
+        if (before)
+          problem(
+            `host "${name || '_'}" and path "${rule.path}" is already defined in ingress ${nameOf(before.ingress)}`,
+          );
+        known.rules.push(rule);
       }
     }
     if (isCanary) return;
     const target = defaultBackend && targetOf(namespace, defaultBackend);
-    if (target) for (const name of names.size > 0 ? names : ['']) this.#host(name).fallback ??= { ingress, target };
+    if (target)
+      for (const name of names.size > 0 ? names : ['']) this.#host(name).fallback ??= { ingress, target, options };
     for (const { hosts = [], secretName } of tls) {
       if (secretName === undefined) continue;
       for (const host of hosts) {
@@ -183,7 +240,7 @@ export class IngressTable {
   #host(name: string): Host {
     let host = this.#hosts.get(name);
     if (!host) {
-      host = { rules: [] };
+      host = { rules: [], regex: false };
       this.#hosts.set(name, host);
     }
     return host;
@@ -192,10 +249,6 @@ export class IngressTable {
 
 function nameOf({ metadata }: Readonly<Ingress>): string {
   return `${metadata.namespace}/${metadata.name}`;
-}
-
-function annotation({ metadata }: Readonly<Ingress>, name: string): string | undefined {
-  return metadata.annotations?.[`${prefix}${name}`];
 }
 
 function targetOf(namespace: string, { service }: IngressBackend): IngressTarget | undefined {
@@ -219,37 +272,68 @@ function bare(path: string): string {
 }
 
 /** Prefixes match element by element: `/foo` is a prefix of `/foo/bar`, not of `/foobar`. */
-function pathMatches({ path, type }: PathRule, asked: string): boolean {
+function pathMatches({ path, type, pattern }: PathRule, asked: string, regex: boolean): boolean {
   if (type === 'Exact') return asked === path;
+  if (regex) return pattern?.test(asked) ?? false;
   const wanted = bare(path);
   return wanted === '/' || asked === wanted || asked.startsWith(`${wanted}/`);
 }
 
+/** nginx's `location ~* "^path"`. */
+function patternOf(path: string, problem: (message: string) => unknown): RegExp | undefined {
+  try {
+    return new RegExp(`^${path}`, 'i');
+  } catch {
+    problem(`path "${path}" is no regular expression`);
+    return undefined;
+  }
+}
+
+/** The path as the backend is asked for it: `$1` in the target is the first group of the Ingress's path. */
+function rewritten({ options, path, pattern }: PathRule, asked: string): string {
+  const { rewriteTarget } = options;
+  if (rewriteTarget === undefined) return asked;
+  const groups = pattern?.exec(asked) ?? [path];
+  const target = rewriteTarget.replace(/\$(\d)/g, (_, digit) => groups[Number(digit)] ?? '');
+  return target.startsWith('/') ? target : `/${target}`;
+}
+
 /** Upstream: ingress-nginx docs/user-guide/nginx-configuration/annotations.md, "Canary". */
 function canaryTakes(ingress: Readonly<Ingress>, request: IngressRequest): 'header' | 'cookie' | 'weight' | undefined {
-  const header = annotation(ingress, 'canary-by-header')?.toLowerCase();
+  const header = annotationOf(ingress, 'canary-by-header')?.toLowerCase();
   if (header !== undefined) {
     const sent = request.headers[header];
-    const value = annotation(ingress, 'canary-by-header-value');
+    const value = annotationOf(ingress, 'canary-by-header-value');
+    const pattern = annotationOf(ingress, 'canary-by-header-pattern');
     if (sent !== undefined) {
       if (value !== undefined) {
         if (sent === value) return 'header';
+      } else if (pattern !== undefined) {
+        if (matches(pattern, sent)) return 'header';
       } else if (sent === 'always') return 'header';
       else if (sent === 'never') return undefined;
     }
   }
-  const cookie = annotation(ingress, 'canary-by-cookie');
+  const cookie = annotationOf(ingress, 'canary-by-cookie');
   if (cookie !== undefined) {
     const sent = cookieOf(request.headers['cookie'], cookie);
     if (sent === 'always') return 'cookie';
     if (sent === 'never') return undefined;
   }
-  const weight = Number(annotation(ingress, 'canary-weight') ?? 0);
-  const total = Number(annotation(ingress, 'canary-weight-total') ?? 100);
+  const weight = Number(annotationOf(ingress, 'canary-weight') ?? 0);
+  const total = Number(annotationOf(ingress, 'canary-weight-total') ?? 100);
   return weight > 0 && total > 0 && request.random < weight / total ? 'weight' : undefined;
 }
 
-function cookieOf(header: string | undefined, name: string): string | undefined {
+function matches(pattern: string, text: string): boolean {
+  try {
+    return new RegExp(pattern).test(text);
+  } catch {
+    return false;
+  }
+}
+
+export function cookieOf(header: string | undefined, name: string): string | undefined {
   for (const part of header?.split(';') ?? []) {
     const at = part.indexOf('=');
     if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim();

@@ -188,6 +188,184 @@ it('what cannot be served is said', async () => {
   expect((await get('shop.test', '/', { body: 'x'.repeat(2 << 20) }).catch(() => ({ code: 413 }))).code).toBe(413);
 });
 
+const annotated = async (
+  name: string,
+  host: string,
+  path: string,
+  service: string,
+  annotations: Record<string, string>,
+) => {
+  const manifest = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: {
+      name,
+      annotations: Object.fromEntries(
+        Object.entries(annotations).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]),
+      ),
+    },
+    spec: {
+      rules: [
+        {
+          host,
+          http: {
+            paths: [
+              {
+                path,
+                pathType: 'ImplementationSpecific',
+                backend: { service: { name: service, port: { number: 80 } } },
+              },
+            ],
+          },
+        },
+      ],
+    },
+  };
+  expect((await lab.tryKubectl(['apply', '-f', '-'], { input: JSON.stringify(manifest) })).stderr).toBe('');
+};
+const curl = async (...words: string[]) =>
+  execFileSync('curl', ['-sS', '--max-time', '10', ...words], { encoding: 'utf8' });
+
+it('rewrites, redirects and limits are those of the annotations', async () => {
+  await annotated('rewrite', 'rewrite.test', '/api(/|$)(.*)', 'shop', { 'rewrite-target': '/v1/$2' });
+  const rewritten = await eventually(
+    () => get('rewrite.test', '/api/users?id=7'),
+    ({ code }) => code === 200,
+  );
+  expect(rewritten.body).toContain('/v1/users?id=7');
+  await annotated('moved', 'gone.test', '/', 'shop', { 'permanent-redirect': 'https://new.example/x' });
+  await annotated('root', 'root.test', '/', 'shop', { 'app-root': '/start', 'proxy-body-size': '8k' });
+  await eventually(
+    () => get('root.test', '/'),
+    ({ code }) => code === 302,
+  );
+  expect(await get('gone.test', '/a')).toMatchObject({ code: 301, headers: { location: 'https://new.example/x' } });
+  expect(await get('root.test', '/')).toMatchObject({ headers: { location: 'http://root.test/start' } });
+  expect((await get('root.test', '/x', { body: 'x'.repeat(8192) })).code).toBe(200);
+  expect((await get('root.test', '/x', { body: 'x'.repeat(8193) }).catch(() => ({ code: 413 }))).code).toBe(413);
+});
+
+it('a browser comes back to its pod, and a password opens what is closed', async () => {
+  await lab.kubectl('scale', 'deployment', 'cart', '--replicas=3');
+  await lab.kubectl('wait', '--for=condition=Available', 'deployment', 'cart', '--timeout=60s');
+  await lab.kubectl('rollout', 'status', 'deployment', 'cart');
+  await annotated('sticky', 'sticky.test', '/', 'cart', {
+    affinity: 'cookie',
+    'session-cookie-name': 'route',
+    'session-cookie-max-age': '60',
+  });
+  const first = await eventually(
+    () => get('sticky.test', '/'),
+    ({ code }) => code === 200,
+  );
+  const line = String(first.headers['set-cookie']);
+  expect(line).toMatch(/^route=[0-9a-f]{32}; Max-Age=60; Path=\/; HttpOnly$/);
+  const pod = /cart-\w+-\w+/.exec(first.body)![0];
+  for (let i = 0; i < 8; i++) {
+    const again = await get('sticky.test', '/', { headers: { cookie: line.split(';')[0]! } });
+    expect(again.body).toContain(pod);
+    expect(again.headers['set-cookie']).toBeUndefined();
+  }
+  const hash = execFileSync('openssl', ['passwd', '-apr1', 's3cret'], { encoding: 'utf8' }).trim();
+  await lab.kubectl('create', 'secret', 'generic', 'users', `--from-literal=auth=eve:${hash}`);
+  await annotated('closed', 'closed.test', '/', 'shop', {
+    'auth-type': 'basic',
+    'auth-secret': 'users',
+    'auth-realm': 'Staff only',
+  });
+  const closed = await eventually(
+    () => get('closed.test', '/'),
+    ({ code }) => code === 401,
+  );
+  expect(closed.headers['www-authenticate']).toBe('Basic realm="Staff only"');
+  const as = (user: string) =>
+    get('closed.test', '/', { headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } });
+  expect((await as('eve:s3cret')).code).toBe(200);
+  expect((await as('eve:wrong')).code).toBe(401);
+});
+
+it('HTTP/2, upgrades, and the address that kubectl shows', async () => {
+  const secure = ['-k', '--resolve', `shop.test:${https}:127.0.0.1`];
+  expect(
+    await curl(
+      '--http2',
+      ...secure,
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_version} %{http_code}',
+      `https://shop.test:${https}/`,
+    ),
+  ).toBe('2 200');
+  expect(
+    await curl(
+      '--http1.1',
+      ...secure,
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_version} %{http_code}',
+      `https://shop.test:${https}/`,
+    ),
+  ).toBe('1.1 200');
+  // Simulated servers speak no WebSocket: their plain answer comes through the tunnel.
+  const upgraded = await curl(
+    '-i',
+    '-H',
+    'Host: shop.test',
+    '-H',
+    'Connection: Upgrade',
+    '-H',
+    'Upgrade: websocket',
+    `http://127.0.0.1:${http}/socket`,
+  );
+  expect(upgraded).toMatch(/^HTTP\/1\.1 200/);
+  expect(upgraded).toMatch(/shop-/);
+  const address = await eventually(
+    () => lab.kubectl('get', 'ingress', 'shop', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}'),
+    (ip) => ip !== '',
+  );
+  expect(address).toMatch(/^127\./);
+  if (process.getuid?.() === 0) {
+    expect(await curl('-H', 'Host: shop.test', `http://${address}/`)).toMatch(/shop-/);
+    expect(
+      await curl('-o', '/dev/null', '-w', '%{redirect_url}', '-H', 'Host: secure.test', `http://${address}/x`),
+    ).toBe('https://secure.test/x');
+  }
+});
+
+it('a certificate that changes is shown at once', async () => {
+  await lab.kubectl('delete', 'secret', 'secure-tls');
+  expect((await get('secure.test', '/', { tls: true })).certificate).not.toBe('secure.test');
+  await lab.kubectl(
+    'create',
+    'secret',
+    'tls',
+    'secure-tls',
+    `--cert=${join(lab.home, 'tls.crt')}`,
+    `--key=${join(lab.home, 'tls.key')}`,
+  );
+  expect((await get('secure.test', '/', { tls: true })).certificate).toBe('secure.test');
+});
+
+it('an Ingress that takes what another has is told', async () => {
+  await annotated('twin', 'sticky.test', '/', 'shop', { 'server-snippet': 'return 200;' });
+  const events = await eventually(
+    async () => {
+      await get('sticky.test', '/');
+      return lab.kubectl(
+        'get',
+        'events',
+        '--field-selector=reason=IngressProblem',
+        '-o',
+        'jsonpath={.items[*].message}',
+      );
+    },
+    (text) => text.includes('server-snippet') && text.includes('already defined'),
+  );
+  expect(events).toContain('host "sticky.test" and path "/" is already defined in ingress default/sticky');
+});
+
 it('changes are served at once; after a restart on the same ports', async () => {
   await lab.kubectl(
     'patch',

@@ -168,3 +168,115 @@ describe('canaries', () => {
     expect(go(alone, 'http://h/')).toBe('none');
   });
 });
+
+describe('annotations', () => {
+  const route = (table: IngressTable, url: string, more: Partial<IngressRequest> = {}) =>
+    table.route(request(url, more));
+  const sends = (table: IngressTable, url: string) => {
+    const found = route(table, url);
+    return found.kind === 'backend' ? `${found.route.target.service} ${found.route.sends}` : found.kind;
+  };
+  const anyType = 'ImplementationSpecific' as const;
+
+  it.each([
+    ['http://a.test/something', 'web /'],
+    ['http://a.test/something/', 'web /'],
+    ['http://a.test/something/new', 'web /new'],
+    ['http://a.test/SOMETHING/new', 'web /new'],
+    ['http://a.test/other', 'none'],
+  ])('rewrite-target with groups: %s', (url, expected) => {
+    const annotations = { 'rewrite-target': '/$2' };
+    const table = new IngressTable([
+      ingress('r', { 'a.test': [['/something(/|$)(.*)', 'web', anyType]] }, { annotations }),
+    ]);
+    expect(sends(table, url)).toBe(expected);
+  });
+
+  it('rewrite-target without groups is all that is asked for', () => {
+    const table = new IngressTable([
+      ingress('r', { 'a.test': [['/old', 'web']] }, { annotations: { 'rewrite-target': '/new' } }),
+    ]);
+    expect(sends(table, 'http://a.test/old/deep')).toBe('web /new');
+  });
+
+  it('one Ingress with expressions makes those of its host expressions, not those of others', () => {
+    const table = new IngressTable([
+      ingress('a', { 'a.test': [['/foo/[0-9]+', 'numbers', anyType]] }, { annotations: { 'use-regex': 'true' } }),
+      ingress('b', { 'a.test': [['/bar', 'bar']], 'b.test': [['/bar', 'bar']] }),
+    ]);
+    expect(sends(table, 'http://a.test/foo/12')).toBe('numbers /foo/12');
+    expect(sends(table, 'http://a.test/foo/x')).toBe('none');
+    expect(sends(table, 'http://a.test/BARefoot')).toBe('bar /BARefoot');
+    expect(sends(table, 'http://b.test/barefoot')).toBe('none');
+  });
+
+  it.each([
+    [{ 'permanent-redirect': 'https://www.example.com' }, { code: 301, location: 'https://www.example.com' }],
+    [
+      { 'permanent-redirect': '/a', 'permanent-redirect-code': '308' },
+      { code: 308, location: '/a' },
+    ],
+    [{ 'permanent-redirect': '/a', 'permanent-redirect-code': '200' }, { code: 301 }],
+    [{ 'temporal-redirect': '/b' }, { code: 302, location: '/b' }],
+    [{ 'temporal-redirect': '/b', 'temporal-redirect-code': '307' }, { code: 307 }],
+    [{ 'app-root': '/app' }, { code: 302, location: '/app' }],
+    [{ 'force-ssl-redirect': 'true' }, { code: 308 }],
+  ])('%j redirects', (annotations, expected) => {
+    const table = new IngressTable([ingress('r', { 'a.test': [['/', 'web']] }, { annotations })]);
+    expect(route(table, 'http://a.test/')).toMatchObject({ kind: 'redirect', ingress: 'shop/r', ...expected });
+  });
+
+  it('app-root is of the root alone', () => {
+    const table = new IngressTable([
+      ingress('r', { 'a.test': [['/', 'web']] }, { annotations: { 'app-root': '/app' } }),
+    ]);
+    expect(sends(table, 'http://a.test/app')).toBe('web /app');
+  });
+
+  it('a canary by the pattern of a header, unless a value is there', () => {
+    const canary = (more: Record<string, string>) =>
+      new IngressTable([
+        ingress('a', { 'a.test': [['/', 'web']] }),
+        ingress(
+          'c',
+          { 'a.test': [['/', 'next']] },
+          { annotations: { canary: 'true', 'canary-by-header': 'X-Region', ...more } },
+        ),
+      ]);
+    const byPattern = canary({ 'canary-by-header-pattern': '^eu-.*' });
+    expect(go(byPattern, 'http://a.test/', { headers: { 'x-region': 'eu-1' } })).toBe('next');
+    expect(go(byPattern, 'http://a.test/', { headers: { 'x-region': 'us-1' } })).toBe('web');
+    const byValue = canary({ 'canary-by-header-pattern': '^eu-.*', 'canary-by-header-value': 'asia' });
+    expect(go(byValue, 'http://a.test/', { headers: { 'x-region': 'eu-1' } })).toBe('web');
+    expect(go(byValue, 'http://a.test/', { headers: { 'x-region': 'asia' } })).toBe('next');
+  });
+
+  it('the older of two namespaces keeps a host and path, and the younger is told', () => {
+    const table = new IngressTable([
+      ingress('mine', { 'a.test': [['/', 'first']] }, { namespace: 'one' }),
+      ingress('theirs', { 'a.test': [['/', 'second']] }, { namespace: 'two' }),
+    ]);
+    expect(go(table, 'http://a.test/')).toBe('first');
+    expect(table.problems).toEqual([
+      { ingress: 'two/theirs', message: 'host "a.test" and path "/" is already defined in ingress one/mine' },
+    ]);
+  });
+
+  it('what cannot be done is said', () => {
+    const annotations = {
+      'proxy-body-size': 'much',
+      'server-snippet': 'return 200;',
+      'backend-protocol': 'GRPC',
+      'ssl-redirect': 'false',
+      'whitelist-source-range': '10.0.0.0/8, nowhere',
+    };
+    const table = new IngressTable([ingress('r', { 'a.test': [['/(', 'web', anyType]] }, { annotations })]);
+    expect(table.problems.map(({ message }) => message.replaceAll('nginx.ingress.kubernetes.io/', ''))).toEqual([
+      'annotation server-snippet is not served by klab: it does nothing here',
+      'annotation backend-protocol: simulated pods speak plain HTTP only, not GRPC',
+      'annotation whitelist-source-range has an invalid value "10.0.0.0/8, nowhere"',
+      'annotation proxy-body-size has an invalid value "much"',
+      'path "/(" is no regular expression',
+    ]);
+  });
+});

@@ -12,7 +12,9 @@ export interface LoadBalancerRange {
 }
 
 /** @throws Error for what is no IPv4 range of at least four addresses. */
-export function loadBalancerRange({ loadBalancerCidr = defaultCidr }: ControllerSettings): LoadBalancerRange {
+export function loadBalancerRange({
+  loadBalancerCidr = defaultCidr,
+}: Pick<ControllerSettings, 'loadBalancerCidr'>): LoadBalancerRange {
   const cidr = parseCidr(loadBalancerCidr);
   if (cidr?.family !== 'IPv4' || cidrSize(cidr) < 4n) {
     throw new Error(`the load balancer range "${loadBalancerCidr}" is no IPv4 CIDR of at least four addresses`);
