@@ -14,6 +14,7 @@ import { answers } from './answers.ts';
 import { api } from './api.ts';
 import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
+import { dns } from './dns.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { proxy } from './proxy.ts';
 import { markdown, type Row } from './row.ts';
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   scheduler: () => scheduler(),
   store: () => store(),
   trace,
+  dns,
   proxy,
   scale,
   'scheduler-answers': answers,

@@ -45,6 +45,14 @@ const breaks: Record<string, Break> = {
     edits: [['service.yaml', '    color: blue\n', '']],
     says: /green runs, and nobody meets it: it is "image: shop:1.0 image: shop:2.0"/,
   },
+  'ingress-canary': {
+    edits: [['canary.yaml', '    nginx.ingress.kubernetes.io/canary: "true"\n', '']],
+    says: /who sends X-Version: next: it is "shop:1\.0"/,
+  },
+  'search-path': {
+    edits: [['pods.yaml', 'value: "1"', 'value: "5"']],
+    says: /for api\.example\.com with ndots:1: it is "4", not "1"/,
+  },
   canary: { edits: [['canary.yaml', 'replicas: 1', 'replicas: 9']], says: /not about 10 %/ },
   sidecar: {
     edits: [['report.yaml', '          restartPolicy: Always\n', '']],
