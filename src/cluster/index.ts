@@ -23,8 +23,8 @@ export {
   stopServer,
   versionSkew,
 } from './launcher.ts';
-export type { NetworkCheckFailure, NetworkCheckOptions, NetworkCheckResult } from './network-check.ts';
 export { type LoadBalancerPort, readLoadBalancers } from './load-balancer-door.ts';
+export type { NetworkCheckFailure, NetworkCheckOptions, NetworkCheckResult } from './network-check.ts';
 export type { NodePressure } from './node-pressure.ts';
 export type { NodeSpec } from './node-record.ts';
 export type { NodeInfo } from './nodes.ts';
