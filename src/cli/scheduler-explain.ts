@@ -1,7 +1,7 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
 import { isForbidden, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { rfc3339Micro } from '../base/index.ts';
-import type { Decision } from '../scheduler/index.ts';
+import type { Decision, unseenBecause } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { schedulerSetup } from './scheduler-setup.ts';
@@ -50,8 +50,8 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
       `attempt ${decision.attempt} of pod "${name}" did not know a node "${node}"; it knew: ${known}`,
     );
   }
-  if (output === 'json' || output === 'yaml') return printData(decisionData(decision, node), output);
-  const { explainDecision } = await import('../scheduler/index.ts');
+  const { explainDecision, unseenBecause } = await import('../scheduler/index.ts');
+  if (output === 'json' || output === 'yaml') return printData(decisionData(decision, unseenBecause, node), output);
   const { headline, story, tables } = explainDecision(decision, {
     nodesMax: output === 'wide' ? Number.POSITIVE_INFINITY : undefined,
     node,
@@ -69,10 +69,12 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
   return parts.join('\n\n');
 }
 
+type UnseenBecause = typeof unseenBecause;
+
 /** The data of `-o json`, its shape a promise to scripts: the schema in the scheduler's README. */
-export function decisionData(decision: Decision, node?: string): object {
-  // Either PreFilter leaves out nodes or the search ends early: where few nodes are left nothing is sampled.
-  const byPreFilter = decision.preFilter.some(({ reasons, nodes }) => reasons.length > 0 || nodes !== undefined);
+export function decisionData(decision: Decision, unseenBecause: UnseenBecause, node?: string): object {
+  const { nodes } = decision;
+  const because = unseenBecause(decision, nodes);
   const { pod, attempt, result, message, scheduler, feasible, tiedWith, preFilter, bindError, preemption } = decision;
   const { queuedAt, startedAt, finishedAt, nominatedNode } = decision;
   return {
@@ -91,12 +93,12 @@ export function decisionData(decision: Decision, node?: string): object {
     ...(preemption && { preemption }),
     ...(tiedWith && { tiedWith }),
     preFilter,
-    nodes: decision.nodes
+    nodes: nodes
       .filter((entry) => node === undefined || entry.name === node)
       .map(({ name, filter, skipped, scores, total }) => ({
         name,
         ...(filter && { filter }),
-        ...(skipped && { skipped: byPreFilter ? 'PreFilter' : 'Sampling' }),
+        ...(skipped && { skipped: because }),
         ...(scores && { scores }),
         ...(total !== undefined && { total }),
       })),

@@ -3,6 +3,7 @@
  * Built for 3, 300 and 5,000 nodes: equal refusals are grouped, of the feasible nodes the best and the nearest losers show.
  */
 import type { Decision, NodeDecision } from './decision/record.ts';
+import { unseenBecause } from './decision/unseen.ts';
 
 export interface ExplainTable {
   readonly title: string;
@@ -171,7 +172,12 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
     if (reasons.length > 0) story.push(`PreFilter ${plugin}: ${reasons.join(', ')}${detail ? ` (${detail})` : ''}.`);
     else if (nodes !== undefined) story.push(`PreFilter ${plugin} pins the pod to ${plural(nodes, 'node')}.`);
   }
-  if (decision.feasible === 1) story.push(`${ranked(decision)[0]!.name} is the only feasible node.`);
+  const nominated = unseenBecause(decision, decision.nodes) === 'Nominated';
+  if (nominated) {
+    story.push(
+      `Room had been made for the pod on ${decision.node}, so it was tried first and no other node was looked at.`,
+    );
+  } else if (decision.feasible === 1) story.push(`${ranked(decision)[0]!.name} is the only feasible node.`);
   else {
     const text = decision.node === undefined ? undefined : lead(decision);
     if (text) story.push(text);

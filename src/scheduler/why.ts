@@ -4,6 +4,7 @@
  */
 import { milliValueOf } from '../apimachinery/index.ts';
 import type { Decision, NodeDecision, PluginVerdict } from './decision/record.ts';
+import { unseenBecause } from './decision/unseen.ts';
 
 export interface WhyGroup {
   readonly count: number;
@@ -94,6 +95,16 @@ function phraseOf({ plugin, reasons, detail }: PluginVerdict): Phrase {
     case 'NodePorts': {
       const port = /^(\S+ port \d+) is taken/.exec(detail ?? '')?.[1] ?? 'a host port';
       return words(port, `has ${port} taken`, `have ${port} taken`);
+    }
+    case 'VolumeBinding': {
+      const away = /^(volume \S+ of claim \S+) is elsewhere$/.exec(detail ?? '')?.[1];
+      if (away) return words(away, `is out of reach of ${away}`, `are out of reach of ${away}`);
+      break;
+    }
+    case 'VolumeZone': {
+      const away = /^(volume \S+ is in .*), the node in /.exec(detail ?? '')?.[1];
+      if (away) return words(away, `is in another zone (${away})`, `are in other zones (${away})`);
+      break;
     }
     case 'InterPodAffinity': {
       const near = /^no matching pod in ([^=]+)=/.exec(detail ?? '');
@@ -231,6 +242,9 @@ function scheduledSentence(decision: Decision, nodes: readonly NodeDecision[], g
   const others = groups.length > 0 ? ` (${groupsText(groups)})` : '';
   const winner = scored.find(({ name }) => name === decision.node);
   if (!winner) return `It went to ${decision.node}: ${fit}${others}.`;
+  if (unseenBecause(decision, nodes) === 'Nominated') {
+    return `It went to ${decision.node}: room had been made for the pod on ${decision.node}, so it was tried first and no other node was looked at.`;
+  }
   if (decision.feasible === 1)
     return `It went to ${decision.node}, the only one of ${nodes.length} nodes that fits${others}.`;
   if (decision.tiedWith) {
@@ -258,6 +272,13 @@ export function whyDecision(decision: Decision): Why {
   else if (decision.node !== undefined) {
     sentence = `${decision.node} was chosen, but the binding failed: ${decision.bindError ?? message}.`;
   } else sentence = unschedulableSentence(decision, nodes.length, notLookedAt, groups);
+  const { chosen, candidates = [] } = decision.preemption ?? {};
+  const victims = candidates.find(({ node }) => node === chosen)?.victims;
+  if (victims && result === 'Unschedulable') {
+    const names = victims.slice(0, 3).map(({ namespace, name }) => `${namespace}/${name}`);
+    const more = victims.length > names.length ? ` and ${victims.length - names.length} more` : '';
+    sentence += ` To make room on ${chosen}, ${names.join(', ')}${more} of lower priority had to leave; it is tried again when they are gone.`;
+  }
   const tail = /(?:^|\s)preemption: (.*)$/.exec(message)?.[1];
   if (tail && result === 'Unschedulable') sentence += ` ${preemptionText(tail)}`;
   return {

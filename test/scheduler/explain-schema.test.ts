@@ -1,8 +1,16 @@
 /** `explain -o json` keeps the promise of the README's JSON schema: one entry a node, at any size. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../src/api/index.ts';
 import { decisionData } from '../../src/cli/scheduler-explain.ts';
-import { type Decision, DecisionStore, World } from '../../src/scheduler/index.ts';
+import {
+  type Decision,
+  DecisionStore,
+  explainDecision,
+  unseenBecause,
+  World,
+  whyDecision,
+} from '../../src/scheduler/index.ts';
 import { cycleOver, makeNode, makePod } from './objects.ts';
 
 interface Schema {
@@ -47,7 +55,7 @@ function printed(decision: Decision): any {
   const store = new DecisionStore();
   store.record(decision);
   const [kept] = store.of('default', decision.pod.name);
-  return JSON.parse(JSON.stringify(decisionData({ ...kept!, nodes: kept!.nodes })));
+  return JSON.parse(JSON.stringify(decisionData({ ...kept!, nodes: kept!.nodes }, unseenBecause)));
 }
 
 const taints = [{ key: 'gpu', value: 'true', effect: 'NoSchedule' }];
@@ -97,6 +105,16 @@ describe('the JSON of explain', () => {
     expect(problems(refused, schema)).toEqual([]);
     expect(refused.preFilter[0].reasons).toEqual(['persistentvolumeclaim "nope" not found']);
     expect(refused.nodes.map(({ skipped }: any) => skipped)).toEqual(['PreFilter', 'PreFilter']);
+  });
+
+  it('says of a pod for which room was made that its node alone was tried', () => {
+    const nominated = { ...makePod('vip'), status: { nominatedNodeName: 'node-1' } } as Pod;
+    const { decision } = cycleOver(cluster(3)).run(nominated);
+    expect(problems(printed(decision), schema)).toEqual([]);
+    expect(printed(decision).nodes.map(({ skipped }: any) => skipped)).toEqual(['Nominated', undefined, 'Nominated']);
+    const said = 'room had been made for the pod on node-1, so it was tried first and no other node was looked at';
+    expect(explainDecision(decision).story.join(' ')).toContain(`R${said.slice(1)}.`);
+    expect(whyDecision(decision).sentence).toBe(`It went to node-1: ${said}.`);
   });
 
   it('is as the schema says when nothing fits, too', () => {

@@ -101,6 +101,20 @@ describe('what-if', () => {
     await expect(whatIf(world, pod, { node: 'z' })).rejects.toThrow('there is no node "z"');
   });
 
+  it('gives nodes labels that are a matter of choice, never those that say what they are', async () => {
+    const offered = async (key: string) => {
+      const world = new World({ nodes: [makeNode('a')] });
+      const { changes } = await whatIf(world, makePod('web', { nodeSelector: { [key]: 'x' } }));
+      return changes.map(({ kind }) => kind);
+    };
+    expect(await offered('disk')).toContain('Node');
+    expect(await offered('node-role.kubernetes.io/db')).toContain('Node');
+    for (const key of ['kubernetes.io/hostname', 'topology.kubernetes.io/zone', 'kubernetes.io/arch']) {
+      expect(await offered(key)).toContain('Constraint');
+      expect(await offered(key)).not.toContain('Node');
+    }
+  });
+
   it('opens gates first of all', async () => {
     const pod = makePod('web', { schedulingGates: [{ name: 'example.com/quota' }] });
     const { changes } = await whatIf(new World({ nodes: [makeNode('a')] }), pod);

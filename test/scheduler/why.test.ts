@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { whyDecision } from '../../src/scheduler/index.ts';
+import { World, whyDecision } from '../../src/scheduler/index.ts';
 import { cycleOver, makeNode, makePod, type NodeSpec } from './objects.ts';
 
 const zone = (name: string) => ({ 'topology.kubernetes.io/zone': name });
@@ -83,6 +83,62 @@ describe('why', () => {
     const ahead = Number(/(\d+) ahead/.exec(sentence)![1]);
     const gains = [.../[(,][^)]*\)/.exec(sentence.slice(sentence.indexOf('ahead')))![0].matchAll(/([+−])(\d+)/g)];
     expect(gains.reduce((sum, [, sign, by]) => sum + (sign === '+' ? 1 : -1) * Number(by), 0)).toBe(ahead);
+  });
+
+  it('names who had to leave, and says plainly when nobody’s leaving would help', () => {
+    const { decision } = cycleOver([makeNode('a', { cpu: '1' })]).run(makePod('vip', { requests: { cpu: '2' } }));
+    const victims = ['one', 'two', 'three', 'four'].map((name) => ({ namespace: 'shop', name, priority: 0 }));
+    const preemption = { chosen: 'a', candidates: [{ node: 'a', pdbViolations: 0, victims }] };
+    expect(whyDecision({ ...decision, nodes: decision.nodes, preemption }).sentence).toBe(
+      '0 of 1 nodes fit: 1 lacks cpu (a is short by 1). To make room on a, shop/one, shop/two, shop/three and 1 more of ' +
+        'lower priority had to leave; it is tried again when they are gone.',
+    );
+    const says = (reasons: string) =>
+      whyDecision({ ...decision, nodes: decision.nodes, message: `0/1 … preemption: ${reasons}` }).sentence.split(
+        '). ',
+      )[1];
+    expect(says('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')).toBe(
+      'Preempting pods of lower priority would not help: it makes no difference.',
+    );
+    expect(says('0/1 nodes are available: 1 No preemption victims found for incoming pod.')).toBe(
+      'Preempting pods of lower priority would not help: there are too few of them.',
+    );
+    expect(says('not eligible due to preemptionPolicy=Never.')).toBe(
+      'As for preemption: not eligible due to preemptionPolicy=Never.',
+    );
+  });
+
+  it('says which volume is out of reach', () => {
+    const named = (kind: string, name: string, spec: object, more: object = {}) =>
+      ({ apiVersion: 'v1', kind, metadata: { name, namespace: 'default', ...more }, spec }) as never;
+    const terms = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['c'] }] }];
+    const world = new World({
+      nodes: [makeNode('a'), makeNode('b')],
+      persistentvolumeclaims: [
+        named(
+          'PersistentVolumeClaim',
+          'data',
+          { storageClassName: '', volumeName: 'pv' },
+          { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+        ),
+      ],
+      persistentvolumes: [
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolume',
+          metadata: { name: 'pv' },
+          spec: {
+            storageClassName: '',
+            claimRef: { namespace: 'default', name: 'data' },
+            nodeAffinity: { required: { nodeSelectorTerms: terms } },
+          },
+        } as never,
+      ],
+    });
+    const pod = makePod('db', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    expect(whyDecision(world.try(pod).decision).sentence).toBe(
+      '0 of 2 nodes fit: 2 are out of reach of volume pv of claim data.',
+    );
   });
 
   it('says so when there are no nodes, and when chance decided', () => {

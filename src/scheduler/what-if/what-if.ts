@@ -333,7 +333,8 @@ class Search {
       } else if (filter!.plugin === 'NodeAffinity') {
         const wanted = Object.entries((this.#pod.spec?.nodeSelector ?? {}) as Record<string, string>);
         const missing = wanted.filter(([key, value]) => this.#info(name).labels[key] !== value);
-        if (missing.length === 0) continue;
+        // What a machine is and where it stands is not for a label to change.
+        if (missing.length === 0 || missing.some(([key]) => isFact(key))) continue;
         const words = missing.map(([key, value]) => `${key}=${value}`);
         await attempt(
           name,
@@ -411,6 +412,10 @@ class Search {
     }
   }
 }
+
+/** Labels by which the kubelet and the cloud tell what a node is; `node-role…` and `node-restriction…` are anybody's. */
+const isFact = (key: string): boolean =>
+  /(^|\.)(kubernetes|k8s)\.io\//.test(key) && !/^node-(role|restriction)\.kubernetes\.io\//.test(key);
 
 const aboutClaims = new Set(['VolumeRestrictions', 'VolumeBinding', 'VolumeZone', 'DynamicResources']);
 
