@@ -20,7 +20,7 @@ interface Compiled {
  */
 const maxDepth = 300;
 /** A shared writer keeps its buffer between messages while that is not larger. */
-const keepBufferBytes = 1 << 20;
+const keepBufferBytes = 4 << 20;
 
 const wireTypes: Record<ScalarType | 'message', WireType> = {
   int32: WireType.Varint,

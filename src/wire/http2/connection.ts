@@ -44,6 +44,9 @@ export interface Http2Options {
 const connectionWindow = 8 * 1024 * 1024;
 /** Bytes gathered for one write. */
 const flushBytes = 256 * 1024;
+/** From this on they are gathered in a buffer of the connection's own; a last frame may go beyond `flushBytes`. */
+const largeWrite = 32 * 1024;
+const largestWrite = flushBytes + 2 * defaultMaxFrame;
 /** Answers to pings and settings a client may leave unread. */
 const maxUnreadReplies = 10_000;
 const empty = Buffer.alloc(0);
@@ -73,9 +76,11 @@ export class Http2Connection implements StreamHost {
   #uncredited = 0;
   #sendWindow = defaultWindow;
   #initialSendWindow = defaultWindow;
-  #maxFrame = defaultMaxFrame;
   #out: Uint8Array[] = [];
   #outBytes = 0;
+  #gathered: Buffer | undefined;
+  /** `#gathered` is on its way. */
+  #gathering = false;
   #flushing = false;
   /** The socket's buffer is full. */
   #blocked = false;
@@ -312,16 +317,14 @@ export class Http2Connection implements StreamHost {
         return;
       }
       case setting.maxFrameSize:
-        if (value < defaultMaxFrame || value > 2 ** 24 - 1) {
-          throw new Http2Error(http2Code.protocolError, `frames of ${value} bytes`);
-        }
-        this.#maxFrame = value;
-        return;
+        if (value >= defaultMaxFrame && value < 2 ** 24) return;
+        throw new Http2Error(http2Code.protocolError, `frames of ${value} bytes`);
       case setting.enablePush:
         if (value > 1) throw new Http2Error(http2Code.protocolError, `ENABLE_PUSH is ${value}`);
         return;
       default:
-      // The size of the header table does not matter: none is used. The rest is not for servers, or not known.
+      // The size of the header table does not matter: none is used. The rest is not for servers, or not known. Frames are
+      // never larger than every client takes.
     }
   }
 
@@ -376,7 +379,7 @@ export class Http2Connection implements StreamHost {
   // Writing: gathered while a turn runs, and sent by its end.
 
   sendHeaders(stream: Http2Stream, block: Buffer, endStream: boolean): void {
-    this.#send(headerFrames(stream.id, block, endStream, this.#maxFrame));
+    this.#send(headerFrames(stream.id, block, endStream, defaultMaxFrame));
   }
 
   sendReset(stream: Http2Stream, code: Http2Code): void {
@@ -425,11 +428,27 @@ export class Http2Connection implements StreamHost {
     while (!this.#blocked && !this.#closed) {
       this.#pump();
       if (this.#out.length === 0) return;
-      const bytes = this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out, this.#outBytes);
+      const [parts, bytes] = [this.#out, this.#outBytes];
       this.#out = [];
       this.#outBytes = 0;
-      if (!this.socket.write(bytes)) this.#blocked = true;
+      if (bytes >= largeWrite && bytes <= largestWrite && !this.#gathering) this.#writeLarge(parts, bytes);
+      else if (!this.socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes))) this.#blocked = true;
     }
+  }
+
+  /** Large answers are gathered in one buffer again and again: a fresh one for each keeps the collector busy. */
+  #writeLarge(parts: readonly Uint8Array[], bytes: number): void {
+    this.#gathered ??= Buffer.allocUnsafeSlow(largestWrite);
+    this.#gathering = true;
+    let at = 0;
+    for (const part of parts) {
+      this.#gathered.set(part, at);
+      at += part.length;
+    }
+    const written = () => {
+      this.#gathering = false;
+    };
+    if (!this.socket.write(this.#gathered.subarray(0, bytes), written)) this.#blocked = true;
   }
 
   /** A frame of each stream in turn, as far as windows and one write go. */
@@ -438,7 +457,7 @@ export class Http2Connection implements StreamHost {
     for (const stream of this.#ready) {
       if (this.#outBytes >= flushBytes) break;
       this.#ready.delete(stream);
-      const most = Math.min(this.#maxFrame, this.#sendWindow, stream.sendWindow);
+      const most = Math.min(defaultMaxFrame, this.#sendWindow, stream.sendWindow);
       if (stream.hasData && most > 0) this.#sendData(stream, most);
       if (stream.endPending) this.#sendEnd(stream);
       // Without a window of its own it comes back with that window's update.
@@ -468,7 +487,7 @@ export class Http2Connection implements StreamHost {
 
   #sendEnd(stream: Http2Stream): void {
     const frame = stream.trailers
-      ? headerFrames(stream.id, stream.trailers, true, this.#maxFrame)
+      ? headerFrames(stream.id, stream.trailers, true, defaultMaxFrame)
       : makeFrame(frameType.data, flag.endStream, stream.id, 0);
     this.#out.push(frame);
     this.#outBytes += frame.length;
