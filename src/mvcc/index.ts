@@ -4,7 +4,7 @@
  */
 
 export { IntervalIndex } from './interval-index.ts';
-export { type KeyEntry, KeyIndex, type Revision } from './key-index.ts';
+export { KeyEntry, KeyIndex, type Revision } from './key-index.ts';
 export { compareLeaseIds, type LeaseId, leaseIdOf } from './lease-id.ts';
 export type { Lease } from './lessor.ts';
 export { MemoryBackend } from './memory-backend.ts';

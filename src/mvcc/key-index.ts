@@ -1,6 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { LeaseId } from './lease-id.ts';
-import type { KeyRange } from './types.ts';
+import { type KeyRange, keyBytes } from './types.ts';
 
 /** One revision of a key as the index knows it. `value` is a cache: undefined = ask the backend. */
 export interface Revision {
@@ -14,10 +14,22 @@ export interface Revision {
 }
 
 /** A key and its revisions, oldest first. The last one is the newest, perhaps a tombstone. */
-export interface KeyEntry {
+export class KeyEntry {
   readonly name: string;
-  readonly key: Uint8Array;
   readonly revisions: Revision[];
+  #key: Uint8Array | undefined;
+
+  constructor(name: string, revisions: Revision[], key?: Uint8Array) {
+    this.name = name;
+    this.revisions = revisions;
+    this.#key = key;
+  }
+
+  /** Made when somebody asks: a start makes hundreds of thousands of entries, and a Buffer each would be half the work. */
+  get key(): Uint8Array {
+    this.#key ??= keyBytes(this.name);
+    return this.#key;
+  }
 }
 
 interface Leaf {
@@ -91,7 +103,7 @@ export class KeyIndex {
   add(name: string, key: Uint8Array, revision: Revision): KeyEntry {
     let entry = this.#byName.get(name);
     if (!entry) {
-      entry = { name, key, revisions: [revision] };
+      entry = new KeyEntry(name, [revision], key);
       this.#byName.set(name, entry);
       this.#insert(entry);
       return entry;

@@ -32,7 +32,7 @@ export class MemoryBackend implements Backend {
     const latest: LatestRow[] = [];
     for (const name of [...this.#byKey.keys()].sort()) {
       const row = this.#byKey.get(name)!.at(-1)!;
-      if (!row.tombstone) latest.push(row);
+      if (!row.tombstone) latest.push({ ...row, name: keyString(row.key) });
     }
     return {
       revision: this.#revision,

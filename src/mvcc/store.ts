@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import { KeyIndex, type Revision, revisionAt } from './key-index.ts';
+import { KeyEntry, KeyIndex, type Revision, revisionAt } from './key-index.ts';
 import type { LeaseId } from './lease-id.ts';
 import { Lessor } from './lessor.ts';
 import {
@@ -123,11 +123,10 @@ export class Store {
     const { lessor } = this;
     this.index.load(
       (function* () {
-        for (const { key, main, sub, createRevision, version, lease } of state.latest) {
-          const name = keyString(key);
+        for (const { name, main, sub, createRevision, version, lease } of state.latest) {
           if (lease !== 0) lessor.attach(lease, name);
           const revision = { main, sub, createRevision, version, lease, tombstone: false, value: undefined };
-          yield { name, key, revisions: [revision] };
+          yield new KeyEntry(name, [revision]);
         }
       })(),
     );

@@ -52,7 +52,10 @@ export interface Row {
 }
 
 /** A live key's newest revision without its value: what a start reads. */
-export type LatestRow = Pick<Row, 'key' | 'main' | 'sub' | 'createRevision' | 'version' | 'lease'>;
+export interface LatestRow extends Pick<Row, 'main' | 'sub' | 'createRevision' | 'version' | 'lease'> {
+  /** The key as `keyString` writes it. */
+  readonly name: string;
+}
 
 export interface LeaseRow {
   readonly id: LeaseId;

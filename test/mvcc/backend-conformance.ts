@@ -221,7 +221,21 @@ export function backendConformance(open: () => OpenBackend): void {
   test('keys are bytes: order and prefixes hold for all of them', () => {
     const opened = open();
     const store = new Store(opened.backend);
-    const keys = [Buffer.of(0x61), Buffer.of(0x61, 0), Buffer.of(0x61, 0x7f), Buffer.of(0x61, 0xff), Buffer.of(0xff)];
+    const keys = [
+      Buffer.of(0x61),
+      Buffer.of(0x61, 0),
+      Buffer.of(0x61, 0, 0x62),
+      Buffer.of(0x61, 0x7f),
+      // Cut off, misplaced and overlong UTF-8, each of as many characters as bytes to whoever counts carelessly.
+      Buffer.of(0x61, 0x80),
+      Buffer.of(0x61, 0xc0, 0x61),
+      b('aü'),
+      Buffer.of(0x61, 0xe4, 0x78),
+      b('a\ufffd'),
+      Buffer.of(0x61, 0xff),
+      b('ß€'),
+      Buffer.of(0xff),
+    ];
     for (const key of keys.toReversed()) {
       const txn = store.write(0, undefined);
       txn.put(key, b('x'), 0);
@@ -233,7 +247,10 @@ export function backendConformance(open: () => OpenBackend): void {
     opened.commit();
     const again = opened.reopen();
     const reopened = new Store(again.backend);
-    expect(reopened.range(keyRange(Buffer.of(0x61), Buffer.of(0x62)), 99).count).toBe(4);
+    expect(reopened.range(all, 99).kvs.map((kv) => Buffer.from(kv.key).toString('hex'))).toEqual(
+      keys.map((k) => k.toString('hex')),
+    );
+    expect(reopened.range(keyRange(Buffer.of(0x61), Buffer.of(0x62)), 99).count).toBe(10);
     expect(keyBytes('\xff')).toEqual(Buffer.of(0xff));
     again.close();
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { IntervalIndex, KeyIndex, type KeyRange, keyBytes, type Revision } from '../../src/mvcc/index.ts';
+import { IntervalIndex, KeyEntry, KeyIndex, type KeyRange, keyBytes, type Revision } from '../../src/mvcc/index.ts';
 
 function revision(main: number, tombstone = false): Revision {
   return { main, sub: 0, createRevision: 1, version: 1, lease: 0, tombstone, value: undefined };
@@ -78,7 +78,7 @@ describe('the key index equals a sorted list', () => {
       })()
         .toArray()
         .sort()
-        .map((name) => ({ name, key: keyBytes(name), revisions: [revision(2)] })),
+        .map((name) => new KeyEntry(name, [revision(2)])),
     );
     index.add('/registry/pods/ns-042/zzz', keyBytes('/registry/pods/ns-042/zzz'), revision(3));
     index.verify();

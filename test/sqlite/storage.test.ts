@@ -182,7 +182,7 @@ describe('a database', () => {
     const { backend } = storage;
     const state = backend.load();
     expect(state).toMatchObject({ revision: 4, leases: [{ id: lease, ttl: 60 }] });
-    expect([...state.latest].map(({ key, main, lease: of }) => [`${key}`, main, of])).toEqual([
+    expect([...state.latest].map(({ name, main, lease: of }) => [name, main, of])).toEqual([
       ['a', 4, 0],
       ['b', 3, lease],
     ]);
