@@ -16,6 +16,7 @@ import { apiServer } from './apiserver.ts';
 import { command } from './command.ts';
 import { dns } from './dns.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
+import { bench as largeStore } from './large-store.ts';
 import { proxy } from './proxy.ts';
 import { markdown, type Row } from './row.ts';
 import { runtime } from './runtime.ts';
@@ -37,13 +38,14 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   runtime,
   scheduler: () => scheduler(),
   store: () => store(),
+  'large-store': largeStore,
   trace,
   dns,
   proxy,
   scale,
   'scheduler-answers': answers,
 };
-const long: ReadonlySet<string> = new Set(['scheduler', 'scale', 'proxy']);
+const long: ReadonlySet<string> = new Set(['scheduler', 'scale', 'proxy', 'large-store']);
 /** Parts of parts, for `--only` alone. */
 const pieces = { ...parts, ...scaleParts };
 
