@@ -142,6 +142,12 @@ export function defer(fn: () => void): void {
   queueMicrotask(fn);
 }
 
+/** Runs `fn` once no promise is left to go on, and before the event loop turns: what belongs together has come by then. */
+export function deferLast(fn: () => void): void {
+  // Ticks run before the microtasks that were there first, and after those they are made in.
+  queueMicrotask(() => process.nextTick(fn));
+}
+
 /** Runs `fn` in the next turn of the event loop, after I/O; at most one turn later. */
 export function deferTurn(fn: () => void): void {
   turns++;

@@ -10,6 +10,7 @@ export {
   BaseClock,
   type Clock,
   defer,
+  deferLast,
   deferTurn,
   parseTime,
   realClock,

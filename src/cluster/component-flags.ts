@@ -55,7 +55,10 @@ const table: Readonly<Record<Component, readonly Row[]>> = {
     ['token-auth-file', 'users by static token (CSV)', 'file'],
   ],
   'kube-controller-manager': [
-    ['cluster-cidr', 'CIDR of pod addresses, two for dual stack (default 10.244.0.0/16)'],
+    [
+      'cluster-cidr',
+      'CIDR of pod addresses, two for dual stack (default 10.244.0.0/16, with more than 240 nodes 10.128.0.0/9)',
+    ],
     ['cluster-signing-duration', 'longest life of a signed certificate (default 8760h0m0s)'],
     ['large-cluster-size-threshold', 'nodes from which on evictions are not stopped (default 50)'],
     ['legacy-service-account-token-clean-up-period', 'idle time after which old token Secrets go (default 8760h0m0s)'],

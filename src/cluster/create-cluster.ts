@@ -46,9 +46,10 @@ import { IngressDoor } from './ingress-door.ts';
 import { klabRoutes } from './klab-routes.ts';
 import { LoadBalancerDoor, loadBalancerCidr } from './load-balancer-door.ts';
 import { ServiceNetwork } from './network-hooks.ts';
-import { NodeRecords } from './node-record.ts';
+import { NodeRecords, plannedNodes } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
+import { podRanges } from './pod-ranges.ts';
 import { readPorts, rememberPorts } from './remembered-ports.ts';
 import type { ServerInfo } from './state.ts';
 import { SystemPods, systemPrograms } from './system-pods.ts';
@@ -303,7 +304,8 @@ class RunningCluster implements Cluster {
     const given = this.#settings.controllers.clusterCidrs;
     if (given !== undefined) return given;
     if (this.#options.podCidr !== undefined) return [this.#options.podCidr];
-    return this.#api.serviceCidrs.map((cidr) => defaultPodCidrs[familyOfCidr(cidr) ?? 'IPv4']);
+    const planned = plannedNodes(new NodeRecords(this.#options.dir).read(), this.#options.nodes);
+    return podRanges(this.#api.serviceCidrs, planned.nodes.length);
   }
 
   #informers(identity: InProcessIdentity, name: string, prng: Prng = this.#prng): SharedInformerFactory {
@@ -498,7 +500,8 @@ class RunningCluster implements Cluster {
 
   /** After the boot, which does not wait for them. */
   #showSystemPods(): void {
-    const { podCidr = '10.244.0.0/16', controllers = ['*'], flags = {} } = this.#options;
+    const { controllers = ['*'], flags = {} } = this.#options;
+    const podCidr = this.#clusterCidrs().join(',');
     const [serviceCidr] = this.#api.serviceCidrs;
     const pods = new SystemPods({
       nodes: this.nodes,
@@ -591,8 +594,6 @@ class RunningCluster implements Cluster {
     return this.stop();
   }
 }
-
-const defaultPodCidrs = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
 
 /** @throws ClusterError `InvalidOption` */
 function controllerNames(words: readonly string[] | undefined): ReadonlySet<string> {

@@ -48,7 +48,7 @@ export interface ClusterOptions {
   readonly control?: boolean;
   /** The etcd door. Default: any free port; false: none. */
   readonly etcd?: EtcdDoorsOptions | false;
-  /** Default `10.244.0.0/16`. */
+  /** Default `10.244.0.0/16`, and with more nodes than fit in it `10.128.0.0/9`. */
   readonly podCidr?: string;
   /** Default `10.96.0.0/16`. */
   readonly serviceCidr?: string;

@@ -113,7 +113,7 @@ export const bannedGlobals: readonly { pattern: RegExp; instead: string }[] = [
   { pattern: /\bsetInterval\s*\(/, instead: 'clock.every' },
   { pattern: /\bsetImmediate\s*\(/, instead: 'yieldToEventLoop or deferTurn' },
   { pattern: /\bqueueMicrotask\s*\(/, instead: 'defer' },
-  { pattern: /\bprocess\.nextTick\s*\(/, instead: 'defer' },
+  { pattern: /\bprocess\.nextTick\s*\(/, instead: 'defer or deferLast' },
   { pattern: /\bDate\.now\s*\(/, instead: 'clock.now' },
   { pattern: /\bnew Date\s*\(/, instead: 'rfc3339 or parseTime' },
   { pattern: /\bperformance\.now\s*\(/, instead: 'clock.monotonic' },

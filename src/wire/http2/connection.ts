@@ -7,7 +7,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { defer } from '../../base/index.ts';
+import { deferLast } from '../../base/index.ts';
 import { type Http2Code, Http2Error, http2Code } from './errors.ts';
 import {
   clientPreface,
@@ -418,7 +418,7 @@ export class Http2Connection implements StreamHost {
   #schedule(): void {
     if (this.#flushing || this.#blocked) return;
     this.#flushing = true;
-    defer(() => {
+    deferLast(() => {
       this.#flushing = false;
       this.#flush();
     });

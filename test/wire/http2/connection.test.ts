@@ -1,7 +1,8 @@
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Deferred } from '../../../src/base/index.ts';
+import { Deferred, yieldToEventLoop } from '../../../src/base/index.ts';
 import { Http2Connection, type Http2Options } from '../../../src/wire/http2/connection.ts';
 import {
   clientPreface,
@@ -255,6 +256,33 @@ describe('an honest client', () => {
     client.send(hello, headers(1), frame(frameType.rstStream, 0, 1, Buffer.from([0, 0, 0, 8])));
     expect(await closed.promise).toBe(8);
   });
+});
+
+test('what one turn of the loop has to say leaves in one write, however many promises it passes', async () => {
+  const writes: number[] = [];
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _, done) {
+      writes.push(chunk.length);
+      done();
+    },
+  });
+  const connection = new Http2Connection(socket, {
+    onStream: async (stream) => {
+      for (let i = 0; i < stream.id * 5; i++) await undefined;
+      stream.respond(okHeaders);
+      stream.write(Buffer.from('hi'));
+      stream.end();
+    },
+  });
+  closers.push(() => connection.close());
+  await yieldToEventLoop();
+  writes.length = 0;
+  const get = (id: number) => headers(id, post, flag.endHeaders | flag.endStream);
+  socket.push(Buffer.concat([hello, get(1), get(3), get(5)]));
+  await yieldToEventLoop();
+  await yieldToEventLoop();
+  expect(writes.length).toBe(1);
 });
 
 describe('a client that breaks the rules loses its connection:', () => {
