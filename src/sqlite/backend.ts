@@ -12,7 +12,6 @@ import type {
   Row,
   RowProvenance,
 } from '../mvcc/index.ts';
-import { keyBytes, keyString } from '../mvcc/index.ts';
 import { Actors } from './actors.ts';
 import type { Database } from './database.ts';
 import { mainOf, rowId, subOf } from './row-id.ts';
@@ -99,13 +98,14 @@ export class SqliteBackend implements Backend {
       }
       if (page.length < latestPage) return;
       const [key, id] = page.at(-1)!;
-      after = keyBytes(this.#name(key, id));
+      after = Buffer.from(this.#name(key, id), 'latin1');
     }
   }
 
+  /** As mvcc writes keys: a character a byte. */
   #name(key: Buffer | string, id: number): string {
-    if (typeof key !== 'string') return keyString(key);
-    return key.includes(noUtf8) ? keyString(this.#sql.keyOf.get(id) as Buffer) : key;
+    if (typeof key !== 'string') return key.toString('latin1');
+    return key.includes(noUtf8) ? (this.#sql.keyOf.get(id) as Buffer).toString('latin1') : key;
   }
 
   append(row: Row): void {
