@@ -2,14 +2,17 @@ import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { StorageError, storageError } from './errors.ts';
 import { applicationId, migrations } from './schema.ts';
+import { WalSync } from './wal-sync.ts';
 
 export interface DatabaseOptions {
+  /** Instead of fdatasync, and on every system; for tests. */
+  readonly sync?: (fd: number) => void;
   /** Pages at most; for tests of a full disk. Default unlimited. */
   readonly maxPages?: number;
 }
 
 /**
- * One connection with klab's settings: WAL, `synchronous=FULL` (a commit is on disk when it returns), no automatic
+ * One connection with klab's settings: WAL, a commit is on disk when it returns (`WalSync` or `synchronous=FULL`), no automatic
  * checkpoints, schema migrated. Transactions are opened by the first write and ended by the owner.
  */
 export class Database {
@@ -18,11 +21,14 @@ export class Database {
   readonly #begin: Sqlite.Statement;
   readonly #commit: Sqlite.Statement;
   readonly #rollback: Sqlite.Statement;
+  readonly #walSync: WalSync | undefined;
 
   /** Throws StorageError NewerSchema, NotADatabase, Corrupt, IO, Busy. `path` may be `:memory:`. */
   constructor(path: string, options: DatabaseOptions = {}) {
     this.path = path;
     refuseEmptied(path);
+    const own = path !== ':memory:' && (WalSync.possible || options.sync !== undefined);
+    this.#walSync = own ? new WalSync(path, options.sync) : undefined;
     try {
       this.db = new Sqlite(path, { timeout: 2000 });
     } catch (error) {
@@ -60,7 +66,7 @@ export class Database {
     } else if (db.pragma('journal_mode', { simple: true }) !== 'wal') {
       db.pragma('journal_mode = WAL');
     }
-    db.pragma('synchronous = FULL');
+    db.pragma(`synchronous = ${this.#walSync ? 'NORMAL' : 'FULL'}`);
     db.pragma('wal_autocheckpoint = 0');
     db.pragma('journal_size_limit = 16777216');
     db.pragma('cache_size = -16384');
@@ -86,7 +92,9 @@ export class Database {
 
   /** Ends the transaction, if one is open; when it returns, what was written is on disk. */
   commit(): void {
-    if (this.db.inTransaction) this.#commit.run();
+    if (!this.db.inTransaction) return;
+    this.#commit.run();
+    this.#walSync?.run();
   }
 
   rollback(): void {
@@ -116,6 +124,7 @@ export class Database {
   }
 
   close(): void {
+    this.#walSync?.close();
     this.db.close();
   }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -35,6 +35,50 @@ describe('a store on SQLite', () => {
     };
   };
   backendConformance(() => open(join(tempDir(), 'cluster.db')));
+});
+
+describe('a commit', () => {
+  test('is brought to disk before it returns, once, after its frames are written', async () => {
+    const path = join(tempDir(), 'cluster.db');
+    const synced: number[] = [];
+    const storage = openStorage({
+      path,
+      sync: (fd) => {
+        if (process.platform === 'linux') expect(readlinkSync(`/proc/self/fd/${fd}`)).toBe(`${path}-wal`);
+        synced.push(statSync(`${path}-wal`).size);
+      },
+    });
+    storage.setMeta('a', 'x'.repeat(100_000));
+    expect(synced).toEqual([]);
+    storage.commit();
+    expect(synced).toEqual([statSync(`${path}-wal`).size]);
+    expect(synced[0]).toBeGreaterThan(100_000);
+    // Nothing to commit, nothing to wait for.
+    storage.commit();
+    expect(synced.length).toBe(1);
+    storage.setMeta('a', 'y');
+    storage.rollback();
+    expect(synced.length).toBe(1);
+    await storage.close();
+  });
+
+  test('of which nobody knows whether it is on disk ends the store: it is no lack of space that passes', async () => {
+    const path = join(tempDir(), 'cluster.db');
+    const storage = openStorage({
+      path,
+      sync: () => {
+        throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
+      },
+    });
+    storage.setMeta('a', '1');
+    expect(() => storage.commit()).toThrow(
+      expect.objectContaining({
+        code: 'IO',
+        message: `cannot bring the write-ahead log to disk: ${path}-wal: EIO: i/o error, fdatasync`,
+      }),
+    );
+    await storage.close();
+  });
 });
 
 describe('a member’s log', () => {
