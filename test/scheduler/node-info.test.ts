@@ -71,6 +71,7 @@ it('a copy of a node is what the node would be, were it made anew; changing it d
     podsWithRequiredAntiAffinity,
     usedPorts,
     claims,
+    generation: _,
     ...rest
   }: NodeInfo) => ({
     ...rest,

@@ -49,6 +49,8 @@ export function addResources(to: Resources, more: Resources, sign: 1 | -1 = 1): 
   to.milliCPU += sign * more.milliCPU;
   to.memory += sign * more.memory;
   to.ephemeralStorage += sign * more.ephemeralStorage;
+  // Most have none, and even an iterator of nothing costs.
+  if (more.scalar.size === 0) return;
   for (const [name, value] of more.scalar) to.scalar.set(name, (to.scalar.get(name) ?? 0) + sign * value);
 }
 

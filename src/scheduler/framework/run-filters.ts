@@ -8,9 +8,22 @@ export interface FilterVerdict {
   readonly refusal: Refusal;
 }
 
+/** A node with more pods, for as long as neither it nor they are others. */
+interface Fuller {
+  readonly generation: number;
+  readonly others: readonly PodInfo[];
+  readonly node: NodeInfo;
+}
+
+const same = (a: readonly PodInfo[], b: readonly PodInfo[]) =>
+  a.length === b.length && a.every((pod, i) => pod === b[i]);
+
 export class FilterRunner {
   readonly #all: readonly Plugin[];
   readonly #nominator: Nominator;
+  /** Of nodes that others are nominated to: every cycle asks for them, and most cycles find them as they were. */
+  #fuller = new WeakMap<NodeInfo, Fuller>();
+  #keeping = false;
 
   constructor(filters: readonly Plugin[], nominator: Nominator) {
     this.#all = filters;
@@ -33,6 +46,9 @@ export class FilterRunner {
         const verdict = this.#withOthers(filters, state, pod, node, others);
         if (verdict) return verdict;
       }
+    } else if (this.#keeping && this.#nominator.size === 0) {
+      this.#fuller = new WeakMap();
+      this.#keeping = false;
     }
     return first(filters, state, pod, node);
   }
@@ -45,14 +61,21 @@ export class FilterRunner {
     node: NodeInfo,
     others: readonly PodInfo[],
   ): FilterVerdict | undefined {
-    const fuller = node.clone();
-    for (const other of others) {
-      fuller.addPod(other);
-      for (const plugin of filters) plugin.addPod?.(state, pod, other, fuller);
-    }
+    const fuller = this.#with(node, others);
+    for (const other of others) for (const plugin of filters) plugin.addPod?.(state, pod, other, fuller);
     const verdict = first(filters, state, pod, fuller);
     for (const other of others) for (const plugin of filters) plugin.removePod?.(state, pod, other, fuller);
     return verdict;
+  }
+
+  #with(node: NodeInfo, others: readonly PodInfo[]): NodeInfo {
+    const known = this.#fuller.get(node);
+    if (known?.generation === node.generation && same(known.others, others)) return known.node;
+    const fuller = node.clone();
+    for (const other of others) fuller.addPod(other);
+    this.#fuller.set(node, { generation: node.generation, others, node: fuller });
+    this.#keeping = true;
+    return fuller;
   }
 }
 
