@@ -1,7 +1,7 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
 import { isForbidden, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { rfc3339Micro } from '../base/index.ts';
-import type { Decision, unseenBecause } from '../scheduler/index.ts';
+import type { Decision, DecisionByColumns, unseenBecause } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { schedulerSetup } from './scheduler-setup.ts';
@@ -32,10 +32,14 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
   const { namespace } = session;
   const { pod: name, attempt, node, output } = request;
   const path = `/klab/v1/scheduler/decisions/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-  const query = attempt === undefined ? undefined : { attempt: String(attempt) };
+  const query = { columns: 'true', ...(attempt !== undefined && { attempt: String(attempt) }) };
+  // Loaded while the server answers.
+  const loading = import('../scheduler/index.ts');
   const answer = await session.client.raw(path, { query, signal: session.signal });
+  const { decisionFromWire, explainDecision, unseenBecause } = await loading;
   const attempts: { attempt: number; result: string }[] = answer.attempts;
-  const decision: Decision | undefined = answer.items.at(-1);
+  const sent: Decision | DecisionByColumns | undefined = answer.items.at(-1);
+  const decision = sent && decisionFromWire(sent);
   if (attempts.length === 0) throw new UserError(await silence(session, name));
   if (!decision) {
     const known = attempts.map((entry) => entry.attempt).join(', ');
@@ -50,7 +54,6 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
       `attempt ${decision.attempt} of pod "${name}" did not know a node "${node}"; it knew: ${known}`,
     );
   }
-  const { explainDecision, unseenBecause } = await import('../scheduler/index.ts');
   if (output === 'json' || output === 'yaml') return printData(decisionData(decision, unseenBecause, node), output);
   const { headline, story, tables } = explainDecision(decision, {
     nodesMax: output === 'wide' ? Number.POSITIVE_INFINITY : undefined,

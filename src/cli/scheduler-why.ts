@@ -1,6 +1,6 @@
 /** `klab scheduler why`: one paragraph about a pod, from the scheduler's records or, where there are none, a dry run. */
 import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
-import type { Decision, Why } from '../scheduler/index.ts';
+import type { Decision, DecisionByColumns, Why } from '../scheduler/index.ts';
 import { printData } from './output.ts';
 import { heldBack, noDecisionReason, nodeMissing } from './scheduler-explain.ts';
 import { byDefaults, rehearsed, type SchedulerSetup, schedulerSetup, worldOf } from './scheduler-setup.ts';
@@ -23,8 +23,11 @@ async function decisionAbout(session: Session, pod: Readonly<KubeObject>): Promi
   const { namespace, name, uid } = pod.metadata;
   const path = `/klab/v1/scheduler/decisions/${encodeURIComponent(namespace!)}/${encodeURIComponent(name!)}`;
   try {
-    const decision: Decision | undefined = (await session.client.raw(path, { signal: session.signal })).items.at(-1);
-    return decision?.pod.uid === uid ? decision : undefined;
+    const answer = await session.client.raw(path, { query: { columns: 'true' }, signal: session.signal });
+    const sent: Decision | DecisionByColumns | undefined = answer.items.at(-1);
+    if (!sent || sent.pod.uid !== uid) return undefined;
+    const { decisionFromWire } = await import('../scheduler/index.ts');
+    return decisionFromWire(sent);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -15,6 +15,7 @@ import { assert, rfc3339, rfc3339Micro, type VirtualClock } from '../base/index.
 import { type EtcdCluster, EtcdError, type EtcdServerApi, type HistoryEntry, type KV } from '../etcd/index.ts';
 import {
   type DecisionStore,
+  decisionToWire,
   encodeSchedulerConfig,
   extensionPoints,
   nodeUse,
@@ -348,6 +349,7 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
       handler: async (context, { namespace, name }) => {
         const all = decisions.of(namespace!, name!);
         const attempt = integer(context, 'attempt');
+        const byColumns = context.request.query.get('columns') === 'true';
         const items = attempt === undefined ? all.slice(-1) : all.filter((decision) => decision.attempt === attempt);
         return ok({
           kind: 'DecisionList',
@@ -358,7 +360,9 @@ function schedulerRoutes({ decisions, scheduler }: KlabRouteDeps): KlabRoute[] {
             message,
             node,
           })),
-          items: items.map((decision) => ({ ...decision, nodes: decision.nodes })),
+          items: items.map((decision) =>
+            byColumns ? decisionToWire(decision) : { ...decision, nodes: decision.nodes },
+          ),
         });
       },
     },

@@ -28,6 +28,7 @@ export {
   type DecisionSummary,
 } from './decision/store.ts';
 export { type Unseen, unseenBecause } from './decision/unseen.ts';
+export { type DecisionByColumns, decisionFromWire, decisionToWire } from './decision/wire.ts';
 export { type ExplainOptions, type ExplainTable, type Explanation, explainDecision } from './explain.ts';
 export type { ExtenderConfig, ExtenderPost } from './extender/extender.ts';
 export { type PodInfo, podInfoOf } from './framework/node-info.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decisionSink } from '../../src/cluster/decision-sink.ts';
-import { type Decision, DecisionStore } from '../../src/scheduler/index.ts';
+import { type Decision, DecisionStore, decisionFromWire, decisionToWire } from '../../src/scheduler/index.ts';
 import { openStorage } from '../../src/sqlite/index.ts';
 import { cycleOver, makeNode, makePod } from './objects.ts';
 
@@ -38,7 +38,7 @@ const shapes = fc.array(
 );
 
 describe('decision records', () => {
-  it('read back as they were written, from memory and from the database', () => {
+  it('read back as they were written, from memory, from the database and over the wire', () => {
     const side = sideTable();
     fc.assert(
       fc.property(shapes, fc.integer({ min: 1, max: 9000 }), fc.boolean(), (list, milli, withSink) => {
@@ -58,7 +58,13 @@ describe('decision records', () => {
         store.record(first);
         // Without its columns, as one that came over the wire.
         store.record(plain(second));
-        expect(store.of('default', 'web', pod.metadata.uid!).map(plain)).toEqual([plain(first), plain(second)]);
+        const known = store.of('default', 'web', pod.metadata.uid!);
+        expect(known.map(plain)).toEqual([plain(first), plain(second)]);
+        const sent: ReturnType<typeof decisionToWire>[] = JSON.parse(JSON.stringify(known.map(decisionToWire)));
+        expect(sent.every((decision) => 'columns' in decision && !('nodes' in decision))).toBe(true);
+        expect(sent.map(decisionFromWire).map(plain)).toEqual([plain(first), plain(second)]);
+        // One in full is read as well.
+        expect(plain(decisionFromWire(plain(first)))).toEqual(plain(first));
       }),
       { numRuns: 60 },
     );

@@ -120,8 +120,8 @@ export function decodeNames(bytes: Uint8Array): string[] {
   return text === '' ? [] : text.split('\n');
 }
 
-/** Without looking at `nodes`, which would be made for it. */
-function headOf(decision: Decision, tied: boolean): DecisionHead {
+/** Without looking at `nodes`, which would be made for it. `tied`: without who was tied. */
+export function headOf(decision: Decision, tied = false): DecisionHead {
   const head: Record<string, unknown> = {};
   for (const key of Object.keys(decision)) {
     if (key === 'nodes' || (tied && key === 'tiedWith')) continue;
