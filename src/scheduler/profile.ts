@@ -4,6 +4,7 @@ import type { EventRecorder, KubeClient } from '../client/index.ts';
 import { defaultPlugins } from './config/defaults.ts';
 import { schedulerConfig } from './config/load.ts';
 import { type PluginArgs, type ProfileConfig, type SchedulerConfig, SchedulerConfigError } from './config/types.ts';
+import { pluginProblems } from './config/validate.ts';
 import {
   type ExtensionPoint,
   extensionPoints,
@@ -126,19 +127,22 @@ export function buildProfile(
 ): Profile {
   const { schedulerName } = config;
   const made = new Map<string, Plugin | undefined>();
-  const make = (name: string): Plugin | undefined => {
-    if (!made.has(name)) {
-      const args = config.args.get(name) ?? {};
-      made.set(name, outOfTree[name]?.(args) ?? registry[name]!(deps, args, binder, schedulerName));
-    }
-    return made.get(name);
-  };
-  const exists = (name: string) => name in registry || name in outOfTree;
   const fail = (text: string): never => {
     throw new SchedulerConfigError([
       `initializing profiles: creating profile for scheduler name ${schedulerName}: ${text}`,
     ]);
   };
+  const make = (name: string): Plugin | undefined => {
+    if (!made.has(name)) {
+      const args = config.args.get(name) ?? {};
+      const problems = outOfTree[name] ? [] : pluginProblems(name, args);
+      const all = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
+      if (problems.length > 0) fail(`initializing plugin "${name}": ${all}`);
+      made.set(name, outOfTree[name]?.(args) ?? registry[name]!(deps, args, binder, schedulerName));
+    }
+    return made.get(name);
+  };
+  const exists = (name: string) => name in registry || name in outOfTree;
   const weights = new Map<string, number>();
   const points = {} as Record<ExtensionPoint, Plugin[]>;
   const order: string[] = [];

@@ -80,10 +80,7 @@ describe('a configuration', () => {
       'podInitialBackoffSeconds: 5\npodMaxBackoffSeconds: 2',
       ['podMaxBackoffSeconds: Invalid value: 2: must be greater than or equal to PodInitialBackoffSeconds'],
     ],
-    [
-      'profiles: [{schedulerName: a}, {schedulerName: a}]',
-      ['profiles[1].schedulerName: Duplicate value: "profiles[0].schedulerName"'],
-    ],
+    ['profiles: [{schedulerName: a}, {schedulerName: a}]', ['profiles[1].schedulerName: Duplicate value: {}']],
     ['profiles: [{schedulerName: a}, {}]', ['profiles[1].schedulerName: Required value']],
     [
       'profiles: [{plugins: {filter: {enabled: [{name: EBSLimits}]}}}]',
@@ -99,7 +96,8 @@ describe('a configuration', () => {
     [
       'profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Best}}}]}]',
       [
-        'profiles[0].pluginConfig[0].args.scoringStrategy.type: Unsupported value: "Best": supported values: ' +
+        'initializing profiles: creating profile for scheduler name default-scheduler: initializing plugin "NodeResourcesFit": ' +
+          'scoringStrategy.type: Unsupported value: "Best": supported values: ' +
           '"LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"',
       ],
     ],
@@ -143,7 +141,7 @@ describe('a configuration', () => {
     expect(() => loadSchedulerConfig('apiVersion: v1\nkind: Pod')).toThrow(
       'no kind "Pod" is registered for version "v1"',
     );
-    expect(() => loadSchedulerConfig('foo: 1')).toThrow("Object 'Kind' is missing in '{\"foo\":1}'");
+    expect(() => loadSchedulerConfig('foo: 1')).toThrow("Object 'Kind' is missing in 'foo: 1'");
     expect(() => loadSchedulerConfig('a: [')).toThrow("couldn't decode as KubeSchedulerConfiguration");
   });
 });

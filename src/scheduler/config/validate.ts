@@ -6,7 +6,8 @@ import {
   isQualifiedName,
   parseDuration,
 } from '../../apimachinery/index.ts';
-import type { PluginArgs, ProfileConfig, SchedulerConfig } from './types.ts';
+import type { PluginArgs, PluginEntry, PluginSet, ProfileConfig, SchedulerConfig } from './types.ts';
+import { addedAffinityRule } from './validate-affinity.ts';
 
 /** Plugins that are gone: NodeVolumeLimits does their work. */
 const removedPlugins = ['AzureDiskLimits', 'CinderLimits', 'EBSLimits', 'GCEPDLimits'];
@@ -20,15 +21,15 @@ export function validateConfig(config: SchedulerConfig, configured: readonly (re
   if (!(config.parallelism > 0)) {
     errors.invalid(root('parallelism'), config.parallelism, 'should be an integer value greater than zero');
   }
-  const seen = new Map<string, number>();
+  const seen = new Set<string>();
   for (const [i, profile] of config.profiles.entries()) {
     const path = root('profiles').index(i);
     validateProfile(errors, path, profile, configured[i] ?? []);
-    const same = seen.get(profile.schedulerName);
-    if (same !== undefined) {
-      errors.duplicate(path.child('schedulerName'), `profiles[${same}].schedulerName`);
+    if (seen.has(profile.schedulerName)) {
+      // Upstream gives the other profile's path as the value, which Go's JSON makes `{}`.
+      errors.duplicate(path.child('schedulerName'), {});
     }
-    seen.set(profile.schedulerName, i);
+    seen.add(profile.schedulerName);
   }
   validateQueueSort(errors, config.profiles);
   percentage(errors, root('percentageOfNodesToScore'), config.percentageOfNodesToScore);
@@ -38,6 +39,17 @@ export function validateConfig(config: SchedulerConfig, configured: readonly (re
     errors.invalid(root('podMaxBackoffSeconds'), max, 'must be greater than or equal to PodInitialBackoffSeconds');
   }
   validateExtenders(errors, config);
+  return errors.errors.map((error) => `${error.field}: ${fieldErrorMessage(error)}`);
+}
+
+/**
+ * What NodeResourcesFit itself says of its arguments when it is made: upstream's validation looks for it under another
+ * name and so leaves them to the plugin.
+ */
+export function pluginProblems(name: string, args: PluginArgs): string[] {
+  if (name !== 'NodeResourcesFit') return [];
+  const errors = new FieldErrorList();
+  argumentRules[name]!(errors, FieldPath.root(), args);
   return errors.errors.map((error) => `${error.field}: ${fieldErrorMessage(error)}`);
 }
 
@@ -67,8 +79,15 @@ function validateProfile(
     if (seen.has(name)) errors.duplicate(at, name);
     seen.add(name);
     if (removedPlugins.includes(name)) errors.invalid(at, name, removed);
-    else argumentRules[name]?.(errors, at.child('args'), profile.args.get(name) ?? {});
+    else if (name !== 'NodeResourcesFit') argumentRules[name]?.(errors, at.child('args'), profile.args.get(name) ?? {});
   }
+}
+
+/** As Go encodes its internal type, which has no names for JSON and no null weights. */
+function internalPluginSet({ enabled, disabled }: PluginSet) {
+  const entries = (list: readonly PluginEntry[]) =>
+    list.length === 0 ? null : list.map(({ name, weight = 0 }) => ({ Name: name, Weight: weight }));
+  return { Enabled: entries(enabled), Disabled: entries(disabled) };
 }
 
 function validateQueueSort(errors: FieldErrorList, profiles: readonly ProfileConfig[]): void {
@@ -83,7 +102,15 @@ function validateQueueSort(errors: FieldErrorList, profiles: readonly ProfileCon
   for (const [i, { plugins }] of others.entries()) {
     if (JSON.stringify(plugins.queueSort) === canon) continue;
     const at = path.index(i + 1).child('plugins', 'queueSort');
-    errors.invalid(at, plugins.queueSort, 'must be the same for all profiles');
+    errors.invalid(at, internalPluginSet(plugins.queueSort), 'must be the same for all profiles');
+  }
+  const name = enabled[0]?.name;
+  if (name === undefined) return;
+  const canonArgs = JSON.stringify(first!.args.get(name));
+  for (const [i, { args }] of others.entries()) {
+    if (!args.has(name) || JSON.stringify(args.get(name)) === canonArgs) continue;
+    const at = path.index(i + 1).child('pluginConfig', 'args');
+    errors.invalid(at, args.get(name), 'queueSort must be the same for all profiles');
   }
 }
 
@@ -145,6 +172,7 @@ function shapeRule(errors: FieldErrorList, path: FieldPath, shape: readonly any[
 const strategies = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio'];
 
 const argumentRules: Readonly<Record<string, ArgumentRule>> = {
+  NodeAffinity: addedAffinityRule,
   DefaultPreemption(errors, path, args) {
     const [percent, absolute] = ['minCandidateNodesPercentage', 'minCandidateNodesAbsolute'] as const;
     const [share, number] = [args[percent] as number, args[absolute] as number];
@@ -200,7 +228,8 @@ const argumentRules: Readonly<Record<string, ArgumentRule>> = {
     const type = args['defaultingType'] as string;
     const constraints = (args['defaultConstraints'] ?? []) as Record<string, any>[];
     const typePath = path.child('defaultingType');
-    if (type !== 'System' && type !== 'List') errors.notSupported(typePath, type, ['System', 'List']);
+    if (type !== 'System' && type !== 'List')
+      errors.notSupported(typePath, type, ['System', 'List'], { inOrder: true });
     else if (type === 'System' && constraints.length > 0) {
       errors.invalid(typePath, type, 'when .defaultConstraints are not empty');
     }
