@@ -194,12 +194,12 @@ describe('addresses', () => {
     await lab.kubectl('create', 'service', 'loadbalancer', 'web', '--tcp=80:80', '-n', 'edge');
     await eventually(
       () => lab.kubectl('get', 'service', 'web', '-n', 'edge'),
-      (text) => /LoadBalancer\s+10\.96\.\S+\s+192\.0\.2\.\d+\s/.test(text),
+      (text) => /LoadBalancer\s+10\.96\.\S+\s+127\.\d+\.\d+\.\d+\s/.test(text),
     );
     await lab.kubectl('create', 'ingress', 'web', '--rule=shop.example/*=web:80', '-n', 'edge');
     await eventually(
       () => lab.kubectl('get', 'ingress', 'web', '-n', 'edge'),
-      (text) => /web\s+klab\s+shop\.example\s+192\.0\.2\.254\s+80/.test(text),
+      (text) => /web\s+klab\s+shop\.example\s+127\.\d+\.\d+\.254\s+80/.test(text),
     );
     await lab.kubectl('delete', 'service', 'web', '-n', 'edge', '--timeout=30s');
   });
