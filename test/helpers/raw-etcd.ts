@@ -114,7 +114,11 @@ export async function transcript(is: 'klab' | 'etcd', address: string, calls: re
   const out: string[] = [];
   try {
     for (const { title, differs, run } of calls) {
-      const answer = is === 'etcd' && differs && differs.etcd === undefined ? '' : await run(channel, memory);
+      let answer = is === 'etcd' && differs && differs.etcd === undefined ? '' : await run(channel, memory);
+      // 3.4 loses track of its own leadership on a busy machine, and a promotion then waits for a leader for ever.
+      for (let again = 0; is === 'etcd' && answer === '4: context deadline exceeded' && again < 3; again++) {
+        answer = await run(channel, memory);
+      }
       // What differs is checked against what was written down, each on its side.
       out.push(`${title}\n  ${differs && answer === (differs[is] ?? '') ? 'as expected' : answer}`);
     }
