@@ -12,9 +12,9 @@ export default defineConfig({
     include: suite === 'unit' ? ['test/**/*.test.ts', 'test/**/*.test.tsx'] : [`test/${suite}/**/*.test.ts`],
     exclude: ['node_modules/**', ...nightly, ...(suite === 'unit' ? apart.map((name) => `test/${name}/**`) : [])],
     pool: 'forks',
-    // Programs with real time to wait out, and rules of a kernel in namespaces of their own: two files at a time fill the time.
+    // Programs with real time to wait out, and rules of a kernel in namespaces of their own: two or three files at a time fill the time.
     // Units: vitest's own choice leaves one of two cores idle.
-    maxWorkers: suite === 'unit' ? Math.max(2, availableParallelism() - 1) : 2,
+    maxWorkers: suite === 'unit' ? Math.max(2, availableParallelism() - 1) : suite === 'e2e' ? 3 : 2,
     testTimeout: suite === 'unit' ? 20_000 : 120_000,
     hookTimeout: suite === 'unit' ? 20_000 : 300_000,
     env: suite === 'unit' ? { KLAB_VERIFY: '1' } : {},
