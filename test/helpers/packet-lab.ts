@@ -27,10 +27,15 @@ export class PacketNamespaces {
     this.#prefix = `klab${process.pid}${name}`;
   }
 
-  /** Makes one, with lo up. */
+  /**
+   * Makes one, with lo up. Addresses of IPv6 count at once: a link-local one that is still being checked for duplicates
+   * cannot answer for its neighbours, and the first packets of a new link wait a second or two.
+   */
   add(place: string): void {
     execFileSync('ip', ['netns', 'add', this.name(place)]);
     this.#names.push(this.name(place));
+    const off = ['all.accept_dad', 'default.accept_dad', 'default.dad_transmits', 'default.router_solicitations'];
+    this.run(place, 'sysctl', ['-q', '-w', ...off.map((name) => `net.ipv6.conf.${name}=0`)]);
     this.ip(place, 'link set lo up');
   }
 

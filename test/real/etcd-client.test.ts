@@ -59,7 +59,7 @@ describe.skipIf(!installed)('a real etcd', () => {
       const { kvs } = await kv.range({ key: Buffer.from('foreign') });
       const { lease } = kvs[0]!;
       expect(await kv.leases()).toEqual([lease]);
-      expect(lease.toString(16)).toBe(hex);
+      expect(lease.toString(16).padStart(16, '0')).toBe(hex);
       expect((await kv.leaseKeepAlive(lease)).ttl).toBe(100);
       await kv.leaseRevoke(lease);
       expect((await kv.range({ key: Buffer.from('foreign') })).count).toBe(0);

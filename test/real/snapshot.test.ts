@@ -135,7 +135,7 @@ describe.skipIf(!found)('snapshots', () => {
         expect(snapshot.status()).toEqual(told);
         expect(snapshot.verify()).toBe(true);
         const { leases, members } = snapshot.head();
-        expect(leases.map(({ id, ttl }) => [id.toString(16), ttl])).toEqual([[lease, 300]]);
+        expect(leases.map(({ id, ttl }) => [id.toString(16).padStart(16, '0'), ttl])).toEqual([[lease, 300]]);
         expect(members.map(({ name }) => name)).toEqual(['real']);
         expect(
           [...snapshot.revisions()].map(({ main, tombstone, kv }) => [main, tombstone, Buffer.from(kv.key).toString()]),
