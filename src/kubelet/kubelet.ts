@@ -298,7 +298,10 @@ export class Kubelet implements Runnable {
         podEvent: this.#podEvent,
         containerEvent: this.#containerEvent,
         sandboxConfig: (pod, attempt) =>
-          sandboxConfig(pod, attempt, this.config, this.#agent?.podCIDRs ?? [], this.#options),
+          sandboxConfig(pod, attempt, this.config, this.#agent?.podCIDRs ?? [], this.#options, {
+            pod: (reason, message) => this.#podEvent(pod, 'Warning', reason, message),
+            node: (reason, message) => this.#nodeWarning(podCause(pod), reason, message),
+          }),
         context,
         terminationRequested: (uid) => this.#workers.get(uid)?.terminationRequested ?? true,
       },
@@ -338,10 +341,7 @@ export class Kubelet implements Runnable {
       cleanedUp: (uid) => this.#hasEnded(uid),
       evict: (pod, message, graceSeconds) => this.#evict(pod, message, graceSeconds, message),
       conditionsChanged: async () => this.#agent?.report(signal),
-      nodeEvent: (reason, message) => {
-        const about = this.#agent?.reference;
-        if (about) withCause({ timer: 'eviction' }, () => this.#events.event(about, 'Warning', reason, message));
-      },
+      nodeEvent: (reason, message) => this.#nodeWarning({ timer: 'eviction' }, reason, message),
       track: (task) => this.#group?.spawn('eviction', () => task),
       signal,
     });
@@ -548,6 +548,11 @@ export class Kubelet implements Runnable {
       return (await this.#api.of('services').namespace(ns).list()).items;
     };
     return serviceEnvironment(links ? await list(namespace) : [], await list('default'), links);
+  }
+
+  #nodeWarning(cause: Parameters<typeof withCause>[0], reason: string, message: string): void {
+    const about = this.#agent?.reference;
+    if (about) withCause(cause, () => this.#events.event(about, 'Warning', reason, message));
   }
 
   readonly #podEvent = (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void => {

@@ -109,7 +109,15 @@ export { policyRules } from './policy-rules/generate.ts';
 export type { PolicyPod, PolicyTable, PolicyWorld } from './policy-rules/model.ts';
 export { policyLines, policyScript, policyUpdate } from './policy-rules/script.ts';
 
-export { ndotsOf, podResolver, type Resolver, type ResolverPod, searchPath } from './resolver.ts';
+export {
+  asksClusterDns,
+  ndotsOf,
+  podResolver,
+  type Resolver,
+  type ResolverCluster,
+  type ResolverPod,
+  searchPath,
+} from './resolver.ts';
 export {
   type Branch,
   type Step,
