@@ -3,8 +3,8 @@ import { ApiCommand, Args, dnsQuery, Flags } from '../../src/cli/index.ts';
 export default class DnsQuery extends ApiCommand {
   static override summary = 'Ask cluster DNS for a name, as a pod would: each name of the search path in turn.';
   static override description =
-    'Answered here from Services, EndpointSlices and Namespaces, so it works on any cluster with --context. A klab cluster ' +
-    'also answers on a port of this machine: klab status names it.';
+    "Answered here by the cluster's Corefile from Services, EndpointSlices and Namespaces, so it works on any cluster with " +
+    '--context; nobody outside is asked. A klab cluster also answers on a port of this machine: klab status names it.';
   static override examples = [
     '<%= config.bin %> dns query web',
     '<%= config.bin %> dns query _http._tcp.web.shop.svc.cluster.local SRV',

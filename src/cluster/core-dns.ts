@@ -7,7 +7,7 @@ import { type Logger, type Prng, wallClock } from '../base/index.ts';
 import type { EventRecorder, SharedInformerFactory } from '../client/index.ts';
 import {
   type Corefile,
-  type CorefileFiles,
+  configMapFiles,
   type DnsClient,
   type DnsSource,
   NameServer,
@@ -17,7 +17,6 @@ import {
 import { defaultCorefile } from './system-addons.ts';
 
 const configMap = { namespace: 'kube-system', name: 'coredns' };
-const mountPath = '/etc/coredns/';
 
 export interface CoreDnsDeps {
   readonly source: DnsSource;
@@ -94,7 +93,7 @@ export class CoreDns {
     this.#waiting = undefined;
     let next: Corefile;
     try {
-      next = readCorefile(data['Corefile'] ?? '', filesOf(data));
+      next = readCorefile(data['Corefile'] ?? '', configMapFiles(data, systemUpstreams()));
     } catch (error) {
       const problem = (error as Error).message;
       this.#toAll(`[ERROR] plugin/reload: Corefile changed but reload failed: ${problem}`);
@@ -131,21 +130,4 @@ export class CoreDns {
     const pods = [...this.#pods];
     if (pods.length > 0) pods[this.#turn++ % pods.length]!(line);
   }
-}
-
-/** The keys of the ConfigMap are files beside the Corefile. */
-function filesOf(data: Readonly<Record<string, string>>): CorefileFiles {
-  const keyOf = (path: string) => (path.startsWith(mountPath) ? path.slice(mountPath.length) : path);
-  return {
-    resolvers: systemUpstreams(),
-    read: (path) => data[keyOf(path)],
-    imports: (pattern) => {
-      const wanted = keyOf(pattern)
-        .replace(/[.+^${}()|\\]/g, '\\$&')
-        .replaceAll('*', '[^/]*')
-        .replaceAll('?', '[^/]');
-      const matches = new RegExp(`^${wanted}$`);
-      return Object.entries(data).flatMap(([key, text]) => (key !== 'Corefile' && matches.test(key) ? [text] : []));
-    },
-  };
 }

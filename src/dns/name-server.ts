@@ -19,10 +19,12 @@ import {
   responseCode,
   sizeFor,
   typeName,
+  typeNumber,
   writeQuery,
   writeReply,
 } from './message.ts';
-import type { DnsSource } from './records.ts';
+import { dnsRecord } from './raw-record.ts';
+import type { DnsRecord, DnsSource, DnsType } from './records.ts';
 import { type Rewritten, rewriteQuestion } from './rewrite.ts';
 import { ZoneServer } from './zone-server.ts';
 
@@ -38,6 +40,18 @@ export interface NameServerDeps {
   readonly now?: () => number;
   /** What plugins `log` and `errors` write: whole lines as CoreDNS writes them. */
   readonly write?: (line: string) => void;
+}
+
+/** What the Corefile makes of a question, without asking anybody. */
+export interface DnsLookup {
+  /** NOERROR, NXDOMAIN, SERVFAIL, REFUSED; absent when it is others' to say. */
+  readonly code?: string;
+  /** As far as they are known here: of an alias to elsewhere, the alias. */
+  readonly records: readonly DnsRecord[];
+  /** What the question was rewritten to. */
+  readonly rewrittenTo?: { readonly name: string; readonly type: string };
+  /** Who is asked, for the name or for what its alias points at: `10.0.0.1:53`. */
+  readonly forwardedTo?: readonly string[];
 }
 
 type Answered = Buffer | Promise<Buffer>;
@@ -89,6 +103,35 @@ export class NameServer {
       all.push(...found);
     }
     return all;
+  }
+
+  /** One question as `respond` would answer it, for whoever wants to see how. */
+  lookup(name: string, type: DnsType): DnsLookup {
+    return this.#lookup(name.toLowerCase().replace(/\.$/, ''), typeNumber[type], longestChain);
+  }
+
+  #lookup(name: string, type: number, depth: number): DnsLookup {
+    const server = this.#serverOf(name);
+    if (!server || depth === 0) return { code: 'REFUSED', records: [] };
+    const rewritten = rewriteQuestion(server.block.rewrites, name, type);
+    const asked = { name: rewritten?.name ?? name, type: rewritten?.type ?? type };
+    const to =
+      asked.name === name && asked.type === type
+        ? {}
+        : { rewrittenTo: { name: asked.name, type: typeName(asked.type) } };
+    const answer = server.answer(asked.name, asked.type);
+    if (answer.kind === 'forward') {
+      const { upstreams } = answer.forwarder.settings;
+      const forwardedTo = upstreams.map(({ address, port }) =>
+        address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+      );
+      return { records: [], ...to, forwardedTo };
+    }
+    const { code, answers } = rewritten ? changed(answer.reply, rewritten) : answer.reply;
+    const found = { code: codeName(code), records: answers.flatMap((record) => dnsRecord(record) ?? []), ...to };
+    if (answer.elsewhere === undefined) return found;
+    const { records, forwardedTo } = this.#lookup(answer.elsewhere, type, depth - 1);
+    return { ...found, records: [...found.records, ...records], ...(forwardedTo && { forwardedTo }) };
   }
 
   #addressesOf(name: string, type: 'A' | 'AAAA', depth: number): readonly string[] | undefined {

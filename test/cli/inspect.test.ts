@@ -119,11 +119,94 @@ describe('dns query', () => {
     });
     const answer = await query('web.default', { from: 'pod/own-dns' });
     expect(answer.resolver).toEqual({ servers: ['9.9.9.9'], searches: ['svc.cluster.local'], options: ['ndots:1'] });
-    expect(asked(answer)).toEqual(['web.default FORWARDED']);
-    expect(asked(await query('web', { from: 'pod/own-dns' }))).toEqual([
+    expect(answer.elsewhere).toBe('name server 9.9.9.9');
+    expect(asked(answer)).toEqual(['web.default ELSEWHERE', 'web.default.svc.cluster.local ELSEWHERE']);
+    expect(await dnsQuery(session, { name: 'web.', from: 'pod/own-dns' })).toMatch(
+      /web\. +A +not asked of cluster DNS\n\ncluster DNS is not asked: the pod asks name server 9\.9\.9\.9$/,
+    );
+    const services = cluster.client.resource('services').namespace('kube-system');
+    const server: any = await services.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'kube-dns' },
+      spec: { ports: [{ port: 53, protocol: 'UDP' }] },
+    });
+    const spec = { containers: [{ name: 'c', image: 'nginx' }] };
+    await pods.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'cluster-dns' },
+      spec: { ...spec, dnsPolicy: 'None', dnsConfig: { ...dnsConfig, nameservers: [server.spec.clusterIP] } },
+    });
+    expect(asked(await query('web', { from: 'pod/cluster-dns' }))).toEqual([
       'web.svc.cluster.local NXDOMAIN',
       'web FORWARDED',
     ]);
+    await services.delete('kube-dns');
+    await pods.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'node-dns' },
+      spec: { ...spec, hostNetwork: true },
+    });
+    expect((await query('web', { from: 'pod/node-dns' })).elsewhere).toBe("the node's own name servers");
+  });
+
+  it("answers by the cluster's Corefile", async () => {
+    const maps = cluster.client.resource('configmaps').namespace('kube-system');
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns' } };
+    const serve = async (corefile: string) => {
+      await maps.delete('coredns').catch(() => {});
+      await maps.create({ ...object, data: { Corefile: corefile, stubs: '192.0.2.5 db.corp' } } as any);
+    };
+    const kubernetes = 'kubernetes klab.test in-addr.arpa {\n pods verified\n}';
+    const rewrite = 'rewrite name suffix .shop. .default.svc.klab.test. answer auto';
+    await serve(
+      `.:53 {\n${kubernetes}\n${rewrite}\nhosts stubs {\n fallthrough\n}\nforward . /etc/resolv.conf\nloadbalance\n}\ncorp:53 {\nforward . 192.0.2.1 192.0.2.2:5353\n}\n`,
+    );
+    try {
+      expect((await query('web')).resolver.searches).toEqual(['default.svc.klab.test', 'svc.klab.test', 'klab.test']);
+      expect(asked(await query('web'))).toEqual(['web.default.svc.klab.test NOERROR']);
+      const rewritten = await query('web.shop.');
+      expect(rewritten.steps).toMatchObject([
+        { code: 'NOERROR', rewrittenTo: { name: 'web.default.svc.klab.test', type: 'A' } },
+      ]);
+      expect(rewritten.steps[0].records).toMatchObject([{ type: 'A', name: 'web.shop', ttl: 5 }]);
+      expect(await dnsQuery(session, { name: 'web.shop.' })).toMatch(
+        /1 record, rewritten to web\.default\.svc\.klab\.test\. A\n\nweb\.shop\. 5 IN A 10\.96\./,
+      );
+      expect(await dnsQuery(session, { name: 'db.corp.' })).toMatch(
+        /db\.corp\. +A +not the cluster's: forwarded to 192\.0\.2\.1:53, 192\.0\.2\.2:5353$/,
+      );
+      expect((await query('192.0.2.5')).steps[0].records).toMatchObject([{ type: 'PTR', target: 'db.corp' }]);
+      expect(asked(await query('10-9-9-9.default.pod.klab.test.'))).toEqual([
+        '10-9-9-9.default.pod.klab.test NXDOMAIN',
+      ]);
+      const web: any = await cluster.client.resource('pods').namespace('default').get('web');
+      const dashed = web.status.podIP.replaceAll('.', '-');
+      expect(asked(await query(`${dashed}.default.pod.klab.test.`))).toEqual([
+        `${dashed}.default.pod.klab.test NOERROR`,
+      ]);
+      const said: string[] = [];
+      await serve('.:53 {\n cache many\n kubernetes {\n odd\n }\n}');
+      const lenient = new Session(cluster.client, { say: (line) => said.push(line) });
+      expect(await dnsQuery(lenient, { name: 'web' })).toContain('web.default.svc.cluster.local. 30 IN A');
+      expect(said).toEqual([
+        expect.stringMatching(
+          /^Warning: ConfigMap kube-system\/coredns cannot be used \(Corefile:\d:\d+ - .*kubeadm's Corefile$/,
+        ),
+      ]);
+    } finally {
+      await maps.delete('coredns');
+    }
+  });
+
+  it.each([
+    ['a..b', 'a label is empty'],
+    [`${'x'.repeat(64)}.b`, 'is longer than 63 characters'],
+    [Array(128).fill('ab').join('.'), 'it is longer than 253 characters'],
+  ])('refuses a name that no message can carry: %s', async (name, problem) => {
+    await expect(query(name)).rejects.toThrow(problem);
   });
 
   it.each([
