@@ -1,10 +1,16 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
-/** WAL bytes from which a checkpoint is worth its work. */
-const walLimit = 4 * 1024 * 1024;
-/** WAL bytes from which the main thread helps to finish a checkpoint. */
-const walHardLimit = 16 * 1024 * 1024;
+/** Bytes of pages in the WAL, and of those not yet moved into the database. */
+export interface WalUse {
+  readonly bytes: number;
+  readonly waiting: number;
+}
+
+/** Bytes waiting in the WAL from which a checkpoint is worth its fsyncs, which those of commits then wait for: some hundred commits. */
+const worthwhile = 8 * 1024 * 1024;
+/** Bytes of the WAL from which the main thread helps to finish a checkpoint, so that the log starts over. */
+export const walLimit = 16 * 1024 * 1024;
 /** Commits between looks at the WAL's size. */
 const commitsPerLook = 64;
 
@@ -35,7 +41,7 @@ parentPort.on('message', (message) => {
 /** Keeps the write-ahead log short. The worker starts when it is first needed. */
 export class Checkpointer {
   readonly #path: string;
-  readonly #walSize: () => number;
+  readonly #wal: () => WalUse;
   readonly #finish: () => void;
   #worker: Worker | undefined;
   #exited: Promise<void> | undefined;
@@ -43,16 +49,16 @@ export class Checkpointer {
   #commits = 0;
 
   /** `finish` checkpoints on the main connection. */
-  constructor(path: string, walSize: () => number, finish: () => void) {
+  constructor(path: string, wal: () => WalUse, finish: () => void) {
     this.#path = path;
     this.#finish = finish;
-    this.#walSize = walSize;
+    this.#wal = wal;
   }
 
   /** Call after every commit. */
   committed(): void {
     if (++this.#commits % commitsPerLook !== 0 || this.#busy) return;
-    if (this.#walSize() < walLimit) return;
+    if (this.#wal().waiting < worthwhile) return;
     this.#busy = true;
     this.#start().postMessage('checkpoint');
   }
@@ -66,7 +72,7 @@ export class Checkpointer {
       this.#busy = false;
       // Under steady writing some frames always remain, and the log would never start over. The few that came since
       // the worker began are moved here, between two turns, and only when the log has grown large.
-      if (this.#walSize() > walHardLimit) this.#finish();
+      if (this.#wal().bytes > walLimit) this.#finish();
     });
     // A checkpoint that fails is only late: the WAL keeps what it holds, and the next one starts a new worker.
     worker.on('error', () => {

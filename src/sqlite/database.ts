@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
+import { type WalUse, walLimit } from './checkpointer.ts';
 import { StorageError, storageError } from './errors.ts';
 import { applicationId, migrations } from './schema.ts';
+import { WalIndex } from './wal-index.ts';
 import { WalSync } from './wal-sync.ts';
 
 export interface DatabaseOptions {
@@ -22,11 +24,14 @@ export class Database {
   readonly #commit: Sqlite.Statement;
   readonly #rollback: Sqlite.Statement;
   readonly #walSync: WalSync | undefined;
+  readonly #walIndex: WalIndex;
+  readonly #pageSize: number;
 
   /** Throws StorageError NewerSchema, NotADatabase, Corrupt, IO, Busy. `path` may be `:memory:`. */
   constructor(path: string, options: DatabaseOptions = {}) {
     this.path = path;
     refuseEmptied(path);
+    this.#walIndex = new WalIndex(path);
     const own = path !== ':memory:' && (WalSync.possible || options.sync !== undefined);
     this.#walSync = own ? new WalSync(path, options.sync) : undefined;
     try {
@@ -36,6 +41,7 @@ export class Database {
     }
     try {
       this.#prepare(options);
+      this.#pageSize = this.pragma('page_size');
       this.#begin = this.db.prepare('BEGIN IMMEDIATE');
       this.#commit = this.db.prepare('COMMIT');
       this.#rollback = this.db.prepare('ROLLBACK');
@@ -61,6 +67,7 @@ export class Database {
       );
     }
     if (tables === 0) {
+      db.pragma('page_size = 2048');
       db.pragma('auto_vacuum = INCREMENTAL');
       db.pragma('journal_mode = WAL');
     } else if (db.pragma('journal_mode', { simple: true }) !== 'wal') {
@@ -68,7 +75,8 @@ export class Database {
     }
     db.pragma(`synchronous = ${this.#walSync ? 'NORMAL' : 'FULL'}`);
     db.pragma('wal_autocheckpoint = 0');
-    db.pragma('journal_size_limit = 16777216');
+    // A log that starts over is written in place, without the file growing.
+    db.pragma(`journal_size_limit = ${walLimit}`);
     db.pragma('cache_size = -16384');
     db.pragma('temp_store = MEMORY');
     if (options.maxPages) db.pragma(`max_page_count = ${options.maxPages}`);
@@ -112,10 +120,10 @@ export class Database {
     return { total: pages * pageSize, inUse: (pages - this.pragma('freelist_count')) * pageSize };
   }
 
-  /** Bytes of the write-ahead log. */
-  walSize(): number {
-    if (this.path === ':memory:') return 0;
-    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  /** Bytes of pages in the write-ahead log, and of those a checkpoint has yet to move. */
+  wal(): WalUse {
+    const { frames, waiting } = this.#walIndex.read();
+    return { bytes: frames * this.#pageSize, waiting: waiting * this.#pageSize };
   }
 
   /** Moves what it can of the write-ahead log into the file, unless a transaction or a reader is in the way. */
@@ -125,6 +133,7 @@ export class Database {
 
   close(): void {
     this.#walSync?.close();
+    this.#walIndex.close();
     this.db.close();
   }
 }

@@ -38,7 +38,7 @@ export class SqliteStorage {
     }
     this.#checkpointer = new Checkpointer(
       options.path,
-      () => this.#database.walSize(),
+      () => this.#database.wal(),
       () => this.#database.checkpoint(),
     );
   }
