@@ -450,6 +450,7 @@ class RunningCluster implements Cluster {
     this.#run('ingress events', (signal) => broadcaster.run(signal));
     this.#ingress = new IngressDoor({
       informers,
+      clock,
       fabric: () => this.nodes.fabric,
       peer: this.nodes.host,
       reader: { get: (resource, namespace, name) => this.server.reader.get(resource, namespace, name) },

@@ -7,23 +7,33 @@ import type { Http2SecureServer } from 'node:http2';
 import { createRequire } from 'node:module';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { Ingress } from '../api/index.ts';
 import type { KubeObject } from '../apimachinery/index.ts';
+import type { Clock, Timer } from '../base/index.ts';
 import type { EventRecorder, SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { ingressController } from '../controllers/index.ts';
-import { IngressTable } from '../net/index.ts';
+import { type IngressCertificate, IngressTable } from '../net/index.ts';
+import { IngressCertificates } from './ingress-certificates.ts';
 import { IngressProxy, type IngressProxyDeps, type Request, type Response } from './ingress-proxy.ts';
 import { listenWhereFree, usualPort } from './ports.ts';
 import type { RememberedPorts } from './remembered-ports.ts';
 
 const preferred = { http: 8080, https: 8443 } as const;
 const classAnnotation = 'kubernetes.io/ingress.class';
+/** What is wrong is told so long after the last change: a Secret often comes right after its Ingress. */
+const tellAfterMs = 1000;
+/** Upstream: large_client_header_buffers 4 8k. */
+const maxHeaderBytes = 32 * 1024;
+/** Upstream: client_body_timeout, though for the whole request. */
+const requestTimeoutMs = 300_000;
 
 export interface IngressDoorDeps extends Omit<IngressProxyDeps, 'table' | 'httpsSuffix'> {
-  readonly informers: SharedInformerFactory;
+  readonly informers: Pick<SharedInformerFactory, 'informer'>;
+  /** The cluster's. */
+  readonly clock: Clock;
   /** Told what is wrong with an Ingress. */
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, 'event'>;
   /** What Ingresses have in status: ports 80 and 443 are opened there too, where this machine has it and lets us. */
   readonly address?: string;
   /** For hosts without a certificate of their own, as PEM. */
@@ -37,7 +47,7 @@ export class IngressDoor {
   readonly #deps: IngressDoorDeps;
   readonly #ingresses: SharedInformer<Ingress & KubeObject>;
   readonly #classes: SharedInformer;
-  readonly #contexts = new Map<string, { readonly version: string; readonly context: SecureContext }>();
+  readonly #certificates: IngressCertificates;
   readonly #sockets = new Set<Socket>();
   #table: IngressTable | undefined;
   #opening: Promise<void> | undefined;
@@ -48,9 +58,11 @@ export class IngressDoor {
   /** Whether 443 of the Ingresses' own address is ours. */
   #ownAddress = false;
   readonly #told = new Set<string>();
+  #telling: Timer | undefined;
 
   constructor(deps: IngressDoorDeps) {
     this.#deps = deps;
+    this.#certificates = new IngressCertificates((namespace, name) => deps.reader.get('secrets', namespace, name));
     this.#proxy = new IngressProxy({
       ...deps,
       table: () => this.#tableNow(),
@@ -64,6 +76,8 @@ export class IngressDoor {
       this.#opening ??= this.#open().catch((error: unknown) => {
         deps.log.error('Ingresses are not served', { error: String(error) });
       });
+      this.#telling?.cancel();
+      this.#telling = deps.clock.schedule(tellAfterMs, () => this.#tell());
     };
     const handler = { onAdd: changed, onUpdate: changed, onDelete: changed };
     this.#ingresses.addHandler(handler);
@@ -77,6 +91,7 @@ export class IngressDoor {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#telling?.cancel();
     await this.#opening;
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
@@ -89,18 +104,19 @@ export class IngressDoor {
     const make = (door: 'http' | 'https'): Server => {
       const secure = door === 'https';
       const serve = (request: Request, response: Response) => void this.#proxy.serve(request, response, secure);
-      const options = { ...this.#deps.fallback, allowHTTP1: true };
+      const limits = { maxHeaderSize: maxHeaderBytes, requestTimeout: requestTimeoutMs };
+      const options = { ...this.#deps.fallback, ...limits, allowHTTP1: true };
       const server: Server = secure
         ? http2.createSecureServer(
             { ...options, SNICallback: (name, done) => done(null, this.#contextOf(name)) },
             serve,
           )
-        : http.createServer(serve);
+        : http.createServer(limits, serve);
       server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
         this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket))),
       );
-      // A client that speaks no HTTP or no TLS.
-      server.on('clientError', (_: Error, socket: Duplex) => socket.destroy());
+      // A client that speaks no HTTP, or none that we take.
+      server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => turnAway(socket, error.code));
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         void this.#proxy.upgrade(request, socket, head, secure);
       });
@@ -140,43 +156,52 @@ export class IngressDoor {
     if (!this.#table) {
       const mine = this.#ingresses.lister.list().filter((ingress) => this.#isMine(ingress));
       this.#table = new IngressTable(mine);
-      this.#tell(this.#table);
     }
     return this.#table;
   }
 
   /** What ingress-nginx's admission webhook would have refused; here it is served as far as it goes. */
-  #tell({ problems }: IngressTable): void {
-    for (const { ingress: key, message } of problems) {
-      const [namespace, name] = key.split('/') as [string, string];
-      const ingress = this.#ingresses.lister.get(namespace, name);
-      const once = `${ingress?.metadata.uid} ${message}`;
-      if (!ingress || this.#told.has(once)) continue;
-      this.#told.add(once);
-      this.#deps.events.event(ingress, 'Warning', 'IngressProblem', message);
-    }
+  #tell(): void {
+    const table = this.#tableNow();
+    for (const { ingress, message } of table.problems) this.#tellOne(ingress, message);
+    for (const [host, certificate] of table.certificates()) this.#certificateOf(host, certificate);
+  }
+
+  #tellOne(key: string, message: string): void {
+    const [namespace, name] = key.split('/') as [string, string];
+    const ingress = this.#ingresses.lister.get(namespace, name);
+    const once = `${ingress?.metadata.uid} ${message}`;
+    if (!ingress || this.#told.has(once)) return;
+    this.#told.add(once);
+    this.#deps.events.event(ingress, 'Warning', 'IngressProblem', message);
   }
 
   /** The certificate of the Secret that an Ingress names for a host; what is not usable leaves the default one. */
   #contextOf(host: string): SecureContext | undefined {
     const certificate = this.#tableNow().certificate(host);
-    if (!certificate) return undefined;
-    const { namespace, secret: name, ingress } = certificate;
-    const secret = this.#deps.reader.get('secrets', namespace, name);
-    const version = secret?.metadata.resourceVersion ?? '';
-    const key = `${namespace}/${name}`;
-    const known = this.#contexts.get(key);
-    if (known?.version === version) return known.context;
-    try {
-      const pem = (field: string) => Buffer.from(secret?.['data']?.[field] ?? '', 'base64');
-      const context = createSecureContext({ cert: pem('tls.crt'), key: pem('tls.key') });
-      this.#contexts.set(key, { version, context });
-      return context;
-    } catch (error) {
-      this.#deps.log.warn('no usable certificate', { secret: key, ingress, error: String(error) });
-      return undefined;
-    }
+    return certificate && this.#certificateOf(host, certificate);
   }
+
+  #certificateOf(host: string, certificate: IngressCertificate): SecureContext | undefined {
+    const { context, problem } = this.#certificates.find(host, certificate);
+    if (problem !== undefined) this.#tellOne(certificate.ingress, problem);
+    return context;
+  }
+}
+
+/** Upstream: what nginx says to a request that it cannot read, and to one that takes too long. */
+function turnAway(socket: Duplex, code: string | undefined): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, body] =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Time-out', 'Request Time-out']
+      : ['400 Bad Request', code === 'HPE_HEADER_OVERFLOW' ? 'Request Header Or Cookie Too Large' : 'Bad Request'];
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${body!.length + 1}\r\nconnection: close\r\n\r\n${body}\n`,
+  );
 }
 
 type Server = HttpServer | Http2SecureServer;

@@ -70,6 +70,11 @@ export class IngressProxy {
     try {
       await this.#serve(request, response, tls);
     } catch (error) {
+      // Upstream: 499, the client is gone and nobody reads an answer.
+      if (request.destroyed && !request.complete) {
+        (response as ServerResponse).destroy();
+        return;
+      }
       this.#deps.log.warn('request through an Ingress failed', { url: request.url ?? '', error: String(error) });
       answer(response, { code: 502, text: 'Bad Gateway' });
     }
@@ -100,7 +105,12 @@ export class IngressProxy {
       const stream = socketByteStream(socket, Buffer.concat([first, head]));
       const { fabric, peer } = this.#deps;
       await fabric().stream(address.ip, address.port, stream, peer, route.options.readTimeoutMs);
-    } catch {
+    } catch (error) {
+      // Once there are two ends, words of ours would be taken for the pod's.
+      if (!(error instanceof ConnectError)) {
+        socket.destroy();
+        return;
+      }
       socket.end('HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     }
   }
@@ -156,7 +166,8 @@ export class IngressProxy {
     const { options } = route;
     const body = await bodyOf(request, options.maxBodyBytes);
     if (body === undefined) {
-      if (request.httpVersionMajor < 2) response.setHeader('connection', 'close');
+      // The rest is read and thrown away: a client that is still sending would not see the answer.
+      request.resume();
       return answer(response, { code: 413, text: 'Request Entity Too Large' });
     }
     try {
@@ -291,7 +302,8 @@ async function bodyOf(request: Request, most: number): Promise<string | undefine
   if (most > 0 && Number(request.headers['content-length'] ?? 0) > most) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Whoever stops half way wants to answer, so the request must not be destroyed.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (most > 0 && size > most) return undefined;
     chunks.push(chunk);

@@ -132,6 +132,11 @@ export class IngressTable {
     return this.#certificates.get(name) ?? (wildcard === undefined ? undefined : this.#certificates.get(wildcard));
   }
 
+  /** Every host that has a certificate of its own, wildcards as they are written. */
+  certificates(): Iterable<readonly [host: string, certificate: IngressCertificate]> {
+    return this.#certificates;
+  }
+
   #answer(rule: PathRule, request: IngressRequest, host: string): IngressAnswer {
     const ingress = nameOf(rule.ingress);
     const elsewhere = this.#redirect(rule.ingress, rule.options, request, host);
