@@ -57,7 +57,7 @@ interface StoreState {
   applied_term: number;
 }
 
-/** mvcc's backend in tables kv, latest, lease and store_state. Every write opens the connection's transaction. */
+/** mvcc's backend in tables kv, latest, lease and progress. Every write opens the connection's transaction. */
 export class SqliteBackend implements Backend {
   readonly #database: Database;
   readonly #actors: Actors;
@@ -297,7 +297,7 @@ function startsWith(key: Buffer, prefix: Uint8Array): boolean {
 function prepareAll(db: Sqlite.Database) {
   return {
     state: db.prepare('SELECT revision, compact_rev, applied_idx, applied_term FROM store_state'),
-    setState: db.prepare('UPDATE store_state SET revision = ?, compact_rev = ?, applied_idx = ?, applied_term = ?'),
+    setState: db.prepare('UPDATE progress SET revision = ?, compact_rev = ?, applied = ?, term = ? WHERE member = 0'),
     latest: db
       .prepare(
         `SELECT ${textOrKey}, id, create_rev, version, ${exact('lease')} FROM latest WHERE key > ? ORDER BY key LIMIT ?`,

@@ -103,24 +103,28 @@ const rules: readonly Rule[] = [
   {
     check: 'raft log',
     problem: 'the log has no entry before this one',
-    sql: `SELECT 'raft_log member ' || member || ', idx ' || idx AS row FROM (
-            SELECT g.member, g.idx, lag(g.idx, 1, s.idx) OVER (PARTITION BY g.member ORDER BY g.idx) AS before
-            FROM raft_log g JOIN raft_snapshot s ON s.member = g.member
-          ) WHERE idx <> before + 1 ORDER BY member, idx LIMIT 1`,
+    sql: `SELECT 'raft_term member ' || t.member || ', idx ' || t.idx AS row
+          FROM (SELECT member, min(idx) AS idx FROM raft_term GROUP BY member) t
+          JOIN raft_snapshot s ON s.member = t.member WHERE t.idx > s.idx + 1 ORDER BY t.member LIMIT 1`,
   },
   {
     check: 'raft log',
     problem: 'the log refers to an entry that is not stored',
-    sql: `SELECT 'raft_log member ' || g.member || ', idx ' || g.idx || ', term ' || g.term AS row FROM raft_log g
-          WHERE NOT EXISTS (SELECT 1 FROM raft_entry e WHERE e.id = (g.idx << 24 | g.term))
-          ORDER BY g.member, g.idx LIMIT 1`,
+    sql: `SELECT 'raft_log member ' || member || ', idx ' || idx || ', term ' || term AS row FROM (
+            SELECT r.member, r.term, r.first AS idx, r.last FROM raft_run r
+            UNION ALL
+            SELECT g.member, g.term, g.idx + 1, r.last FROM raft_log g
+              JOIN raft_run r ON r.member = g.member AND r.term = g.term
+          ) wanted
+          WHERE idx <= last AND NOT EXISTS (SELECT 1 FROM raft_entry e WHERE e.id = (wanted.idx << 24 | wanted.term))
+          ORDER BY member, idx LIMIT 1`,
   },
   {
     check: 'raft log',
     problem: 'terms go backwards',
-    sql: `SELECT 'raft_log member ' || member || ', idx ' || idx || ', term ' || term AS row FROM (
-            SELECT member, idx, term, lag(term) OVER (PARTITION BY member ORDER BY idx) AS before FROM raft_log
-          ) WHERE term < before ORDER BY member, idx LIMIT 1`,
+    sql: `SELECT 'raft_term member ' || member || ', idx ' || idx || ', term ' || term AS row FROM (
+            SELECT member, idx, term, lag(term) OVER (PARTITION BY member ORDER BY idx) AS before FROM raft_term
+          ) WHERE term <= before ORDER BY member, idx LIMIT 1`,
   },
   {
     check: 'raft state',
@@ -128,7 +132,7 @@ const rules: readonly Rule[] = [
     sql: `SELECT 'raft_state member ' || r.member || ': applied ' || r.applied || ', commit ' || r."commit" AS row
           FROM raft_state r JOIN raft_snapshot s ON s.member = r.member
           WHERE r.applied > r."commit" OR r.applied < s.idx
-             OR r."commit" > max(s.idx, (SELECT coalesce(max(idx), 0) FROM raft_log g WHERE g.member = r.member))
+             OR r."commit" > max(s.idx, r.last)
           ORDER BY r.member LIMIT 1`,
   },
   {

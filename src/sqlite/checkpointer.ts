@@ -8,9 +8,9 @@ export interface WalUse {
 }
 
 /** Bytes waiting in the WAL from which a checkpoint is worth its fsyncs, which those of commits then wait for: some hundred commits. */
-const worthwhile = 8 * 1024 * 1024;
+const worthwhile = 16 * 1024 * 1024;
 /** Bytes of the WAL from which the main thread helps to finish a checkpoint, so that the log starts over. */
-export const walLimit = 16 * 1024 * 1024;
+export const walLimit = 32 * 1024 * 1024;
 /** Commits between looks at the WAL's size. */
 const commitsPerLook = 64;
 

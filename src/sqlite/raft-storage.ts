@@ -15,8 +15,8 @@ function outside(code: 'Compacted' | 'Unavailable', message: string): Error {
 }
 
 /**
- * One member's log and state in tables raft_log, raft_state, raft_snapshot; the entries themselves are shared
- * (EntryTable). Where terms begin is kept in memory, so that matching logs reads no rows.
+ * One member's log and state in tables raft_term, progress, raft_snapshot; the entries themselves are shared
+ * (EntryTable). Where terms begin is kept in memory too, so that matching logs reads no rows.
  */
 export class SqliteLogStore implements LogStore {
   readonly member: number;
@@ -49,9 +49,9 @@ export class SqliteLogStore implements LogStore {
     if (!this.#sql.snapshot.get(this.member)) {
       this.#database.write();
       this.#sql.setSnapshot.run(this.member, 0, 0, JSON.stringify(this.#initial));
-      this.#sql.setState.run(this.member, 0, 0, 0, 0);
+      this.#sql.setState.run(this.member, 0, 0, 0, 0, 0);
     }
-    const state = this.#sql.state.get(this.member) as HardState & { applied: number };
+    const state = this.#sql.state.get(this.member) as HardState & { applied: number; last: number };
     this.#hardState = { term: state.term, vote: state.vote, commit: state.commit };
     this.#applied = state.applied;
     this.#stateChanged = false;
@@ -59,9 +59,8 @@ export class SqliteLogStore implements LogStore {
     this.#offset = snapshot.idx;
     this.#offsetTerm = snapshot.term;
     this.#confState = JSON.parse(snapshot.conf_state) as ConfState;
-    const runs = this.#sql.runs.all(this.member) as { term: number; first: number; last: number }[];
-    this.#runs = runs.map(({ term, first }) => ({ term, from: first }));
-    this.#last = runs.at(-1)?.last ?? this.#offset;
+    this.#runs = this.#sql.terms.all(this.member) as TermRun[];
+    this.#last = state.last;
   }
 
   initialState() {
@@ -117,11 +116,14 @@ export class SqliteLogStore implements LogStore {
       while (this.#runs.length > 0 && this.#runs.at(-1)!.from >= first.index) this.#runs.pop();
     }
     for (const entry of entries) {
-      this.#sql.append.run(this.member, entry.index, entry.term);
-      if (this.#runs.at(-1)?.term !== entry.term) this.#runs.push({ from: entry.index, term: entry.term });
+      if (this.#runs.at(-1)?.term !== entry.term) {
+        this.#runs.push({ from: entry.index, term: entry.term });
+        this.#sql.beginTerm.run(this.member, entry.index, entry.term);
+      }
       this.#entries.put(entry);
     }
     this.#last = entries.at(-1)!.index;
+    this.#stateChanged = true;
   }
 
   setHardState(state: HardState): void {
@@ -140,7 +142,7 @@ export class SqliteLogStore implements LogStore {
   flush(): void {
     if (!this.#stateChanged) return;
     const { term, vote, commit } = this.#hardState;
-    this.#sql.setState.run(this.member, term, vote, commit, this.#applied);
+    this.#sql.setState.run(this.member, term, vote, commit, this.#applied, this.#last);
     this.#stateChanged = false;
   }
 
@@ -152,7 +154,7 @@ export class SqliteLogStore implements LogStore {
 
   applySnapshot(snapshot: Snapshot): void {
     this.#database.write();
-    this.#sql.dropLog.run(this.member, Number.MAX_SAFE_INTEGER);
+    this.#sql.truncate.run(this.member, 0);
     this.#runs = [];
     this.#offset = snapshot.index;
     this.#offsetTerm = snapshot.term;
@@ -169,7 +171,7 @@ export class SqliteLogStore implements LogStore {
     this.#offsetTerm = this.term(index);
     this.#offset = index;
     while (this.#runs.length > 1 && this.#runs[1]!.from <= index + 1) this.#runs.shift();
-    this.#sql.dropLog.run(this.member, index);
+    this.#sql.compact.run(this.member, this.#runs[0]?.from ?? 0);
     this.#writeSnapshot();
   }
 
@@ -180,22 +182,20 @@ export class SqliteLogStore implements LogStore {
 
 function prepareAll(db: Sqlite.Database) {
   return {
-    state: db.prepare('SELECT term, vote, "commit", applied FROM raft_state WHERE member = ?'),
+    state: db.prepare('SELECT term, vote, "commit", applied, last FROM progress WHERE member = ?'),
     setState: db.prepare(
-      `INSERT INTO raft_state (member, term, vote, "commit", applied) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO progress (member, term, vote, "commit", applied, last) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (member) DO UPDATE SET term = excluded.term, vote = excluded.vote, "commit" = excluded."commit",
-       applied = excluded.applied`,
+       applied = excluded.applied, last = excluded.last`,
     ),
     snapshot: db.prepare('SELECT idx, term, conf_state FROM raft_snapshot WHERE member = ?'),
     setSnapshot: db.prepare(
       `INSERT INTO raft_snapshot (member, idx, term, conf_state) VALUES (?, ?, ?, ?)
        ON CONFLICT (member) DO UPDATE SET idx = excluded.idx, term = excluded.term, conf_state = excluded.conf_state`,
     ),
-    runs: db.prepare(
-      'SELECT term, min(idx) AS first, max(idx) AS last FROM raft_log WHERE member = ? GROUP BY term ORDER BY first',
-    ),
-    append: db.prepare('INSERT INTO raft_log (member, idx, term) VALUES (?, ?, ?)'),
-    truncate: db.prepare('DELETE FROM raft_log WHERE member = ? AND idx >= ?'),
-    dropLog: db.prepare('DELETE FROM raft_log WHERE member = ? AND idx <= ?'),
+    terms: db.prepare('SELECT idx AS "from", term FROM raft_term WHERE member = ? ORDER BY idx'),
+    beginTerm: db.prepare('INSERT INTO raft_term (member, idx, term) VALUES (?, ?, ?)'),
+    truncate: db.prepare('DELETE FROM raft_term WHERE member = ? AND idx >= ?'),
+    compact: db.prepare('DELETE FROM raft_term WHERE member = ? AND idx < ?'),
   };
 }

@@ -143,4 +143,50 @@ export const migrations: readonly string[] = [
   INSERT INTO latest SELECT key, id, create_rev, version, lease FROM latest_2 ORDER BY key;
   DROP TABLE latest_2;
   `,
+  // Two pages less a commit: what every commit changes of the store and of its members is one table, and of a member's log
+  // only the beginnings of terms are written, for between them entries follow one another.
+  `
+  -- How far the store (0) and each member (1, 2, …) are.
+  CREATE TABLE progress (
+    member INTEGER PRIMARY KEY,
+    term INTEGER NOT NULL,
+    vote INTEGER NOT NULL,
+    "commit" INTEGER NOT NULL,
+    applied INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    revision INTEGER,
+    compact_rev INTEGER
+  );
+  INSERT INTO progress SELECT 0, applied_term, 0, 0, applied_idx, 0, revision, compact_rev FROM store_state;
+  INSERT INTO progress
+    SELECT member, term, vote, "commit", applied, coalesce(
+      (SELECT max(idx) FROM raft_log l WHERE l.member = s.member),
+      (SELECT idx FROM raft_snapshot p WHERE p.member = s.member), 0), NULL, NULL
+    FROM raft_state s;
+
+  -- Where terms begin in a member's log; the first may be compacted.
+  CREATE TABLE raft_term (
+    member INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    term INTEGER NOT NULL,
+    PRIMARY KEY (member, idx)
+  ) WITHOUT ROWID;
+  INSERT INTO raft_term SELECT member, min(idx), term FROM raft_log GROUP BY member, term ORDER BY 1, 2;
+
+  DROP TABLE store_state;
+  DROP TABLE raft_state;
+  DROP TABLE raft_log;
+
+  CREATE VIEW store_state AS
+    SELECT revision, compact_rev, applied AS applied_idx, term AS applied_term FROM progress WHERE member = 0;
+  CREATE VIEW raft_state AS SELECT member, term, vote, "commit", applied, last FROM progress WHERE member > 0;
+  -- A member's log as stretches of one term, without what was compacted.
+  CREATE VIEW raft_run AS
+    SELECT t.member, t.term, max(t.idx, s.idx + 1) AS first,
+      coalesce(lead(t.idx) OVER (PARTITION BY t.member ORDER BY t.idx) - 1, p.last) AS last
+    FROM raft_term t JOIN progress p ON p.member = t.member JOIN raft_snapshot s ON s.member = t.member;
+  CREATE VIEW raft_log AS
+    SELECT r.member, e.idx, e.term FROM raft_run r JOIN raft_entry e
+      ON e.idx BETWEEN r.first AND r.last AND e.term = r.term AND e.id BETWEEN r.first << 24 AND (r.last + 1) << 24;
+  `,
 ];

@@ -63,14 +63,17 @@ export class SqliteStorage {
 
   /** Members that have state here. */
   members(): number[] {
-    return this.#database.db.prepare('SELECT member FROM raft_state ORDER BY member').pluck().all() as number[];
+    return this.#database.db
+      .prepare('SELECT member FROM progress WHERE member > 0 ORDER BY member')
+      .pluck()
+      .all() as number[];
   }
 
   /** Forgets a member's log and state: it was removed. */
   dropLog(member: number): void {
     this.#guard(() => {
       this.#database.write();
-      for (const table of ['raft_log', 'raft_state', 'raft_snapshot']) {
+      for (const table of ['raft_term', 'progress', 'raft_snapshot']) {
         this.#database.db.prepare(`DELETE FROM ${table} WHERE member = ?`).run(member);
       }
       this.#logs.delete(member);
