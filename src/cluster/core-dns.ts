@@ -34,6 +34,8 @@ export class CoreDns {
   #data = '';
   /** What the ConfigMap holds, when it is not what runs. */
   #waiting: Readonly<KubeObject> | undefined;
+  /** The ConfigMap that runs. */
+  #running: Readonly<KubeObject> | undefined;
   #turn = 0;
 
   constructor(deps: CoreDnsDeps) {
@@ -102,6 +104,7 @@ export class CoreDns {
       return;
     }
     this.#corefile = next;
+    this.#running = object;
     this.#server.close();
     this.#server = this.#serverOf(next);
     if (!fromStart) {
@@ -118,7 +121,11 @@ export class CoreDns {
   #serverOf(corefile: Corefile): NameServer {
     const { source, prng } = this.#deps;
     const write = (line: string) => this.#toOne(line);
-    return new NameServer({ source, prng, now: () => wallClock.monotonic(), write }, corefile);
+    const onLoop = (problem: string) => {
+      this.#deps.log.warn('what is forwarded comes back: nothing is forwarded for half a minute', { problem });
+      if (this.#running) this.#deps.events.event(this.#running, 'Warning', 'CorefileLoop', problem);
+    };
+    return new NameServer({ source, prng, now: () => wallClock.monotonic(), write, onLoop }, corefile);
   }
 
   #toAll(line: string): void {

@@ -6,6 +6,7 @@ import { isAbort, type Prng, wallClock } from '../base/index.ts';
 import type { Corefile, LogSettings } from './corefile/settings.ts';
 import { isBelow, zoneOf } from './corefile/settings.ts';
 import { TooManyQuestions } from './forward.ts';
+import { LoopGuard } from './loop.ts';
 import {
   bareFailure,
   codeName,
@@ -40,6 +41,8 @@ export interface NameServerDeps {
   readonly now?: () => number;
   /** What plugins `log` and `errors` write: whole lines as CoreDNS writes them. */
   readonly write?: (line: string) => void;
+  /** Told once that forwarded questions come back, in plugin loop's words. */
+  readonly onLoop?: (problem: string) => void;
 }
 
 /** What the Corefile makes of a question, without asking anybody. */
@@ -64,15 +67,22 @@ const longestChain = 8;
 
 export class NameServer {
   readonly #zones = new Map<string, ZoneServer>();
+  readonly #guards = new Map<ZoneServer, LoopGuard>();
   readonly #write: (line: string) => void;
   readonly #end = new AbortController();
 
   constructor(deps: NameServerDeps, corefile: Corefile) {
     this.#write = deps.write ?? (() => {});
     const now = deps.now ?? (() => wallClock.monotonic());
+    const found = (problem: string) => {
+      this.#write(`[FATAL] ${problem}`);
+      deps.onLoop?.(problem);
+    };
     for (const block of corefile.blocks) {
       const server = new ZoneServer(block, deps.source, { prng: deps.prng, now });
       for (const zone of block.zones) this.#zones.set(zone, server);
+      if (block.loop)
+        this.#guards.set(server, new LoopGuard(block.zones[0]!, { prng: deps.prng.fork('loop'), now, found }));
     }
   }
 
@@ -159,6 +169,10 @@ export class NameServer {
     const name = query.name.toLowerCase();
     const server = this.#serverOf(name);
     if (!server) return fail(responseCode.refused);
+    if (query.type === typeNumber.HINFO) {
+      const guard = this.#guards.get(server);
+      if (guard?.name === name) guard.cameBack(client);
+    }
     if (server.block.log.length === 0) return this.#answered(server, bytes, query, name, transport);
     const startedAt = wallClock.monotonic();
     const log = (answer: Buffer) => {
@@ -200,6 +214,9 @@ export class NameServer {
     const size = sizeFor(query, transport, block.bufferSize ?? ednsUdpSize);
     const write = (reply: Reply) => writeReply(bytes, query, reply, size);
     if (answer.kind === 'forward') {
+      const guard = this.#guards.get(server);
+      if (guard?.isLooping) return write({ code: responseCode.serverFailure, flags: 0, answers: [] });
+      guard?.check(() => this.#probe(server, guard.name));
       const asked = rewritten ? writeQuery(rewritten.name, rewritten.type, query) : bytes;
       return answer.forwarder.ask(asked, transport, this.#end.signal).then(
         (got) => {
@@ -226,6 +243,18 @@ export class NameServer {
       const whole = { ...reply, answers: [...reply.answers, ...more] };
       return write(rewritten ? changed(whole, rewritten) : whole);
     });
+  }
+
+  /** A question of our own, sent where the block sends those of others. */
+  async #probe(server: ZoneServer, name: string): Promise<void> {
+    const answer = server.answer(name, typeNumber.HINFO);
+    if (answer.kind !== 'forward') return;
+    const id = Math.trunc(wallClock.monotonic()) & 0xffff;
+    await answer.forwarder.ask(
+      writeQuery(name, typeNumber.HINFO, { id, flags: flag.desired }),
+      'udp',
+      this.#end.signal,
+    );
   }
 
   /** An ExternalName: the alias is ours, its address is not. Without an answer from there the alias must do. */

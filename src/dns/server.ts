@@ -1,5 +1,6 @@
 /** Cluster DNS on a port of the host, over UDP and TCP. Loaded by whoever starts it: boot does not need it. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Logger, wallClock } from '../base/index.ts';
 import { bareFailure, headerBytes, responseCode } from './message.ts';
@@ -148,12 +149,24 @@ async function converse(responder: Responder, socket: Socket): Promise<void> {
         if (!reply) continue;
         const length = Buffer.alloc(2);
         length.writeUInt16BE(reply.length);
-        socket.write(Buffer.concat([length, reply]));
+        if (!socket.write(Buffer.concat([length, reply]))) await drained(socket);
       }
       idle = wallClock.schedule(tcpIdleMs, () => socket.destroy());
     }
     socket.end();
   } catch {
     socket.destroy();
+  }
+}
+
+/** A client that asks and does not read gets no further answer until it does, or until it has been idle for too long. */
+async function drained(socket: Socket): Promise<void> {
+  const idle = wallClock.schedule(tcpIdleMs, () => socket.destroy());
+  const done = new AbortController();
+  try {
+    await Promise.race(['drain', 'close'].map((event) => once(socket, event, { signal: done.signal })));
+  } finally {
+    done.abort();
+    idle.cancel();
   }
 }

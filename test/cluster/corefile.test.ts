@@ -68,6 +68,20 @@ it('an error keeps the last good one, and is told with its place', async () => {
   expect(await resolver.resolve4('printer.office.example')).toEqual(['192.0.2.10']);
 });
 
+it('a server that forwards to itself stops, and the ConfigMap is told', async () => {
+  const { port } = readPorts(dir, 'dns', process.pid)!;
+  await put(base(`  loop\n  forward . 127.0.0.1:${port}\n`));
+  await waitFor(async () => {
+    await expect(resolver.resolve4('www.example.com')).rejects.toMatchObject({ code: 'ESERVFAIL' });
+    const { items } = await cluster.client.resource('events').namespace('kube-system').list();
+    const told = items.filter((event: any) => event.reason === 'CorefileLoop').map((event: any) => event.message);
+    expect(told).toEqual([
+      expect.stringMatching(/^plugin\/loop: Loop \(127\.0\.0\.1:\d+ -> :53\) detected for zone "\."/),
+    ]);
+  });
+  expect(await resolver.resolve4('kubernetes.default.svc.cluster.local')).toEqual(['10.96.0.1']);
+});
+
 it('without reload a change waits for the pods', async () => {
   await put(base('').replace('  reload\n', ''));
   await waitFor(async () =>

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import dnsPacket, { type Packet } from 'dns-packet';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Prng } from '../../src/base/index.ts';
 import { type DnsSource, NameServer, readCorefile } from '../../src/dns/index.ts';
 
@@ -90,7 +90,10 @@ async function upstream(answer: Asked['answer'], { silent = false } = {}): Promi
   return Object.assign(seen, { port });
 }
 
-function server(corefile: string, more: { now?: () => number; write?: (line: string) => void } = {}): NameServer {
+function server(
+  corefile: string,
+  more: { now?: () => number; write?: (line: string) => void; onLoop?: (problem: string) => void } = {},
+): NameServer {
   const made = new NameServer({ source, prng: new Prng('names'), ...more }, readCorefile(corefile));
   closing.push(() => made.close());
   return made;
@@ -267,6 +270,59 @@ describe('a Corefile at work', () => {
     const none = server(`. {\n errors\n forward . 127.0.0.1:${port}\n}`, { write: (line) => lines.push(line) });
     expect((await ask(none, 'example.com')).rcode).toBe('SERVFAIL');
     expect(lines).toEqual([`[ERROR] plugin/errors: 2 example.com. A: read udp 127.0.0.1:${port}: connection refused`]);
+  });
+
+  it('ends a loop through another server, says so, and tries again when that may be mended', async () => {
+    let now = 0;
+    let mended = false;
+    const lines: string[] = [];
+    const told: string[] = [];
+    let relayed = 0;
+    // A server that asks klab whatever klab asks it.
+    const relay = createSocket('udp4');
+    await new Promise<void>((resolve) => relay.bind(0, '127.0.0.1', resolve));
+    closing.push(() => new Promise<void>((resolve) => relay.close(() => resolve())));
+    const names = server(`.:53 {\n log\n loop\n forward . 127.0.0.1:${relay.address().port}\n}`, {
+      now: () => now,
+      write: (line) => lines.push(line),
+      onLoop: (problem) => told.push(problem),
+    });
+    relay.on('message', async (bytes, from) => {
+      relayed++;
+      const answered = mended
+        ? dnsPacket.encode({ ...(dnsPacket.decode(bytes) as Packet), type: 'response', flags: 0x183 })
+        : await names.respond(bytes, 'udp', { address: '127.0.0.1', port: 5353 });
+      relay.send(answered!, from.port, from.address);
+    });
+    expect((await ask(names, 'example.com')).rcode).toBe('SERVFAIL');
+    const says =
+      /^plugin\/loop: Loop \(127\.0\.0\.1:5353 -> :53\) detected for zone "\.", see https:\/\/coredns\.io\/plugins\/loop#troubleshooting\. Query: "HINFO \d+\.\d+\."$/;
+    expect(told).toEqual([expect.stringMatching(says)]);
+    expect(lines).toContain(`[FATAL] ${told[0]}`);
+    const before = relayed;
+    expect((await ask(names, 'other.example')).rcode).toBe('SERVFAIL');
+    expect(relayed).toBe(before);
+    mended = true;
+    now = 29_999;
+    expect((await ask(names, 'example.com')).rcode).toBe('SERVFAIL');
+    now = 30_000;
+    expect((await ask(names, 'example.com')).rcode).toBe('NXDOMAIN');
+    expect(told).toHaveLength(1);
+  });
+
+  it('asks once whether there is a loop, and only when somebody else is asked at all', async () => {
+    const far = await upstream((name) => records({ type: 'A', name, ttl: 60, data: '192.0.2.2' }));
+    const names = server(
+      `.:53 {\n loop\n kubernetes cluster.local\n forward . 127.0.0.1:${far.port}\n}\ncorp:53 {\n loop\n forward . 127.0.0.1:${far.port}\n}`,
+    );
+    expect(data(await ask(names, 'web.shop.svc.cluster.local'))).toEqual(['10.96.0.20']);
+    expect(far.names).toEqual([]);
+    for (const name of ['a.example', 'b.example', 'a.corp'])
+      expect(data(await ask(names, name))).toEqual(['192.0.2.2']);
+    const probes = () => far.names.filter((name) => /^\d+\.\d+(\.corp)?\/udp$/.test(name));
+    await vi.waitFor(() => expect(probes()).toHaveLength(2));
+    expect(probes().filter((name) => name.includes('.corp'))).toHaveLength(1);
+    expect(far.names).toHaveLength(5);
   });
 
   it('keeps answers for their time, counts it down, and keeps the letters of each question', async () => {

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 import dnsPacket, { type Packet } from 'dns-packet';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Prng, silentLogger } from '../../src/base/index.ts';
 import { type DnsSource, NameServer, type Respond, readCorefile } from '../../src/dns/index.ts';
 import { type DnsServer, type DnsServerOptions, serveDns } from '../../src/dns/server.ts';
@@ -175,6 +175,42 @@ describe('the DNS server', () => {
     const first = dnsPacket.decode(all.subarray(2, 2 + all.readUInt16BE(0)));
     const second = dnsPacket.decode(all.subarray(2 + all.readUInt16BE(0) + 2));
     expect([first.answers, second.answers]).toMatchObject([[{ data: '10.96.0.20' }], [{ data: 'fd00::20' }]]);
+  });
+
+  it('answers a client that does not read no further than its buffers go, and all when it does', async () => {
+    const asked = 3000;
+    const answer = Buffer.alloc(60_000);
+    let answered = 0;
+    const server = await serveDns({
+      respond: () => {
+        answered++;
+        return answer;
+      },
+      log: silentLogger,
+    });
+    closing.push(() => server.close());
+    const socket = connect(server.port, '127.0.0.1').pause();
+    const question = Buffer.concat([Buffer.from([0, 12]), Buffer.alloc(12)]);
+    socket.write(Buffer.concat(Array<Buffer>(asked).fill(question)));
+    let before = -1;
+    // Until nothing more is answered.
+    await vi.waitFor(
+      () => {
+        const since = before;
+        before = answered;
+        expect([answered > 0, answered - since]).toEqual([true, 0]);
+      },
+      { timeout: 8000, interval: 100 },
+    );
+    expect(answered).toBeLessThan(asked);
+    let got = 0;
+    socket.on('data', (chunk) => {
+      got += chunk.length;
+      if (got === asked * (2 + answer.length)) socket.end();
+    });
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect([answered, got]).toEqual([asked, asked * (2 + answer.length)]);
   });
 
   it('sends on what is not the cluster’s, and follows an alias out of it', async () => {
