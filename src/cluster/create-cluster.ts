@@ -18,14 +18,8 @@ import {
   VirtualClock,
   wallClock,
 } from '../base/index.ts';
-import {
-  EventBroadcaster,
-  KubeClient,
-  SharedInformerFactory,
-  silentRecorder,
-  type Transport,
-} from '../client/index.ts';
-import { enabledControllers, loadBalancerRange, UnknownControllerError } from '../controllers/index.ts';
+import { KubeClient, SharedInformerFactory, type Transport } from '../client/index.ts';
+import { enabledControllers, UnknownControllerError } from '../controllers/index.ts';
 import type { EtcdCluster, KV } from '../etcd/index.ts';
 import { familyOfCidr } from '../net/index.ts';
 import { DecisionStore, type Scheduler } from '../scheduler/index.ts';
@@ -36,21 +30,18 @@ import { type ComponentSettings, componentSettings } from './component-settings.
 import { type ComponentName, Components, type LoopPart, type Part } from './components.ts';
 import { controlDispatch } from './control.ts';
 import { ControlLoops } from './control-loops.ts';
-import { CoreDns } from './core-dns.ts';
 import { decisionSink } from './decision-sink.ts';
-import { DnsDoor } from './dns-door.ts';
+import { Entry } from './entry.ts';
 import { ClusterError } from './errors.ts';
 import { identities, transportAs } from './identities.ts';
 import { ClusterImages } from './images.ts';
-import { IngressDoor } from './ingress-door.ts';
 import { klabRoutes } from './klab-routes.ts';
-import { LoadBalancerDoor, loadBalancerCidr } from './load-balancer-door.ts';
+import { loadBalancerCidr } from './load-balancer-door.ts';
 import { ServiceNetwork } from './network-hooks.ts';
 import { NodeRecords, plannedNodes } from './node-record.ts';
 import { NodeFleet } from './nodes.ts';
 import type { ClusterOptions } from './options.ts';
 import { podRanges } from './pod-ranges.ts';
-import { readPorts, rememberPorts } from './remembered-ports.ts';
 import type { ServerInfo } from './state.ts';
 import { SystemPods, systemPrograms } from './system-pods.ts';
 
@@ -131,10 +122,7 @@ class RunningCluster implements Cluster {
   #loops: ControlLoops | undefined;
   #api!: ApiComponent;
   #controlDoor: HttpsDoor | undefined;
-  #ingress: IngressDoor | undefined;
-  #dns: DnsDoor | undefined;
-  #coreDns: CoreDns | undefined;
-  #loadBalancers: LoadBalancerDoor | undefined;
+  #entry: Entry | undefined;
   #controllerManager: LoopPart | undefined;
   #schedulerPart: LoopPart | undefined;
   #stopped: Promise<void> | undefined;
@@ -242,7 +230,7 @@ class RunningCluster implements Cluster {
     await this.#untilReady();
     await etcdDoors;
     if (this.#options.systemPods) this.#showSystemPods();
-    if (this.#options.dns) this.#serveDns();
+    if (this.#options.dns) this.#entry!.serveDns();
     this.#phase('the cluster is ready', false);
   }
 
@@ -377,7 +365,23 @@ class RunningCluster implements Cluster {
           .list('pods', namespace)
           .some((pod) => (pod['status']?.podIPs ?? []).some((each: any) => each.ip === ip)),
     );
-    this.#coreDns = this.#resolveNames(networkInformers, network);
+    const clusterDns = addressIn(this.#api.serviceCidrs[0]!, 10n);
+    const entry = new Entry({
+      options: this.#options,
+      dir: this.#dir,
+      clock: this.clock,
+      prng: this.#prng,
+      log: this.#log,
+      api: this.#api,
+      client: this.client,
+      server: () => this.server,
+      nodes: () => this.nodes,
+      network,
+      informers: networkInformers,
+      clusterDns,
+      run: (name, run) => this.#run(name, run),
+    });
+    this.#entry = entry;
     this.#run('network informers', (signal) => networkInformers.run(signal));
     this.nodes = new NodeFleet(
       {
@@ -394,20 +398,19 @@ class RunningCluster implements Cluster {
       },
       {
         ...(this.#options.nodeCapacity && { capacity: this.#options.nodeCapacity }),
-        clusterDns: addressIn(this.#api.serviceCidrs[0]!, 10n),
+        clusterDns,
         eviction: this.#settings.eviction,
         ipFamilies: this.#clusterCidrs().map((cidr) => familyOfCidr(cidr) ?? 'IPv4'),
         apiAddress: this.#api.advertised,
         ...(this.#options.instantContainers && { instantContainers: true }),
         ...(this.#options.systemPods && {
-          programs: systemPrograms(this.#logs, () => this.#store.members(), this.#coreDns),
+          programs: systemPrograms(this.#logs, () => this.#store.members(), entry.coreDns),
         }),
       },
       this.#tasks.signal,
     );
     this.nodes.open(this.#options.nodes);
-    if (this.#options.ingress) this.#serveIngresses(networkInformers, network);
-    if (this.#options.loadBalancers) this.#serveLoadBalancers(networkInformers);
+    entry.open();
     const nodes = this.nodes.running.length;
     if (nodes > 0) this.#phase(`kubelets: ${nodes} simulated node(s) register themselves`);
     this.components = new Components(
@@ -421,82 +424,6 @@ class RunningCluster implements Cluster {
         ['proxy', this.nodes.proxies],
       ]),
     );
-  }
-
-  /** Where CoreDNS can be seen, or asked, its ConfigMap is followed. */
-  #resolveNames(informers: SharedInformerFactory, network: ServiceNetwork): CoreDns {
-    const log = this.#log.child('dns');
-    const prng = this.#prng.fork('dns');
-    const follows = this.#options.dns === true || this.#options.systemPods === true;
-    const deps = { client: this.client, clock: this.clock, prng: prng.fork('events'), log };
-    const broadcaster = follows ? new EventBroadcaster(deps) : undefined;
-    const events = broadcaster?.recorder({ component: 'coredns' }) ?? silentRecorder;
-    const coreDns = new CoreDns({ source: network.names, prng, log, events });
-    network.resolver = coreDns;
-    network.clusterDns = addressIn(this.#api.serviceCidrs[0]!, 10n);
-    if (broadcaster) {
-      coreDns.follow(informers);
-      this.#run('dns events', (signal) => broadcaster.run(signal));
-    }
-    return coreDns;
-  }
-
-  #serveIngresses(informers: SharedInformerFactory, network: ServiceNetwork): void {
-    const remembered = readPorts(this.#dir, 'ingress');
-    const log = this.#log.child('ingress');
-    const range = this.#options.loadBalancers ? loadBalancerCidr(this.#dir) : undefined;
-    const { client, clock } = this;
-    const broadcaster = new EventBroadcaster({ client, clock, prng: this.#prng.fork('ingress-events'), log });
-    this.#run('ingress events', (signal) => broadcaster.run(signal));
-    this.#ingress = new IngressDoor({
-      informers,
-      clock,
-      fabric: () => this.nodes.fabric,
-      peer: this.nodes.host,
-      reader: { get: (resource, namespace, name) => this.server.reader.get(resource, namespace, name) },
-      endpoints: (namespace, service, port) => network.endpoints(namespace, service, port),
-      prng: this.#prng.fork('ingress'),
-      log,
-      events: broadcaster.recorder({ component: 'klab-ingress-controller' }),
-      ...(range !== undefined && { address: loadBalancerRange({ loadBalancerCidr: range }).ingress }),
-      fallback: this.#api.pki.apiserver,
-      ...(remembered && { remembered }),
-      onListening: (ports) => {
-        rememberPorts(this.#dir, 'ingress', ports);
-        this.#log.info('ingress: listening', { ...ports });
-      },
-    });
-  }
-
-  #serveLoadBalancers(informers: SharedInformerFactory): void {
-    const log = this.#log.child('load-balancers');
-    const { client, clock } = this;
-    const broadcaster = new EventBroadcaster({ client, clock, prng: this.#prng.fork('load-balancers'), log });
-    this.#run('load balancer events', (signal) => broadcaster.run(signal));
-    this.#loadBalancers = new LoadBalancerDoor({
-      services: informers.informer('services'),
-      fabric: () => this.nodes.fabric,
-      peer: this.nodes.host,
-      events: broadcaster.recorder({ component: 'klab-load-balancer' }),
-      log,
-      dir: this.#dir,
-    });
-  }
-
-  /** After the boot, which does not wait for it. */
-  #serveDns(): void {
-    const remembered = readPorts(this.#dir, 'dns')?.port;
-    const door = new DnsDoor({
-      dns: this.#coreDns!,
-      log: this.#log.child('dns'),
-      ...(remembered !== undefined && { remembered }),
-      onListening: (port) => {
-        rememberPorts(this.#dir, 'dns', { port });
-        this.#log.info('dns: listening', { port });
-      },
-    });
-    this.#dns = door;
-    this.#run('dns', (signal) => door.run(signal));
   }
 
   /** After the boot, which does not wait for them. */
@@ -573,10 +500,7 @@ class RunningCluster implements Cluster {
     // Whoever waits for time must be able to end.
     if (paused) this.clock.setSpeed(1);
     await this.#controlDoor?.close();
-    await this.#ingress?.close();
-    await this.#dns?.close();
-    await this.#loadBalancers?.close();
-    this.#coreDns?.close();
+    await this.#entry?.close();
     await this.#api?.closeDoor();
     await this.#store.closeDoors();
     this.#tasks.abort(new StoppedError('the cluster is stopping'));
