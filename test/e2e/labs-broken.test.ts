@@ -131,6 +131,14 @@ const breaks: Record<string, Break> = {
     edits: [['web.yaml', '  selector: { app: web }\n', '  selector: { app: wbe }\n']],
     says: /no rule catches packets to/,
   },
+  overlay: {
+    edits: [['pods.yaml', 'nodeName: node-2', 'nodeName: node-1']],
+    says: /vxlan: MTU, bytes in front, copies: it is "1450 0 2", not "1450 50 2"/,
+  },
+  'which-rule': {
+    edits: [['policy.yaml', 'podSelector: { matchLabels: { role: friend } }', 'podSelector: {}']],
+    says: /stranger: it is "allowed by default\/friends-only ingress\[0\]"/,
+  },
   'one-door': {
     klab: [
       [
