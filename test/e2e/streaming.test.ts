@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kubectlPath } from '../helpers/clients.ts';
-import { eventually, Lab } from '../helpers/lab.ts';
+import { bin, eventually, Lab } from '../helpers/lab.ts';
 
 const lab = new Lab();
 const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -237,6 +237,69 @@ describe('proxy', () => {
     expect(await lab.kubectl('get', '--raw', '/api/v1/nodes/node-1/proxy/healthz')).toBe('ok');
     const stats = JSON.parse(await lab.kubectl('get', '--raw', '/api/v1/nodes/node-1/proxy/stats/summary'));
     expect(stats.node.nodeName).toBe('node-1');
+  });
+
+  it('takes a Service by the name or number of its port and by scheme; port-forward goes to its pod', async () => {
+    const ports = [
+      { name: 'page', port: 8080, targetPort: 80 },
+      { name: 'closed', port: 8081, targetPort: 81 },
+    ];
+    const service = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+    const items = [
+      service('ports', { selector: { app: 'web' }, ports }),
+      service('nobody', { selector: { app: 'nobody' }, ports }),
+      service('unselected', { ports }),
+    ];
+    const applied = await lab.tryKubectl(['apply', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+    });
+    expect(applied.stderr).toBe('');
+    const get = (name: string) =>
+      lab.tryKubectl(['get', '--raw', `/api/v1/namespaces/default/services/${name}/proxy/index.html`]);
+    await eventually(
+      () => get('ports:page'),
+      ({ code }) => code === 0,
+    );
+    for (const name of ['ports:page', 'ports:8080', 'http:ports:page', 'https:ports:8080']) {
+      expect((await get(name)).stdout, name).toContain('Welcome to nginx!');
+    }
+    for (const [name, problem] of [
+      [
+        'ports:closed',
+        /\(ServiceUnavailable\): error trying to reach service: dial tcp \S+:81: connect: connection refused/,
+      ],
+      ['ports:9', /\(ServiceUnavailable\): no service port 9 found for service "ports"/],
+      ['ports:9x', /\(ServiceUnavailable\): no endpoints available for service "ports"/],
+      ['ports', /\(ServiceUnavailable\): no endpoints available for service "ports"/],
+      ['nobody:page', /\(ServiceUnavailable\): no endpoints available for service "nobody"/],
+      ['ftp:ports:page', /\(BadRequest\): invalid service request "ftp:ports:page"/],
+      ['absent:80', /\(NotFound\): services "absent" not found/],
+    ] as const) {
+      expect((await get(name)).stderr, name).toMatch(problem);
+    }
+
+    const klab = [process.execPath, bin] as const;
+    for (const [program, ...first] of [[kubectlPath()], klab] as const) {
+      const { child, says, ended } = talk(program, [...first, 'port-forward', 'svc/ports', ':8080', ':page'], lab.env);
+      const text = await says(/-> 80\n[\s\S]*127\.0\.0\.1:\d+ -> 80\n/);
+      const local = [...text.matchAll(/127\.0\.0\.1:(\d+) -> 80/g)].map(([, port]) => port);
+      expect(local).toHaveLength(2);
+      for (const port of local) {
+        expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain('Welcome to nginx!');
+      }
+      child.kill();
+      await ended;
+    }
+    for (const [name, port, problem] of [
+      ['ports', '9', 'error: Service ports does not have a service port 9'],
+      ['unselected', '8080', "invalid service 'unselected': Service is defined without a selector"],
+      ['absent', '80', 'services "absent" not found'],
+    ] as const) {
+      const refused = await lab.tryKubectl(['port-forward', `svc/${name}`, `:${port}`]);
+      expect(refused.stderr).toContain(problem);
+      const same = await lab.try(['port-forward', `svc/${name}`, `:${port}`]);
+      expect([same.code, same.stderr]).toEqual([1, expect.stringContaining(problem)]);
+    }
   });
 });
 
