@@ -20,6 +20,11 @@ const services = [
   }),
   object('Service', 'db', { spec: { clusterIP: 'None', ports: [{ name: 'sql', port: 5432 }] } }),
   object('Service', 'many', { spec: { clusterIP: 'None', ports: [] } }),
+  object('Service', 'six', {
+    spec: { clusterIP: 'None', ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }], ipFamilies: ['IPv6'] },
+  }),
+  object('Service', 'alias', { spec: { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local.' } }),
+  object('Service', 'chain', { spec: { type: 'ExternalName', externalName: 'alias.shop.svc.cluster.local' } }),
   object('Service', 'docs', { spec: { type: 'ExternalName', externalName: 'docs.example.com' } }),
 ];
 const endpoints = (addresses: readonly string[], hostname?: (i: number) => string) =>
@@ -29,6 +34,13 @@ const slices: Record<string, KubeObject[]> = {
     object('EndpointSlice', 'db-1', {
       ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }],
       endpoints: endpoints(['10.244.0.5', '10.244.1.6'], (i) => `db-${i}`),
+    }),
+  ],
+  six: [
+    object('EndpointSlice', 'six-1', {
+      addressType: 'IPv6',
+      ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }],
+      endpoints: endpoints(['fd00:10::5']),
     }),
   ],
   many: [
@@ -62,11 +74,17 @@ describe.skipIf(!able)('dig', () => {
 
   beforeAll(async () => {
     upstream = createSocket('udp4');
-    // A name server for the rest of the world: it has never heard of anything.
+    // A name server for the rest of the world: it has heard of docs.example.com, which has an IPv4 address, and of nothing else.
     upstream.on('message', (query, from) => {
-      const answer = Buffer.from(query);
+      const end = query.indexOf(0, 12) + 5;
+      const known = query.toString('latin1', 12, end).toLowerCase().startsWith('\x04docs\x07example\x03com\0');
+      const hasOne = known && query.readUInt16BE(end - 4) === 1;
+      const address = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 80]);
+      const answer = Buffer.concat([query.subarray(0, end), hasOne ? address : Buffer.alloc(0)]);
       answer[2]! |= 0x80;
-      answer[3] = (answer[3]! & 0xf0) | 3;
+      answer[3] = (answer[3]! & 0xf0) | (known ? 0 : 3);
+      answer.writeUInt16BE(hasOne ? 1 : 0, 6);
+      answer.writeUInt32BE(0, 8);
       upstream.send(answer, from.port, from.address);
     });
     await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
@@ -112,6 +130,26 @@ describe.skipIf(!able)('dig', () => {
     [['-x', 'fd00::7'], ['web.shop.svc.cluster.local.']],
     [['10-244-0-9.shop.pod.cluster.local', 'A'], ['10.244.0.9']],
     [['docs.shop.svc.cluster.local', 'CNAME'], ['docs.example.com.']],
+    [
+      ['docs.shop.svc.cluster.local', 'A'],
+      ['192.0.2.80', 'docs.example.com.'],
+    ],
+    [['docs.shop.svc.cluster.local', 'AAAA'], ['docs.example.com.']],
+    [
+      ['alias.shop.svc.cluster.local', 'A'],
+      ['10.96.0.7', 'web.shop.svc.cluster.local.'],
+    ],
+    [
+      ['chain.shop.svc.cluster.local', 'AAAA'],
+      ['alias.shop.svc.cluster.local.', 'fd00::7', 'web.shop.svc.cluster.local.'],
+    ],
+    [['chain.shop.svc.cluster.local', 'CNAME'], ['alias.shop.svc.cluster.local.']],
+    [['six.shop.svc.cluster.local', 'AAAA'], ['fd00:10::5']],
+    [['fd00-10--5.six.shop.svc.cluster.local', 'AAAA'], ['fd00:10::5']],
+    [['_sql._tcp.six.shop.svc.cluster.local', 'SRV'], ['0 100 5432 fd00-10--5.six.shop.svc.cluster.local.']],
+    [['-x', 'fd00:10::5'], ['fd00-10--5.six.shop.svc.cluster.local.']],
+    [['-x', '10.244.1.6'], ['db-1.db.shop.svc.cluster.local.']],
+    [['fd00-10--9.shop.pod.cluster.local', 'AAAA'], ['fd00:10::9']],
     [['dns-version.cluster.local', 'TXT'], ['"1.1.0"']],
     [['cluster.local', 'SOA'], ['ns.dns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 30']],
     [['cluster.local', 'NS'], ['ns.dns.cluster.local.']],
@@ -133,6 +171,58 @@ describe.skipIf(!able)('dig', () => {
     expect(noData).toMatch(/ANSWER: 0, AUTHORITY: 1/);
     expect(noData).toMatch(/cluster\.local\.\s+\d+\s+IN\s+SOA\s/);
     expect(noData).toMatch(/flags: qr aa rd/);
+  });
+
+  it.each([
+    // Empty parts of the tree exist.
+    [['cluster.local', 'A'], 'NOERROR'],
+    [['svc.cluster.local', 'A'], 'NOERROR'],
+    [['shop.svc.cluster.local', 'A'], 'NOERROR'],
+    [['shop.pod.cluster.local', 'A'], 'NOERROR'],
+    [['nowhere.svc.cluster.local', 'A'], 'NXDOMAIN'],
+    [['six.shop.svc.cluster.local', 'A'], 'NOERROR'],
+    [['web.shop.svc.cluster.local', 'MX'], 'NOERROR'],
+    [['10-244-0-9.shop.pod.cluster.local', 'AAAA'], 'NOERROR'],
+    [['web.nowhere.svc.cluster.local', 'A'], 'NXDOMAIN'],
+    [['10-244-0.shop.pod.cluster.local', 'A'], 'NXDOMAIN'],
+    [['_http._udp.web.shop.svc.cluster.local', 'SRV'], 'NXDOMAIN'],
+    [['_https._tcp.web.shop.svc.cluster.local', 'SRV'], 'NXDOMAIN'],
+    [['db-7.db.shop.svc.cluster.local', 'A'], 'NXDOMAIN'],
+    // Wildcards went with CoreDNS 1.9.
+    [['*.shop.svc.cluster.local', 'A'], 'NXDOMAIN'],
+    [['any.shop.svc.cluster.local', 'A'], 'NXDOMAIN'],
+    [['*.db.shop.svc.cluster.local', 'A'], 'NXDOMAIN'],
+  ])('%j is %s, with the zone’s SOA and no answer', async (words, expected) => {
+    const text = await dig(...words);
+    expect(text).toMatch(new RegExp(`status: ${expected},[\\s\\S]*flags: qr aa rd; QUERY: 1, ANSWER: 0, AUTHORITY: 1`));
+    expect(text).toMatch(
+      /^cluster\.local\.\s+\d+\s+IN\s+SOA\s+ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 30$/m,
+    );
+  });
+
+  it('reads what clients put into EDNS, and asks nothing of it', async () => {
+    for (const words of [
+      ['+cookie'],
+      ['+nsid'],
+      ['+subnet=192.0.2.0/24'],
+      ['+ednsopt=65001:00ff'],
+      ['+padding=64'],
+      ['+adflag'],
+    ]) {
+      const text = await dig('web.shop.svc.cluster.local', ...words);
+      expect(text, words.join(' ')).toMatch(/status: NOERROR[\s\S]*ANSWER: 1/);
+      expect(text, words.join(' ')).not.toMatch(/malformed|extra bytes|mismatch/i);
+    }
+    expect(await dig('web.shop.svc.cluster.local', '+dnssec')).toMatch(/EDNS: version: 0, flags: do; udp: \d+/);
+    expect(await dig('web.shop.svc.cluster.local', '+noedns')).not.toContain('EDNS');
+    // Less than 512 bytes is as good as 512.
+    expect(await dig('db.shop.svc.cluster.local', '+bufsize=100', '+ignore')).toMatch(/flags: qr aa rd;.* ANSWER: 2/);
+    expect(await dig('web.shop.svc.cluster.local', '+norecurse')).toMatch(/flags: qr aa; QUERY/);
+  });
+
+  it('asks many questions on one connection', async () => {
+    const names = Array.from({ length: 20 }, () => ['web.shop.svc.cluster.local', 'A']).flat();
+    expect(await short('+tcp', '+keepopen', ...names)).toEqual(Array(20).fill('10.96.0.7'));
   });
 
   it('is refused the whole zone, and an EDNS version that nobody has', async () => {
@@ -159,7 +249,10 @@ describe.skipIf(!able)('dig', () => {
 
   it('gets names of others from their name servers', async () => {
     expect(await status('example.com')).toBe('NXDOMAIN');
-    expect(await dig('docs.shop.svc.cluster.local', 'A')).toMatch(/IN\s+CNAME\s+docs\.example\.com\./);
+    const whole = await dig('docs.shop.svc.cluster.local', 'A', '+noall', '+answer');
+    expect(whole).toMatch(
+      /^docs\.shop\.svc\.cluster\.local\.\s+\d+\s+IN\s+CNAME\s+docs\.example\.com\.\ndocs\.example\.com\.\s+\d+\s+IN\s+A\s+192\.0\.2\.80\n$/,
+    );
   });
 
   it('speaks EDNS', async () => {
