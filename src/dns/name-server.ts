@@ -151,7 +151,10 @@ export class NameServer {
     const rewritten = rewriteQuestion(server.block.rewrites, name, number);
     const answer = server.answer(rewritten?.name ?? name, rewritten?.type ?? number);
     if (answer.kind === 'forward' || answer.reply.code !== responseCode.noError) return undefined;
-    const found = answer.reply.answers.flatMap((record) => ('address' in record ? [record.address] : []));
+    const found = answer.reply.answers.flatMap((each) => {
+      const record = dnsRecord(each);
+      return record && 'address' in record ? [record.address] : [];
+    });
     return answer.elsewhere === undefined
       ? found
       : [...found, ...(this.#addressesOf(answer.elsewhere, type, depth - 1) ?? [])];

@@ -4,8 +4,9 @@ import { AnswerCache } from './cache.ts';
 import { fallsThrough, isBelow, type ServerBlock, zoneOf } from './corefile/settings.ts';
 import { Forwarder } from './forward.ts';
 import { HostsTable } from './hosts.ts';
-import { flag, type Reply, type ReplyRecord, responseCode, typeName, typeNumber } from './message.ts';
+import { flag, type Reply, type ReplyRecord, responseCode, targetOf, typeName, typeNumber } from './message.ts';
 import { ClusterDns, type DnsRecord, type DnsSource, type DnsType } from './records.ts';
+import { templateReply } from './template.ts';
 
 /** What a block can say by itself. */
 export type LocalAnswer =
@@ -61,6 +62,8 @@ export class ZoneServer {
       const record = { type: 'HINFO', name, ttl: 8482, cpu: 'ANY obsoleted', os: 'See RFC 8482' } as const;
       return { kind: 'reply', reply: { code: responseCode.noError, flags: flag.authoritative, answers: [record] } };
     }
+    const made = this.block.templates.length === 0 ? undefined : templateReply(this.block.templates, name, type);
+    if (made) return withElsewhere(made, type);
     const fromHosts = this.#hosts?.query(name, word) ?? 'next';
     if (fromHosts === 'failure') return failed;
     if (fromHosts !== 'next') return this.#reply(fromHosts);
@@ -130,6 +133,16 @@ export class ZoneServer {
     if (addresses.length < 2) return records;
     return [...records.filter(({ type }) => type !== 'A' && type !== 'AAAA'), ...this.#prng.shuffle(addresses)];
   }
+}
+
+/** An alias that a template makes is followed. */
+function withElsewhere(reply: Reply, type: number): LocalAnswer {
+  const [first] = reply.answers;
+  const asksAddress = type === typeNumber.A || type === typeNumber.AAAA;
+  const alias =
+    asksAddress && first && 'data' in first && first.type === typeNumber.CNAME ? targetOf(first) : undefined;
+  const elsewhere = reply.answers.length === 1 ? alias?.toLowerCase() : undefined;
+  return { kind: 'reply', reply, ...(elsewhere !== undefined && { elsewhere }) };
 }
 
 function noOne(forwarder: Forwarder | undefined): LocalAnswer {

@@ -115,11 +115,11 @@ import custom/*.server
 
   it('names what klab leaves out, and goes on', () => {
     const { warnings, blocks } = read(
-      '. {\n  template IN A\n  rewrite class CH IN\n  erratic\n}\ntls://example.org {\n  errors\n}\n',
+      '. {\n  acl\n  rewrite class CH IN\n  erratic\n}\ntls://example.org {\n  errors\n}\n',
     );
     expect(blocks).toHaveLength(1);
     expect(warnings).toEqual([
-      'Corefile:2:3 - plugin template is not served by klab: it does nothing here',
+      'Corefile:2:3 - plugin acl is not served by klab: it does nothing here',
       'Corefile:3:11 - rewrite class is not served by klab: it does nothing here',
       'Corefile:4:3 - plugin erratic is not served by klab: it does nothing here',
       'Corefile:6:1 - zone tls://example.org: klab answers plain DNS only',
@@ -127,6 +127,19 @@ import custom/*.server
   });
 
   it.each([
+    [
+      '. {\n  template IN\n}',
+      "Corefile:2:3 - Error during parsing: Wrong argument count or unexpected line ending after 'template'",
+    ],
+    ['. {\n  template XX A\n}', 'Corefile:2:12 - Error during parsing: invalid query class XX'],
+    ['. {\n  template IN AA\n}', 'Corefile:2:15 - Error during parsing: invalid RR class AA'],
+    ['. {\n  template IN A\n}', 'Corefile:2:3 - Error during parsing: no answer section for template found'],
+    ['. {\n  template IN A {\n    match (\n  }\n}', 'Corefile:3:11 - Error during parsing: could not parse regex: ('],
+    ['. {\n  template IN A {\n    rcode NO\n  }\n}', 'Corefile:3:11 - Error during parsing: unknown rcode NO'],
+    [
+      '. {\n  template IN A {\n    odd x\n  }\n}',
+      "Corefile:3:5 - Error during parsing: Wrong argument count or unexpected line ending after 'odd'",
+    ],
     ['. {\n  forwrad . 1.1.1.1\n}', "Corefile:2:3 - Error during parsing: Unknown directive 'forwrad'"],
     ['. {\n  errors\n', "Corefile:1:3 - Error during parsing: Unexpected end of file: this '{' is never closed"],
     [

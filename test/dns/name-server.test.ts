@@ -421,6 +421,76 @@ describe('a Corefile at work', () => {
     expect(data(await ask(names, 'bare.shop.svc.cluster.local'))).toEqual(['10.96.0.21']);
   });
 
+  it('makes up answers by templates, in their order, and lets others through', async () => {
+    const names = server(String.raw`. {
+  rewrite name old.example ip-10-9-9-9.example
+  template IN A example {
+    match ^ip-(?P<a>\d+)-(?P<b>\d+)-(\d+)-(\d+)[.]example[.]$ "^v6[.]"
+    answer "{{ .Name }} 60 IN A {{ .Group.a }}.{{ .Group.b }}.{{ index .Match 3 }}.{{ .Group.4 }}"
+    fallthrough
+  }
+  template IN AAAA example {
+    answer "{{ .Name }} IN AAAA fd00::7"
+    additional "{{ .Zone }} 60 IN TXT \"made up\" for-{{ .Type }}"
+  }
+  template IN MX example {
+    answer "{{ .Name }} 60 IN MX 10 mail.{{ .Zone }}" "{{ .Name }} 60 IN MX 20 {{ index .Match 0 }}"
+  }
+  template ANY ANY blocked.example {
+    rcode NXDOMAIN
+    authority "blocked.example. 60 IN SOA ns.blocked.example. admin.blocked.example. 1 2 3 4 5"
+  }
+  template IN A alias.example {
+    answer "{{ .Name }} 5 IN CNAME web.shop.svc.cluster.local."
+  }
+  template IN A strict.example {
+    match ^only[.]
+    answer "{{ .Name }} 5 IN A 192.0.2.1"
+  }
+  kubernetes cluster.local
+  hosts {
+    192.0.2.99 plain.example
+    fallthrough
+  }
+}`);
+    expect((await ask(names, 'IP-10-0-0-1.example')).answers).toEqual([
+      expect.objectContaining({ name: 'IP-10-0-0-1.example', ttl: 60, type: 'A', data: '10.0.0.1' }),
+    ]);
+    // No address comes of it.
+    expect((await ask(names, 'ip-10-0-0-999.example')).rcode).toBe('SERVFAIL');
+    expect((await ask(names, 'v6.example')).rcode).toBe('SERVFAIL');
+    const six = await ask(names, 'any.example', 'AAAA');
+    expect(six.answers).toMatchObject([{ ttl: 3600, data: 'fd00::7' }]);
+    expect(six.additionals).toMatchObject([
+      { name: 'example', type: 'TXT', data: ['made up', 'for-AAAA'].map(Buffer.from) },
+    ]);
+    expect(data(await ask(names, 'example', 'MX'))).toEqual([
+      { preference: 10, exchange: 'mail.example' },
+      { preference: 20, exchange: 'example' },
+    ]);
+    const blocked = await ask(names, 'x.blocked.example', 'TXT');
+    expect(blocked).toMatchObject({ rcode: 'NXDOMAIN', flag_aa: true });
+    expect(blocked.authorities).toMatchObject([{ type: 'SOA', data: { mname: 'ns.blocked.example', minimum: 5 } }]);
+    expect(data(await ask(names, 'x.alias.example'))).toEqual(['web.shop.svc.cluster.local', '10.96.0.20']);
+    expect(data(await ask(names, 'only.strict.example'))).toEqual(['192.0.2.1']);
+    expect(await ask(names, 'other.strict.example')).toMatchObject({ rcode: 'NXDOMAIN', answers: [] });
+    expect(data(await ask(names, 'plain.example'))).toEqual(['192.0.2.99']);
+    expect(data(await ask(names, 'web.shop.svc.cluster.local'))).toEqual(['10.96.0.20']);
+    expect((await ask(names, 'old.example')).answers).toMatchObject([{ name: 'old.example', data: '10.9.9.9' }]);
+    expect(names.lookup('ip-10-0-0-1.example', 'A')).toEqual({
+      code: 'NOERROR',
+      records: [{ type: 'A', name: 'ip-10-0-0-1.example', ttl: 60, address: '10.0.0.1' }],
+    });
+    expect(names.addresses('other.strict.example')).toBeUndefined();
+    expect(names.addresses('ip-10-0-0-1.example')).toEqual(['10.0.0.1', 'fd00::7']);
+  });
+
+  it('leaves out a template that says more than fields and groups, and warns', () => {
+    const { blocks, warnings } = readCorefile('. {\n template IN A {\n  answer "{{ if .Name }}x{{ end }}"\n }\n}');
+    expect(blocks[0]!.templates).toEqual([]);
+    expect(warnings).toEqual([expect.stringMatching(/^Corefile:3:10 - template "\{\{ if .* is not served by klab/)]);
+  });
+
   it('logs what it is told to log, as CoreDNS does', async () => {
     const lines: string[] = [];
     const names = server(

@@ -12,7 +12,15 @@ import {
   type Setup,
 } from './plugins.ts';
 import { readRewrite } from './rewrite-rule.ts';
-import type { Corefile, ForwardSettings, LogSettings, RewriteSettings, ServerBlock } from './settings.ts';
+import type {
+  Corefile,
+  ForwardSettings,
+  LogSettings,
+  RewriteSettings,
+  ServerBlock,
+  TemplateSettings,
+} from './settings.ts';
+import { readTemplate } from './template-rule.ts';
 import { CorefileError, type Token } from './tokens.ts';
 import { type CorefileFiles, normalZones } from './zones.ts';
 
@@ -37,7 +45,7 @@ const silent: ReadonlySet<string> = new Set([
 const absent: ReadonlySet<string> = new Set([
   ...['acl', 'auto', 'autopath', 'azure', 'chaos', 'clouddns', 'dns64', 'dnssec', 'erratic', 'etcd', 'file'],
   ...['geoip', 'grpc', 'grpc_server', 'header', 'https', 'https3', 'k8s_external', 'local', 'nomad', 'route53'],
-  ...['secondary', 'sign', 'template', 'tls', 'transfer', 'tsig', 'view', 'whoami', 'proxyproto'],
+  ...['secondary', 'sign', 'tls', 'transfer', 'tsig', 'view', 'whoami', 'proxyproto'],
 ]);
 
 const usualPort = 53;
@@ -105,11 +113,13 @@ function readBlock(
 ): ServerBlock {
   const block: { -readonly [K in keyof ServerBlock]: ServerBlock[K] } & {
     rewrites: RewriteSettings[];
+    templates: TemplateSettings[];
     forwards: ForwardSettings[];
     log: LogSettings[];
   } = {
     zones: setup.zones,
     rewrites: [],
+    templates: [],
     forwards: [],
     log: [],
     errors: false,
@@ -136,6 +146,11 @@ function readBlock(
       case 'rewrite':
         block.rewrites.push(...readRewrite(directive, setup));
         break;
+      case 'template': {
+        const template = readTemplate(directive, setup);
+        if (template) block.templates.push(template);
+        break;
+      }
       case 'forward':
         block.forwards.push(readForward(directive, setup));
         break;

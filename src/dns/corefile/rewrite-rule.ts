@@ -74,15 +74,18 @@ function answersOf(
   return { autoAnswer, answers };
 }
 
-/** Go's syntax of what is used in Corefiles is JavaScript's, but for flags in front and the names of groups. */
 function regular(word: Token): RegExp {
-  const flags = /^\(\?([is]+)\)/.exec(word.text);
-  const source = word.text.slice(flags?.[0].length ?? 0).replaceAll('(?P<', '(?<');
   try {
-    return new RegExp(source, flags?.[1] ?? '');
+    return goRegExp(word.text);
   } catch {
     throw new CorefileError(word, `invalid regex pattern in a name rule: ${word.text}`);
   }
+}
+
+/** Go's syntax of what is used in Corefiles is JavaScript's, but for flags in front and the names of groups. @throws SyntaxError */
+export function goRegExp(text: string): RegExp {
+  const flags = /^\(\?([is]+)\)/.exec(text);
+  return new RegExp(text.slice(flags?.[0].length ?? 0).replaceAll('(?P<', '(?<'), flags?.[1] ?? '');
 }
 
 /** `30`, `30-60`, `30-`, `-60`. */

@@ -44,6 +44,24 @@ export interface RewriteSettings {
   readonly answers: readonly { readonly what: 'name' | 'value'; readonly pattern: RegExp; readonly to: string }[];
 }
 
+/** Text, or what is put in its place: a field of the question, or a group of the rule's expression by number or name. */
+export type TemplatePart = string | { readonly field: 'Name' | 'Zone' | 'Class' | 'Type' } | { readonly group: string };
+
+export interface TemplateSettings {
+  /** 255: any. */
+  readonly type: number;
+  readonly zones: Zones;
+  /** Over the name with its last dot; the first that matches counts. */
+  readonly matches: readonly RegExp[];
+  /** Records as zone files write them. */
+  readonly answer: readonly (readonly TemplatePart[])[];
+  readonly additional: readonly (readonly TemplatePart[])[];
+  readonly authority: readonly (readonly TemplatePart[])[];
+  /** Default 0, NOERROR. */
+  readonly code: number;
+  readonly fallthrough: Fallthrough;
+}
+
 export interface ForwardSettings {
   /** Names at or below it. */
   readonly zone: string;
@@ -92,6 +110,7 @@ export interface ServerBlock {
   readonly kubernetes?: KubernetesSettings;
   readonly hosts?: HostsSettings;
   readonly rewrites: readonly RewriteSettings[];
+  readonly templates: readonly TemplateSettings[];
   readonly forwards: readonly ForwardSettings[];
   readonly cache?: CacheSettings;
   readonly log: readonly LogSettings[];
