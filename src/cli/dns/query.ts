@@ -81,7 +81,9 @@ async function readCoreDns(session: Session): Promise<Corefile> {
   const say = (why: string) => session.say(`Warning: ${why}: answered as by kubeadm's Corefile`);
   let data: Readonly<Record<string, string>>;
   try {
-    const map: any = await session.client.resource('configmaps').namespace('kube-system').get('coredns');
+    const resource = await session.find('configmaps');
+    if (!resource) return corefileOf();
+    const map: any = await session.client.resource(resource).namespace('kube-system').get('coredns');
     data = map.data ?? {};
   } catch (error) {
     // Clusters with another DNS server have none.
