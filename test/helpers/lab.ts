@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { wallClock } from '../../src/base/index.ts';
 import { helmPath, kubectlPath } from './clients.ts';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -104,7 +105,7 @@ export class Lab {
   }
 }
 
-/** Asks again until the answer will do. The question itself takes time, so there is no sleeping in between. */
+/** Asks again until the answer will do; in between whoever is asked, and other tests, can get on. */
 export async function eventually<T>(
   ask: () => Promise<T>,
   enough: (answer: T) => boolean,
@@ -115,5 +116,6 @@ export async function eventually<T>(
     const answer = await ask();
     if (enough(answer)) return answer;
     if (performance.now() > end) throw new Error(`not in time; last answer: ${JSON.stringify(answer)?.slice(0, 2000)}`);
+    await wallClock.sleep(50);
   }
 }
