@@ -11,7 +11,21 @@ export interface DatabaseOptions {
   readonly sync?: (fd: number) => void;
   /** Pages at most; for tests of a full disk. Default unlimited. */
   readonly maxPages?: number;
+  /** PRAGMA settings instead of klab's; for measurements (`test/bench/pragmas.ts`). */
+  readonly pragmas?: Pragmas;
 }
+
+type Pragmas = Readonly<Record<string, string | number>>;
+
+/** Why each, with figures: README.md. These count only while the file is empty. */
+const ofNewFiles: Pragmas = { page_size: 2048, auto_vacuum: 'INCREMENTAL' };
+
+const ofConnections: Pragmas = {
+  wal_autocheckpoint: 0,
+  journal_size_limit: 2 * walLimit,
+  cache_size: -16_384,
+  temp_store: 'MEMORY',
+};
 
 /**
  * One connection with klab's settings: WAL, a commit is on disk when it returns (`WalSync` or `synchronous=FULL`), no automatic
@@ -66,19 +80,12 @@ export class Database {
           'use that version, or start over with `klab down --purge`',
       );
     }
-    if (tables === 0) {
-      db.pragma('page_size = 2048');
-      db.pragma('auto_vacuum = INCREMENTAL');
-      db.pragma('journal_mode = WAL');
-    } else if (db.pragma('journal_mode', { simple: true }) !== 'wal') {
-      db.pragma('journal_mode = WAL');
-    }
-    db.pragma(`synchronous = ${this.#walSync ? 'NORMAL' : 'FULL'}`);
-    db.pragma('wal_autocheckpoint = 0');
-    // A log that starts over keeps its file, unless a burst made it much larger: a commit into a file that does not grow is faster.
-    db.pragma(`journal_size_limit = ${2 * walLimit}`);
-    db.pragma('cache_size = -16384');
-    db.pragma('temp_store = MEMORY');
+    const set = (pragmas: Pragmas) => {
+      for (const [name, value] of Object.entries(pragmas)) db.pragma(`${name} = ${options.pragmas?.[name] ?? value}`);
+    };
+    if (tables === 0) set(ofNewFiles);
+    if (db.pragma('journal_mode', { simple: true }) !== 'wal') db.pragma('journal_mode = WAL');
+    set({ synchronous: this.#walSync ? 'NORMAL' : 'FULL', ...ofConnections });
     if (options.maxPages) db.pragma(`max_page_count = ${options.maxPages}`);
     for (let v = version; v < migrations.length; v++) {
       db.transaction(() => {

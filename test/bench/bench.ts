@@ -17,6 +17,7 @@ import { command } from './command.ts';
 import { dns } from './dns.ts';
 import { bench as etcdDoor } from './etcd-door.ts';
 import { bench as largeStore } from './large-store.ts';
+import { pragmas } from './pragmas.ts';
 import { proxy } from './proxy.ts';
 import { markdown, type Row } from './row.ts';
 import { runtime } from './runtime.ts';
@@ -39,13 +40,14 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   scheduler: () => scheduler(),
   store: () => store(),
   'large-store': largeStore,
+  pragmas,
   trace,
   dns,
   proxy,
   scale,
   'scheduler-answers': answers,
 };
-const long: ReadonlySet<string> = new Set(['scheduler', 'scale', 'proxy', 'large-store']);
+const long: ReadonlySet<string> = new Set(['scheduler', 'scale', 'proxy', 'large-store', 'pragmas']);
 /** Parts of parts, for `--only` alone. */
 const pieces = { ...parts, ...scaleParts };
 
