@@ -63,29 +63,80 @@ function maxResources(to: Resources, other: Resources): void {
 
 type Container = NonNullable<NonNullable<Pod['spec']>['containers']>[number];
 
-function containerRequests(container: Container, nonZero: boolean): Resources {
-  const out = resourcesOf(container.resources?.requests as QuantityMap | undefined);
+interface Given {
+  readonly requests?: QuantityMap;
+}
+
+/** Of a container, or of the whole pod: what it has in fact, and what the node has granted. */
+interface Actual {
+  readonly resources?: Given;
+  readonly allocatedResources?: QuantityMap;
+}
+
+/**
+ * While a resize is under way, the most of what is wanted, granted and in use; once its node has said that it can never be
+ * done, what is wanted counts no more. Upstream: determineEffectiveRequests.
+ */
+function effective(pod: Readonly<Pod>, wanted: QuantityMap | undefined, actual: Actual | undefined): QuantityMap {
+  const used = actual?.resources;
+  if (!used) return wanted ?? {};
+  const { requests = {} } = used;
+  const { allocatedResources: granted = {} } = actual;
+  if (sameAmounts(wanted, requests) && sameAmounts(wanted, granted)) return wanted ?? {};
+  const pending = pod.status?.conditions?.find(({ type }) => type === 'PodResizePending');
+  const out: Record<string, string | number> = pending?.reason === 'Infeasible' ? {} : { ...wanted };
+  for (const list of [requests, granted]) {
+    for (const [name, quantity] of Object.entries(list)) {
+      const known = out[name];
+      if (known === undefined || milliValueOf(quantity) > milliValueOf(known)) out[name] = quantity;
+    }
+  }
+  return out;
+}
+
+/** Nearly always: no resize is under way. */
+function sameAmounts(a: QuantityMap = {}, b: QuantityMap): boolean {
+  const names = Object.keys(b);
+  return names.length === Object.keys(a).length && names.every((name) => a[name] === b[name]);
+}
+
+const nothing: QuantityMap = {};
+
+function requestsOf(requests: QuantityMap, nonZero: boolean): Resources {
+  const out = resourcesOf(requests);
   if (nonZero) {
-    const requests = container.resources?.requests ?? {};
     if (!('cpu' in requests)) out.milliCPU = defaultMilliCPURequest;
     if (!('memory' in requests)) out.memory = defaultMemoryRequest;
   }
   return out;
 }
 
+function containerRequests(pod: Readonly<Pod>, container: Container, isInit: boolean, nonZero: boolean): Resources {
+  const wanted = (container.resources?.requests as QuantityMap | undefined) ?? nothing;
+  const statuses = isInit ? pod.status?.initContainerStatuses : pod.status?.containerStatuses;
+  const actual = statuses?.find(({ name }) => name === container.name) as Actual | undefined;
+  return requestsOf(actual ? effective(pod, wanted, actual) : wanted, nonZero);
+}
+
 /**
  * What a pod asks of a node: its containers together, or the largest moment of its init containers (with the sidecars
- * that run by then), whichever is more; plus overhead. `nonZero` counts defaults for missing cpu and memory requests.
+ * that run by then), whichever is more; what is said for the whole pod goes first; plus overhead. A container that is
+ * being resized counts with the most it may have. `nonZero` counts defaults for missing cpu and memory requests.
  */
 export function podRequests(pod: Readonly<Pod>, nonZero = false): Resources {
   const total = emptyResources();
   const spec = pod.spec;
-  for (const container of spec?.containers ?? []) addResources(total, containerRequests(container, nonZero));
+  for (const container of spec?.containers ?? []) {
+    addResources(total, containerRequests(pod, container, false, nonZero));
+  }
   const sidecars = emptyResources();
   const init = emptyResources();
   for (const container of spec?.initContainers ?? []) {
-    const requests = containerRequests(container, nonZero);
-    if (container.restartPolicy === 'Always') {
+    const isSidecar = container.restartPolicy === 'Always';
+    const requests = isSidecar
+      ? containerRequests(pod, container, true, nonZero)
+      : requestsOf((container.resources?.requests as QuantityMap | undefined) ?? nothing, nonZero);
+    if (isSidecar) {
       addResources(total, requests);
       addResources(sidecars, requests);
       maxResources(init, sidecars);
@@ -97,11 +148,14 @@ export function podRequests(pod: Readonly<Pod>, nonZero = false): Resources {
     }
   }
   maxResources(total, init);
-  const podLevel = (spec as { resources?: { requests?: QuantityMap } } | undefined)?.resources?.requests;
+  const podLevel = (spec as { resources?: Given } | undefined)?.resources?.requests;
   if (podLevel) {
-    const given = resourcesOf(podLevel);
-    if ('cpu' in podLevel) total.milliCPU = given.milliCPU;
-    if ('memory' in podLevel) total.memory = given.memory;
+    const given = resourcesOf(effective(pod, podLevel, pod.status as Actual | undefined));
+    for (const name of Object.keys(podLevel)) {
+      if (name === 'cpu') total.milliCPU = given.milliCPU;
+      else if (name === 'memory') total.memory = given.memory;
+      else if (name.startsWith('hugepages-')) total.scalar.set(name, given.scalar.get(name) ?? 0);
+    }
   }
   if (spec?.overhead) addResources(total, resourcesOf(spec.overhead as QuantityMap));
   return total;
