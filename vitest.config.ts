@@ -19,8 +19,8 @@ export default defineConfig({
     // Programs with real time to wait out, and rules of a kernel in namespaces of their own: two or three files at a time fill the time.
     // Units: vitest's own choice leaves one of two cores idle.
     maxWorkers: suite === 'unit' ? Math.max(2, availableParallelism() - 1) : suite === 'e2e' ? 3 : 2,
-    testTimeout: suite === 'unit' ? 20_000 : 120_000,
-    hookTimeout: suite === 'unit' ? 20_000 : 300_000,
+    testTimeout: suite === 'unit' ? 60_000 : 120_000,
+    hookTimeout: suite === 'unit' ? 60_000 : 300_000,
     env: suite === 'unit' ? { KLAB_VERIFY: '1' } : {},
   },
 });
