@@ -2,16 +2,17 @@
  * A checked tree as closures that count their cost. Upstream: cel-go interpreter/{planner,interpretable,attributes}.go
  * with OptOptimize and OptTrackCost: literals of constants and conversions of constants are made once, at no cost.
  */
+import { access, optionalAccess } from './access.ts';
 import type { CallExpr, Expr, FoldExpr, ListExpr, MapExpr, SelectExpr } from './ast.ts';
 import type { CheckedTree } from './checker.ts';
 import { CostLimitExceeded, callCost, listCreationCost, mapCreationCost, structCreationCost } from './cost-runtime.ts';
 import { dispatcher } from './dispatch.ts';
+import { StructValue } from './struct-value.ts';
 import {
   ArrayList,
   CelFailure,
   CelList,
   CelMap,
-  formatValue,
   GrowingList,
   keyText,
   noSuchOverload,
@@ -19,7 +20,6 @@ import {
   TableMap,
   TypeValue,
   typeNameOf,
-  Uint,
   type Value,
   valuesEqual,
 } from './values.ts';
@@ -99,50 +99,6 @@ function isAttribute(expr: Expr): boolean {
     default:
       return false;
   }
-}
-
-function missing(key: Value): Value {
-  return new CelFailure(`no such key: ${formatValue(key)}`);
-}
-
-/** The field or entry, undefined where there is none. */
-function lookup(target: Value, key: Value): Value | undefined {
-  if (target instanceof CelMap) return target.get(key);
-  if (target instanceof CelList) {
-    const index = listIndex(key);
-    if (index === undefined) return new CelFailure(`unsupported index type '${typeNameOf(key)}' in list`);
-    return index < 0n || index >= BigInt(target.length) ? undefined : target.items[Number(index)];
-  }
-  return undefined;
-}
-
-function listIndex(key: Value): bigint | undefined {
-  if (typeof key === 'bigint') return key;
-  if (key instanceof Uint) return key.value;
-  return typeof key === 'number' && Number.isInteger(key) ? BigInt(key) : undefined;
-}
-
-function access(target: Value, key: Value): Value {
-  if (target instanceof CelFailure) return target;
-  if (key instanceof CelFailure) return key;
-  if (target instanceof Optional) {
-    return target.value === undefined ? target : wrap(lookup(target.value, key));
-  }
-  const found = lookup(target, key);
-  if (found !== undefined) return found;
-  return target instanceof CelList ? new CelFailure(`index out of bounds: ${formatValue(key)}`) : missing(key);
-}
-
-function optionalAccess(target: Value, key: Value): Value {
-  if (target instanceof CelFailure) return target;
-  if (key instanceof CelFailure) return key;
-  const inner = target instanceof Optional ? target.value : target;
-  return inner === undefined ? Optional.none : wrap(lookup(inner, key));
-}
-
-function wrap(value: Value | undefined): Value {
-  if (value === undefined) return Optional.none;
-  return value instanceof CelFailure ? value : new Optional(value);
 }
 
 class Planner {
@@ -492,37 +448,5 @@ class Planner {
     const slot = this.slotCount++;
     this.#scope.push([name, slot]);
     return slot;
-  }
-}
-
-/** `Object.spec{…}` and `JSONPatch{…}`: what mutating policies make. */
-export class StructValue extends CelMap {
-  readonly #table: TableMap;
-  readonly #typeName: string;
-
-  constructor(typeName: string, pairs: Iterable<readonly [Value, Value]>) {
-    super();
-    this.#typeName = typeName;
-    this.#table = TableMap.of(pairs);
-  }
-
-  override get typeName(): string {
-    return this.#typeName;
-  }
-
-  get size(): number {
-    return this.#table.size;
-  }
-
-  get(key: Value): Value | undefined {
-    return this.#table.get(key);
-  }
-
-  has(key: Value): boolean {
-    return this.#table.has(key);
-  }
-
-  keys(): readonly Value[] {
-    return this.#table.keys();
   }
 }
