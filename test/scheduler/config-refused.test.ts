@@ -232,6 +232,10 @@ describe('plugins that cannot be made', () => {
         'scoringStrategy.requestedToCapacityRatio.shape[0].score: Invalid value: 11: not in valid range [0, 10]]',
     ],
     [
+      args('VolumeBinding', '{shape: []}'),
+      `${argsPath}.shape: Invalid value: []: unexpected field \`shape\`, remove it or turn on the feature gate StorageCapacityScoring`,
+    ],
+    [
       args('NodeResourcesFit', '{scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 101}]}}'),
       `${profile}initializing plugin "NodeResourcesFit": scoringStrategy.resources[0].weight: Invalid value: 101: resource weight of cpu not in valid range (0, 100]`,
     ],

@@ -1,5 +1,6 @@
 /** A configuration that went over the wire decides as the one it was. */
 import { describe, expect, it } from 'vitest';
+import { CertificateAuthority } from '../../src/pki/index.ts';
 import {
   decodeSchedulerConfig,
   encodeSchedulerConfig,
@@ -9,6 +10,14 @@ import {
   whatIf,
 } from '../../src/scheduler/index.ts';
 import { makeNode, makePod } from './objects.ts';
+
+const now = Date.UTC(2026, 0, 1);
+const identity = CertificateAuthority.create({ commonName: 'extenders', now }).issue({
+  subject: { commonName: 'system:kube-scheduler' },
+  usages: ['clientAuth'],
+  now,
+});
+const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const given = {
   apiVersion: 'kubescheduler.config.k8s.io/v1',
@@ -28,7 +37,7 @@ const given = {
     {
       urlPrefix: 'https://extender.test',
       filterVerb: 'filter',
-      tlsConfig: { serverName: 'extender', certData: 'Y2VydA==', keyData: 'a2V5' },
+      tlsConfig: { serverName: 'extender', certData: base64(identity.cert), keyData: base64(identity.key) },
     },
   ],
 };
@@ -41,7 +50,7 @@ describe('a configuration on the wire', () => {
     const config = schedulerConfig(given);
     const told = overTheWire(config);
     const { tls, ...extender } = config.extenders[0]!;
-    expect(tls).toMatchObject({ cert: 'cert', key: 'key' });
+    expect(tls).toMatchObject(identity);
     expect(told).toEqual({
       ...config,
       extenders: [{ ...extender, tls: { insecure: false, serverName: 'extender' } }],

@@ -73,7 +73,10 @@ function decodeArgs(name: string, args: unknown, at: string): string[] {
       `${at}args for plugin ${name} were not of type ${type}.${group}, got ${argsKind}.${group}`,
     ]);
   }
+  const emptyShape = name === 'VolumeBinding' && Array.isArray(given['shape']) && given['shape'].length === 0;
   const unknown = decodeStruct(given, type, prefix);
+  // Decoding drops empty lists. This one is refused for being there at all.
+  if (emptyShape) given['shape'] = [];
   for (const field of ['filterTimeout', 'bindingTimeout']) checkDuration(given, field, prefix);
   return unknown;
 }

@@ -4,6 +4,7 @@
  */
 import { decodeYaml, parseDuration, type YamlDocument } from '../../apimachinery/index.ts';
 import type { ExtenderConfig } from '../extender/extender.ts';
+import { readExtenderTls } from '../extender/tls.ts';
 import { decodeConfiguration } from './decode.ts';
 import { defaultArguments, defaultPluginSets, mergePluginSet, pluginsWithArguments } from './defaults.ts';
 import { policyToConfiguration } from './legacy-policy.ts';
@@ -72,13 +73,14 @@ export function schedulerConfig(
   const profileList: readonly Raw[] = top['profiles'] ?? [];
   const single = profileList.length <= 1;
   const profiles = (profileList.length === 0 ? [{}] : profileList).map((profile) => readProfile(profile, single));
+  const extenders: readonly Raw[] = top['extenders'] ?? [];
   const config: SchedulerConfig = {
     profiles: profiles.map(({ profile }) => profile),
     percentageOfNodesToScore: top['percentageOfNodesToScore'] ?? 0,
     podInitialBackoffSeconds: top['podInitialBackoffSeconds'] ?? 1,
     podMaxBackoffSeconds: top['podMaxBackoffSeconds'] ?? 10,
     parallelism: top['parallelism'] ?? 16,
-    extenders: ((top['extenders'] ?? []) as readonly Raw[]).map(readExtender),
+    extenders: extenders.map(readExtender),
     notes,
   };
   const problems = [
@@ -89,7 +91,7 @@ export function schedulerConfig(
     ),
   ];
   if (problems.length > 0) throw new SchedulerConfigError(problems);
-  return config;
+  return { ...config, extenders: withTls(config.extenders, extenders) };
 }
 
 function readProfile(raw: Raw, single: boolean) {
@@ -118,23 +120,19 @@ function readProfile(raw: Raw, single: boolean) {
   return { profile, names };
 }
 
-function readExtender({ httpTimeout, enableHTTPS, tlsConfig, ...rest }: Raw): ExtenderConfig {
+function readExtender({ httpTimeout, enableHTTPS: _https, tlsConfig: _tls, ...rest }: Raw): ExtenderConfig {
   const httpTimeoutMs = httpTimeout ? parseDuration(httpTimeout) : 0;
-  const pem = (data: unknown) => (typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined);
-  const tls = isRecord(tlsConfig) ? tlsConfig : undefined;
-  const [ca, cert, key] = [pem(tls?.['caData']), pem(tls?.['certData']), pem(tls?.['keyData'])];
   return {
     ...(rest as Omit<ExtenderConfig, 'httpTimeoutMs' | 'tls'>),
     ...(httpTimeoutMs > 0 && { httpTimeoutMs }),
-    ...((tls || enableHTTPS) && {
-      tls: {
-        // Without a CA, upstream does not verify when it is only told to use HTTPS.
-        insecure: tls?.['insecure'] === true || (enableHTTPS === true && ca === undefined),
-        ...(tls?.['serverName'] && { serverName: tls['serverName'] as string }),
-        ...(ca && { ca }),
-        ...(cert && { cert }),
-        ...(key && { key }),
-      },
-    }),
   };
+}
+
+/** With what each is reached by. Upstream: buildExtenders, which runs after validation. */
+function withTls(extenders: readonly ExtenderConfig[], raw: readonly Raw[]): ExtenderConfig[] {
+  return extenders.map((extender, i) => {
+    const { tlsConfig, enableHTTPS } = raw[i]!;
+    const tls = readExtenderTls(isRecord(tlsConfig) ? tlsConfig : undefined, enableHTTPS === true);
+    return tls ? { ...extender, tls } : extender;
+  });
 }
