@@ -2,7 +2,7 @@
 import { matchesRequiredNodeAffinity, toleratesTaint } from '../api/index.ts';
 import { type KubeObject, milliValueOf, wholeValueOf } from '../apimachinery/index.ts';
 import { podRequests } from './pod-resources.ts';
-import { isCriticalPod, isTerminalPhase, type Pod } from './pod-types.ts';
+import { type Container, isCriticalPod, isTerminalPhase, type Pod } from './pod-types.ts';
 import { PreemptionError, podsToPreempt, type Shortage } from './preemption.ts';
 
 export interface Refusal {
@@ -111,7 +111,7 @@ function insufficientResources(
   }
   const capacityPods = wholeValueOf(allocatable['pods'] ?? '110');
   if (pods + 1 > capacityPods) lacking.push({ name: 'pods', requested: 1, used: pods, capacity: capacityPods });
-  for (const [name, quantity] of Object.entries(podRequests(pod.spec))) {
+  for (const [name, quantity] of Object.entries(podRequests(withoutClaimed(pod)))) {
     if (allocatable[name] === undefined) continue;
     const requested = amount(name, quantity);
     if (requested === 0) continue;
@@ -120,6 +120,24 @@ function insufficientResources(
     if (requested > capacity - inUse) lacking.push({ name, requested, used: inUse, capacity });
   }
   return lacking;
+}
+
+/** What devices of a claim provide, the node need not have. Upstream: removeMissingExtendedResources. */
+function withoutClaimed({ spec, status }: Pod): Pod['spec'] {
+  const mappings = status?.extendedResourceClaimStatus?.requestMappings ?? [];
+  if (mappings.length === 0) return spec;
+  const rest = (container: Container): Container => {
+    const requests = { ...container.resources?.requests };
+    for (const { containerName, resourceName } of mappings) {
+      if (containerName === container.name) delete requests[resourceName];
+    }
+    return { ...container, resources: { ...container.resources, requests } };
+  };
+  return {
+    ...spec,
+    containers: spec.containers.map(rest),
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(rest) }),
+  };
 }
 
 function outOf({ name, requested, used, capacity }: Lack): Refusal {

@@ -80,7 +80,7 @@ const registry: Readonly<Record<string, Factory>> = {
   TaintToleration: () => taintToleration,
   NodeAffinity: (_deps, args) => nodeAffinity(args),
   NodePorts: () => nodePorts,
-  NodeResourcesFit: (_deps, args) => nodeResourcesFit(args),
+  NodeResourcesFit: ({ devices }, args) => nodeResourcesFit(args, devices),
   VolumeRestrictions: (_deps, _args, binder) => volumeRestrictions((namespace, name) => binder.claim(namespace, name)),
   NodeVolumeLimits: ({ volumes }, _args, binder) => nodeVolumeLimits(binder, volumes),
   VolumeBinding: (deps, args, binder) =>

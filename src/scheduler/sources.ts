@@ -16,6 +16,7 @@ import { selectorFromLabelSelector, selectorFromSet } from '../apimachinery/inde
 import type { SharedInformer, SharedInformerFactory } from '../client/index.ts';
 import { DeviceCatalog } from './devices/catalog.ts';
 import { ClaimTracker } from './devices/claims.ts';
+import { ExtendedClasses } from './devices/extended-classes.ts';
 import type { ClusterResource } from './framework/events.ts';
 import type { DeviceSources } from './plugins/dynamic-resources.ts';
 import type { NamespaceSource } from './plugins/inter-pod-affinity.ts';
@@ -65,6 +66,12 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
   const resourceSlices = informers.informer<ResourceSlice>('resourceslices.resource.k8s.io');
   const tracker = new ClaimTracker();
   const catalog = new DeviceCatalog();
+  const extended = new ExtendedClasses();
+  deviceClasses.addHandler({
+    onAdd: (deviceClass) => extended.set(deviceClass),
+    onUpdate: (_, deviceClass) => extended.set(deviceClass),
+    onDelete: (deviceClass) => extended.delete(deviceClass.metadata.name!),
+  });
   // Before the queue hears of a change, so that hints see it made.
   resourceClaims.addHandler({
     onAdd: (claim) => tracker.set(claim),
@@ -136,7 +143,12 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       get: (name) => namespaces.lister.get('', name) as never,
       version: () => namespaceChanges,
     },
-    devices: { claims: tracker, catalog, deviceClass: (name) => deviceClasses.lister.get('', name) as never },
+    devices: {
+      claims: tracker,
+      catalog,
+      deviceClass: (name) => deviceClasses.lister.get('', name) as never,
+      extendedClass: (resource) => extended.classOf(resource),
+    },
     budgets: () => budgets.lister.list(),
     spread: {
       services: (namespace) => services.lister.list(namespace),

@@ -2,6 +2,7 @@ import type { Node, Pod } from '../../src/api/index.ts';
 import { Prng } from '../../src/base/index.ts';
 import { DeviceCatalog } from '../../src/scheduler/devices/catalog.ts';
 import { ClaimTracker } from '../../src/scheduler/devices/claims.ts';
+import { ExtendedClasses } from '../../src/scheduler/devices/extended-classes.ts';
 import {
   buildProfile,
   defaultProfile,
@@ -84,6 +85,8 @@ export function cycleOver(
   for (const [pod, node] of placed) cache.setPod({ ...pod, spec: { ...pod.spec!, nodeName: node } } as Pod);
   const tracker = new ClaimTracker();
   const catalog = new DeviceCatalog();
+  const extended = new ExtendedClasses();
+  for (const deviceClass of options.devices?.classes ?? []) extended.set(deviceClass);
   for (const claim of options.devices?.claims ?? []) tracker.set(claim);
   for (const slice of options.devices?.slices ?? []) catalog.set(slice);
   const deps: PluginDeps = {
@@ -103,7 +106,12 @@ export function cycleOver(
       attachmentsOn: (node) => (options.attachments ?? []).filter(({ spec }) => spec.nodeName === node),
       onChange: () => () => {},
     },
-    devices: { claims: tracker, catalog, deviceClass: (name) => named(options.devices?.classes, name) },
+    devices: {
+      claims: tracker,
+      catalog,
+      deviceClass: (name) => named(options.devices?.classes, name),
+      extendedClass: (resource) => extended.classOf(resource),
+    },
     namespaces: { get: (name) => named(options.namespaces, name), version: () => 0 },
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
   };

@@ -8,7 +8,8 @@ import { type Clock, parseTime, rfc3339 } from '../../base/index.ts';
 import { type KubeClient, retryOnConflict } from '../../client/index.ts';
 import { type AllocationFields, allocationOf, type Claim, type ClaimTracker } from './claims.ts';
 
-const finalizer = 'resource.kubernetes.io/delete-protection';
+/** Keeps a claim whose devices are in use. */
+export const claimFinalizer = 'resource.kubernetes.io/delete-protection';
 const pollMs = 5_000;
 
 interface Condition {
@@ -79,8 +80,8 @@ export class ClaimBinder {
     if (allocation) {
       if (allocationOf(claim)) throw new Error(`claim ${key} got allocated elsewhere in the meantime`);
       const finalizers = claim.metadata.finalizers ?? [];
-      if (!finalizers.includes(finalizer)) {
-        const metadata = { ...claim.metadata, finalizers: [...finalizers, finalizer] };
+      if (!finalizers.includes(claimFinalizer)) {
+        const metadata = { ...claim.metadata, finalizers: [...finalizers, claimFinalizer] };
         claim = await client.update({ ...claim, metadata } as ResourceClaim, { signal });
       }
     }

@@ -3,11 +3,14 @@
  * Keeps count of the devices in use, so that nobody has to go over all claims.
  * Upstream: plugins/dynamicresources/{dra_manager,allocateddevices}.go (1.36).
  */
-import type { ResourceClaim } from '../../api/index.ts';
+import type { Pod, ResourceClaim } from '../../api/index.ts';
 import { objectKey } from '../../apimachinery/index.ts';
 import { type Amounts, addAmounts, amountsOf } from './quantities.ts';
 
 export type Claim = Readonly<ResourceClaim>;
+
+/** Marks the claim that the scheduler makes for a pod's extended resources. */
+export const extendedClaimAnnotation = 'resource.kubernetes.io/extended-resource-claim';
 
 export interface AllocationFields {
   readonly devices: {
@@ -37,8 +40,16 @@ export function allocationOf(claim: Claim): AllocationFields | undefined {
 
 const versionOf = ({ metadata }: Claim): number => Number(metadata.resourceVersion ?? 0);
 
+/** The uid of the pod whose extended resources the claim stands for. */
+function podOfExtended({ metadata: { annotations, ownerReferences } }: Claim): string | undefined {
+  if (annotations?.[extendedClaimAnnotation] !== 'true') return undefined;
+  return ownerReferences?.find(({ controller }) => controller)?.uid;
+}
+
 export class ClaimTracker {
   readonly #cached = new Map<string, Claim>();
+  /** Keys of the claims for extended resources, by the uid of their pod. */
+  readonly #extended = new Map<string, string>();
   /** Written by the scheduler, not yet seen in the cache. By key. */
   readonly #written = new Map<string, Claim>();
   /** Decided for claims that are not allocated yet, by uid. */
@@ -49,9 +60,19 @@ export class ClaimTracker {
   readonly #shared = new Map<string, { count: number; readonly amounts: Map<string, bigint> }>();
 
   get(namespace: string, name: string): Claim | undefined {
-    const key = `${namespace}/${name}`;
-    const cached = this.#cached.get(key);
-    return cached && (this.#written.get(key) ?? cached);
+    return this.#at(`${namespace}/${name}`);
+  }
+
+  #at(key: string): Claim | undefined {
+    return this.#written.get(key) ?? this.#cached.get(key);
+  }
+
+  /** The claim that was made for the extended resources of the pod. */
+  extendedOf({ metadata: { name, uid } }: Readonly<Pod>): Claim | undefined {
+    const claim = this.#at(this.#extended.get(uid!) ?? '');
+    return claim?.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.name === name)
+      ? claim
+      : undefined;
   }
 
   values(): Iterable<Claim> {
@@ -64,6 +85,7 @@ export class ClaimTracker {
     const before = this.#cached.get(key);
     if (before && before.metadata.uid !== claim.metadata.uid) this.delete(before);
     this.#cached.set(key, claim);
+    this.#index(claim, key);
     const written = this.#written.get(key);
     if (written && versionOf(claim) >= versionOf(written)) this.#written.delete(key);
     this.#recount(claim.metadata.uid!, key);
@@ -72,15 +94,42 @@ export class ClaimTracker {
   delete(claim: Claim): void {
     const key = objectKey(claim);
     this.#cached.delete(key);
+    this.#drop(claim, key);
+  }
+
+  #drop(claim: Claim, key: string): void {
     this.#written.delete(key);
+    const pod = podOfExtended(claim);
+    if (pod !== undefined && this.#extended.get(pod) === key) this.#extended.delete(pod);
     this.#recount(claim.metadata.uid!, key);
+  }
+
+  #index(claim: Claim, key: string): void {
+    const pod = podOfExtended(claim);
+    if (pod !== undefined) this.#extended.set(pod, key);
+  }
+
+  /** The scheduler has created the claim, which the cache does not show yet. */
+  made(claim: Claim): void {
+    const key = objectKey(claim);
+    if (this.#cached.has(key)) return;
+    this.#written.set(key, claim);
+    this.#index(claim, key);
+    this.#recount(claim.metadata.uid!, key);
+  }
+
+  /** It has deleted it again, perhaps before the cache showed it. */
+  unmade(claim: Claim): void {
+    const key = objectKey(claim);
+    if (!this.#cached.has(key)) this.#drop(claim, key);
   }
 
   /** The claim as the API server has answered. */
   wrote(claim: Claim): void {
     const key = objectKey(claim);
     const cached = this.#cached.get(key);
-    if (!cached || cached.metadata.uid !== claim.metadata.uid || versionOf(cached) >= versionOf(claim)) return;
+    const known = this.#at(key);
+    if (known?.metadata.uid !== claim.metadata.uid || (cached && versionOf(cached) >= versionOf(claim))) return;
     this.#written.set(key, claim);
     this.#recount(claim.metadata.uid!, key);
   }

@@ -21,7 +21,7 @@ export interface ConfigFields {
 }
 
 export interface DeviceClassFields {
-  readonly metadata: { readonly name?: string };
+  readonly metadata: { readonly name?: string; readonly creationTimestamp?: string };
   readonly spec?: {
     readonly selectors?: readonly Selector[];
     readonly config?: readonly ConfigFields[];
@@ -128,6 +128,13 @@ export function constraintsOf(claim: Claim): Constraint[] {
   });
 }
 
+const checks = (list: readonly Selector[], where: string): readonly SelectorCheck[] =>
+  list.map(({ cel }, i) => ({ where: `${where}: selector #${i}`, compiled: compile(cel?.expression ?? '') }));
+
+export function classSelectors({ metadata, spec }: DeviceClassFields): readonly SelectorCheck[] {
+  return checks(spec?.selectors ?? [], `class ${metadata.name}`);
+}
+
 function wishOf(
   fields: AlternativeFields,
   request: string,
@@ -150,8 +157,6 @@ function wishOf(
     return fail(`: could not retrieve device class ${deviceClassName}: ${missing}`);
   }
   if (allocationMode !== 'ExactCount' && allocationMode !== 'All') fail(`: unsupported count mode ${allocationMode}`);
-  const checks = (list: readonly Selector[], where: string) =>
-    list.map(({ cel }, i) => ({ where: `${where}: selector #${i}`, compiled: compile(cel?.expression ?? '') }));
   return {
     request,
     name: alternative === undefined ? request : `${request}/${alternative}`,
@@ -160,10 +165,7 @@ function wishOf(
     all: allocationMode === 'All',
     count,
     adminAccess,
-    selectors: [
-      ...checks(deviceClass.spec?.selectors ?? [], `class ${deviceClassName}`),
-      ...checks(selectors, `claim ${key}`),
-    ],
+    selectors: [...classSelectors(deviceClass), ...checks(selectors, `claim ${key}`)],
     tolerations: fields.tolerations,
     capacity: capacity?.requests && amountsOf(capacity.requests),
   };

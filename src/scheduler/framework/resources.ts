@@ -45,6 +45,11 @@ export function resourcesOf(list: QuantityMap | undefined): Resources {
   return out;
 }
 
+/** Names with a slash outside kubernetes.io and requests. */
+export function isExtendedName(name: string): boolean {
+  return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
+}
+
 export function addResources(to: Resources, more: Resources, sign: 1 | -1 = 1): void {
   to.milliCPU += sign * more.milliCPU;
   to.memory += sign * more.memory;

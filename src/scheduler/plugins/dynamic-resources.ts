@@ -10,6 +10,9 @@ import { Allocator, type ClaimChoices } from '../devices/allocator.ts';
 import { ClaimBinder, hasBindingConditions, isReady } from '../devices/binding.ts';
 import type { DeviceCatalog, NodeSelectorFields } from '../devices/catalog.ts';
 import { type AllocationFields, allocationOf, type Claim, type ClaimTracker } from '../devices/claims.ts';
+import { countDevices } from '../devices/count.ts';
+import { ExtendedClaim, removeExtended, type Variant, writeExtended } from '../devices/extended-claim.ts';
+import type { ExtendedClassSource } from '../devices/extended-classes.ts';
 import { claimsOf, isReservedFor } from '../devices/pod-claims.ts';
 import { AllocationError, type ClassSource, requestsOf } from '../devices/requests.ts';
 import { allocationFor } from '../devices/result.ts';
@@ -27,6 +30,8 @@ export interface DeviceSources {
   readonly claims: ClaimTracker;
   readonly catalog: DeviceCatalog;
   readonly deviceClass: ClassSource;
+  /** Absent: classes provide no extended resources. Upstream: the gate DRAExtendedResource. */
+  readonly extendedClass?: ExtendedClassSource;
 }
 
 export interface DynamicResourcesDeps {
@@ -47,7 +52,10 @@ export interface DynamicResourcesArgs {
 }
 
 interface State {
+  /** Those that the pod names. */
   readonly claims: Claim[];
+  /** The one for its extended resources, when classes provide some. */
+  readonly extended?: ExtendedClaim;
   /** What was decided for those that are not allocated; set by Reserve. */
   readonly decided: Map<number, AllocationFields>;
   readonly allocator?: Allocator;
@@ -68,9 +76,10 @@ const unsuccessful = (reason: string): PostFilterResult => ({ success: false, re
 
 export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResourcesArgs = {}): Plugin {
   const { devices, client, clock, prng, events, onError } = deps;
-  const { claims: tracker, catalog, deviceClass } = devices;
+  const { claims: tracker, catalog, deviceClass, extendedClass } = devices;
   const timeoutMs = args.bindingTimeout === undefined ? 600_000 : parseDuration(args.bindingTimeout);
-  const binder = new ClaimBinder({ client, clock, tracker }, timeoutMs);
+  const writing = { client, clock, tracker };
+  const binder = new ClaimBinder(writing, timeoutMs);
   const stateOf = (state: CycleState) => state.get<State>(name);
 
   /** A request of the claim names a class that is not there. */
@@ -98,6 +107,20 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       // Its device has failed: PostFilter may free it.
       return false;
     }
+  };
+
+  /** Why the node does not have what the claims ask for, for those who read the decision. */
+  const shortage = (open: readonly Claim[], variant: Variant | undefined, node: NodeInfo): string => {
+    const names = open.filter((claim) => claim !== variant?.claim).map(({ metadata }) => metadata.name);
+    const parts = names.length > 0 ? [`no devices left for ${names.join(', ')}`] : [];
+    const resources = new Set(variant?.mappings.map(({ resourceName }) => resourceName));
+    for (const resource of resources) {
+      const provider = extendedClass!(resource)!;
+      const { all, taken } = countDevices(devices, provider, node);
+      const found = `${all} ${all === 1 ? 'device matches' : 'devices match'}, ${all - taken} free`;
+      parts.push(`extended resource ${resource} is provided by DeviceClass ${provider.metadata.name}: ${found}`);
+    }
+    return parts.join('; ');
   };
 
   return {
@@ -129,14 +152,15 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       const own = claimsOf(pod, tracker);
       return typeof own === 'string' ? refuse(own) : undefined;
     },
-    preFilter(state, { pod }) {
+    preFilter(state, info) {
+      const { pod } = info;
       const nothing: State = { claims: [], decided: new Map(), byNode: new Map(), unavailable: new Set() };
       state.set(name, nothing);
-      if (!pod.spec?.resourceClaims?.length) return { skip: true };
-      const claims = claimsOf(pod, tracker);
+      const claims = pod.spec?.resourceClaims?.length ? claimsOf(pod, tracker) : [];
       if (typeof claims === 'string') return refuse(claims);
-      if (claims.length === 0) return { skip: true };
-      let open = false;
+      const extended = extendedClass && ExtendedClaim.of(info, extendedClass, () => tracker.extendedOf(pod));
+      if (claims.length === 0 && !extended) return { skip: true };
+      let open = extended !== undefined && !extended.stale;
       for (const claim of claims) {
         if (allocationOf(claim)) continue;
         open = true;
@@ -148,12 +172,25 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
         if (problem) return problem;
       }
       const allocator = open ? new Allocator(catalog, tracker, deviceClass) : undefined;
-      state.set(name, { ...nothing, claims: [...claims], ...(allocator && { allocator }) } satisfies State);
+      const more = { ...(allocator && { allocator }), ...(extended && { extended }) };
+      state.set(name, { ...nothing, claims: [...claims], ...more } satisfies State);
       return undefined;
     },
     filter(state, _pod, node) {
       const own = stateOf(state);
-      if (!own || own.claims.length === 0) return undefined;
+      if (!own || (own.claims.length === 0 && !own.extended)) return undefined;
+      if (own.extended?.stale) {
+        const left = own.extended.stale.metadata.name;
+        return refuse('cannot schedule extended resource claim', `${left} is left from an attempt that failed`);
+      }
+      const variant = own.extended?.variantFor(node.name, node.allocatable.scalar);
+      if (typeof variant === 'string') {
+        return refuse('cannot fit resource', `the node has no ${variant}, and no DeviceClass provides it`);
+      }
+      if (own.claims.length === 0 && !variant) {
+        own.byNode.set(node.name, []);
+        return undefined;
+      }
       let useless: Claim | undefined;
       for (const [i, claim] of own.claims.entries()) {
         if (!allocationOf(claim) || isAvailable(claim, node)) continue;
@@ -166,12 +203,12 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       }
       if (!own.allocator) return undefined;
       const open = own.claims.filter((claim) => !allocationOf(claim));
+      if (variant) open.push(variant.claim);
       try {
         const result = own.allocator.allocate(node, open);
         if (!result.claims) {
           if (result.timedOut) return fault(`node ${node.name}: timed out trying to allocate devices`);
-          const detail = `no devices left for ${open.map(({ metadata }) => metadata.name).join(', ')}`;
-          return refuse(result.reason ?? 'cannot allocate all claims', detail);
+          return refuse(result.reason ?? 'cannot allocate all claims', shortage(open, variant, node));
         }
         if (useless) return refuse('resourceclaim not available on the node');
         own.byNode.set(node.name, result.claims);
@@ -185,16 +222,20 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       const own = stateOf(state);
       // Another plugin's PreFilter came first and refused. Upstream's words, which end PostFilter.
       if (!own) return { ...unsuccessful('not found'), final: true };
-      if (own.claims.length === 0) return unsuccessful('no new claims to deallocate');
+      if (own.claims.length === 0 && !own.extended) return unsuccessful('no new claims to deallocate');
+      const done = (reason: string, work: Promise<void>) =>
+        work.then(
+          () => unsuccessful(reason),
+          (error: unknown) => ({ ...unsuccessful(String((error as Error).message)), final: true }),
+        );
       for (const i of own.unavailable) {
         const claim = own.claims[i]!;
         const users = claim.status?.reservedFor ?? [];
         if (users.length > 1 || (users.length === 1 && users[0]!.uid !== pod.metadata.uid)) continue;
-        return binder.deallocate(claim).then(
-          () => unsuccessful('deallocation of ResourceClaim completed'),
-          (error: unknown) => ({ ...unsuccessful(String((error as Error).message)), final: true }),
-        );
+        return done('deallocation of ResourceClaim completed', binder.deallocate(claim));
       }
+      const stale = own.extended?.stale;
+      if (stale) return done('deletion of ResourceClaim completed', removeExtended(stale, writing));
       return unsuccessful('still not schedulable');
     },
     preScore: (state) => (stateOf(state)?.claims.length ? undefined : 'skip'),
@@ -224,7 +265,9 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
       for (const choices of chosen) {
         const allocation = allocationFor(choices, node, () => prng?.uuid() ?? '');
         const { claim } = choices.plan;
-        own.decided.set(own.claims.indexOf(claim), allocation);
+        const variant = own.extended?.on(node);
+        if (claim === variant?.claim) own.extended!.reserved = { variant, allocation };
+        else own.decided.set(own.claims.indexOf(claim), allocation);
         tracker.setPending(claim, allocation);
       }
       return undefined;
@@ -238,19 +281,31 @@ export function dynamicResources(deps: DynamicResourcesDeps, args: DynamicResour
           .release(claim, pod)
           .catch((error: unknown) => onError?.(`claim ${claim.metadata.name} is still reserved`, error));
       }
+      const { reserved, written } = own?.extended ?? {};
+      if (reserved) tracker.setPending(reserved.variant.claim, undefined);
+      if (!written) return;
+      removeExtended(written, writing).catch((error: unknown) =>
+        onError?.(`claim ${written.metadata.name} could not be deleted`, error),
+      );
     },
-    preBindPreFlight: (state) => (stateOf(state)?.claims.length ?? 0) > 0,
+    preBindPreFlight(state) {
+      const own = stateOf(state);
+      return own !== undefined && (own.claims.length > 0 || own.extended !== undefined);
+    },
     async preBind(state, { pod }, node, signal) {
       const own = stateOf(state);
-      if (!own || own.claims.length === 0) return;
+      if (!own) return;
       for (const [i, claim] of own.claims.entries()) {
         if (isReservedFor(claim, pod)) continue;
         own.claims[i] = (await binder.bind(claim, own.decided.get(i), pod, signal)) as Readonly<ResourceClaim>;
       }
-      if (!own.claims.some(hasBindingConditions)) return;
+      const { extended } = own;
+      if (extended?.reserved) await writeExtended(extended, writing, binder, pod, signal);
+      const all = extended?.written ? [...own.claims, extended.written] : own.claims;
+      if (!all.some(hasBindingConditions)) return;
       const text = `waiting for binding conditions for device on node ${node}`;
       events?.event(pod, 'Normal', 'BindingConditionsPending', text);
-      const keys = own.claims.map(({ metadata }) => [metadata.namespace!, metadata.name!] as const);
+      const keys = all.map(({ metadata }) => [metadata.namespace!, metadata.name!] as const);
       await binder.waitReady(keys, signal);
     },
   };

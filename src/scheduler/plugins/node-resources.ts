@@ -4,11 +4,14 @@
  */
 import type { Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
+import { implicitPrefix } from '../devices/extended-classes.ts';
+import type { DeviceClassFields } from '../devices/requests.ts';
 import { formatDecimal } from '../format.ts';
 import { hasMoreOf, hasPlace } from '../framework/events.ts';
 import { type NodeInfo, type PodInfo, use } from '../framework/node-info.ts';
-import { podRequests, type Resources, resourcesOf } from '../framework/resources.ts';
+import { isExtendedName, podRequests, type Resources, resourcesOf } from '../framework/resources.ts';
 import { maxNodeScore, type Plugin } from '../framework/types.ts';
+import type { DeviceSources } from './dynamic-resources.ts';
 import {
   amountOf,
   capacityOf,
@@ -24,7 +27,10 @@ interface Shortage {
   readonly detail: string;
 }
 
-function shortages(requests: Resources, node: NodeInfo, ignored: (name: string) => boolean): Shortage[] {
+/** Is it left to others to provide the resource, where the node has none of it? */
+type Elsewhere = (name: string) => boolean;
+
+function shortages(requests: Resources, node: NodeInfo, ignored: Elsewhere, byClass: Elsewhere): Shortage[] {
   const out: Shortage[] = [];
   const { allocatable, requested } = node;
   if (node.pods.size + 1 > allocatable.allowedPodNumber) {
@@ -47,6 +53,7 @@ function shortages(requests: Resources, node: NodeInfo, ignored: (name: string) 
   for (const [name, wanted] of requests.scalar) {
     if (ignored(name)) continue;
     const capacity = allocatable.scalar.get(name) ?? 0;
+    if (capacity === 0 && byClass(name)) continue;
     check(name, wanted, capacity - (requested.scalar.get(name) ?? 0), capacity);
   }
   return out;
@@ -64,18 +71,14 @@ function fits(requests: Resources, sums: Float64Array): boolean {
 }
 
 /** Would the pod fit were the node empty? If not, no preemption helps. */
-function fitsEmpty(requests: Resources, allocatable: Resources, ignored: (name: string) => boolean): boolean {
+function fitsEmpty(requests: Resources, allocatable: Resources, ignored: Elsewhere, byClass: Elsewhere): boolean {
   if (requests.milliCPU > allocatable.milliCPU || requests.memory > allocatable.memory) return false;
   if (requests.ephemeralStorage > allocatable.ephemeralStorage) return false;
   for (const [name, wanted] of requests.scalar) {
-    if (wanted > (allocatable.scalar.get(name) ?? 0) && !ignored(name)) return false;
+    const capacity = allocatable.scalar.get(name) ?? 0;
+    if (wanted > capacity && !ignored(name) && !(capacity === 0 && byClass(name))) return false;
   }
   return true;
-}
-
-/** Names with a slash outside kubernetes.io and requests. */
-function isExtended(name: string): boolean {
-  return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
 }
 
 /** Upstream: NodeResourcesFitArgs. */
@@ -86,11 +89,14 @@ export interface NodeResourcesFitArgs {
   readonly scoringStrategy?: ScoringStrategy;
 }
 
-export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
+/** `devices`: for extended resources that device classes provide. */
+export function nodeResourcesFit(args: NodeResourcesFitArgs = {}, devices?: DeviceSources): Plugin {
   const names = new Set(args.ignoredResources ?? []);
   const groups = new Set(args.ignoredResourceGroups ?? []);
   const ignored = (name: string) =>
-    names.size + groups.size > 0 && isExtended(name) && (names.has(name) || groups.has(name.split('/')[0]!));
+    names.size + groups.size > 0 && isExtendedName(name) && (names.has(name) || groups.has(name.split('/')[0]!));
+  const classOf = devices?.extendedClass;
+  const byClass: Elsewhere = (name) => classOf?.(name) !== undefined;
   const score = strategyScorer(args.scoringStrategy);
   return {
     name: 'NodeResourcesFit',
@@ -111,15 +117,28 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): Plugin {
       {
         resource: 'nodes',
         actions: ['add', 'updateAllocatable'],
-        hint: (pod, old, now) => nodeMayFit(pod, old, now!, ignored),
+        hint: (pod, old, now) => nodeMayFit(pod, old, now!, ignored, byClass),
+      },
+      {
+        resource: 'deviceclasses',
+        actions: ['add', 'update'],
+        hint({ requests }, old, now) {
+          const [before, after] = [old as DeviceClassFields | undefined, now as DeviceClassFields];
+          const named = after.spec?.extendedResourceName;
+          if (before && before.spec?.extendedResourceName === named) return false;
+          if (!before && requests.scalar.has(`${implicitPrefix}${after.metadata.name}`)) return true;
+          return named !== undefined && requests.scalar.has(named);
+        },
       },
     ],
     filter(_state, { requests }, node) {
       if (fits(requests, node.sums)) return undefined;
-      const missing = shortages(requests, node, ignored);
+      const missing = shortages(requests, node, ignored, byClass);
       if (missing.length === 0) return undefined;
       return {
-        code: fitsEmpty(requests, node.allocatable, ignored) ? 'Unschedulable' : 'UnschedulableAndUnresolvable',
+        code: fitsEmpty(requests, node.allocatable, ignored, byClass)
+          ? 'Unschedulable'
+          : 'UnschedulableAndUnresolvable',
         reasons: missing.map(({ reason }) => reason),
         detail: missing.map(({ detail }) => detail).join('; '),
       };
@@ -133,14 +152,16 @@ function nodeMayFit(
   { requests }: PodInfo,
   old: Readonly<KubeObject> | undefined,
   now: Readonly<KubeObject>,
-  ignored: (name: string) => boolean,
+  ignored: Elsewhere,
+  byClass: Elsewhere,
 ): boolean {
   const allocatable = (node: Readonly<KubeObject>) => resourcesOf(node['status']?.allocatable);
   const after = allocatable(now);
-  if (after.allowedPodNumber < 1 || !fitsEmpty(requests, after, ignored)) return false;
+  if (after.allowedPodNumber < 1 || !fitsEmpty(requests, after, ignored, byClass)) return false;
   if (!old) return true;
   const before = allocatable(old);
-  return after.allowedPodNumber > before.allowedPodNumber || hasMoreOf(requests, before, after);
+  if (after.allowedPodNumber > before.allowedPodNumber || hasMoreOf(requests, before, after)) return true;
+  return [...requests.scalar].some(([name, wanted]) => wanted > 0 && !after.scalar.get(name) && byClass(name));
 }
 
 /** Upstream: NodeResourcesBalancedAllocationArgs. */

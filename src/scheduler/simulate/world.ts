@@ -14,6 +14,7 @@ import { type CycleOutcome, SchedulingCycle } from '../cycle.ts';
 import type { Decision } from '../decision/record.ts';
 import { DeviceCatalog } from '../devices/catalog.ts';
 import { ClaimTracker } from '../devices/claims.ts';
+import { ExtendedClasses } from '../devices/extended-classes.ts';
 import { askPreemption, Extender, type ExtenderPost } from '../extender/extender.ts';
 import { postToExtender } from '../extender/http.ts';
 import { withManagedResources } from '../extender/managed.ts';
@@ -87,6 +88,7 @@ export class World {
   readonly #servicesOf = new Map<string, any[]>();
   readonly #claims = new ClaimTracker();
   readonly #catalog = new DeviceCatalog();
+  readonly #extended = new ExtendedClasses();
   /** Pods that are nowhere yet, in the order they were given. */
   readonly pending: readonly Readonly<Pod>[];
 
@@ -112,6 +114,7 @@ export class World {
     for (const attachment of objects.volumeattachments ?? []) {
       push(this.#attachmentsOn, attachment['spec']?.nodeName ?? '', attachment);
     }
+    for (const deviceClass of objects.deviceclasses ?? []) this.#extended.set(deviceClass);
     for (const claim of (objects.resourceclaims ?? []) as ResourceClaim[]) this.#claims.set(claim);
     for (const slice of (objects.resourceslices ?? []) as ResourceSlice[]) this.#catalog.set(slice);
     for (const node of objects.nodes ?? []) this.cache.setNode(node as Node);
@@ -211,6 +214,7 @@ export class World {
         claims: this.#claims,
         catalog: this.#catalog,
         deviceClass: (name) => this.#get('deviceclasses', '', name),
+        extendedClass: (resource) => this.#extended.classOf(resource),
       },
       namespaces: { get: (name) => this.#get('namespaces', '', name), version: () => 0 },
       spread: {
