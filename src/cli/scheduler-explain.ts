@@ -1,7 +1,13 @@
 /** `klab scheduler explain|queue`: why a pod is where it is, from the scheduler's own records. */
 import { isForbidden, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { rfc3339Micro } from '../base/index.ts';
-import type { Decision, DecisionByColumns, unseenBecause } from '../scheduler/index.ts';
+import {
+  type Decision,
+  type DecisionByColumns,
+  decisionFromWire,
+  explainDecision,
+  unseenBecause,
+} from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { schedulerSetup } from './scheduler-setup.ts';
@@ -33,10 +39,7 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
   const { pod: name, attempt, node, output } = request;
   const path = `/klab/v1/scheduler/decisions/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
   const query = { columns: 'true', ...(attempt !== undefined && { attempt: String(attempt) }) };
-  // Loaded while the server answers.
-  const loading = import('../scheduler/index.ts');
   const answer = await session.client.raw(path, { query, signal: session.signal });
-  const { decisionFromWire, explainDecision, unseenBecause } = await loading;
   const attempts: { attempt: number; result: string }[] = answer.attempts;
   const sent: Decision | DecisionByColumns | undefined = answer.items.at(-1);
   const decision = sent && decisionFromWire(sent);

@@ -1,6 +1,6 @@
 /** `klab scheduler why`: one paragraph about a pod, from the scheduler's records or, where there are none, a dry run. */
 import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
-import type { Decision, DecisionByColumns, Why } from '../scheduler/index.ts';
+import { type Decision, type DecisionByColumns, decisionFromWire, type Why, whyDecision } from '../scheduler/index.ts';
 import { printData } from './output.ts';
 import { heldBack, noDecisionReason, nodeMissing } from './scheduler-explain.ts';
 import { byDefaults, rehearsed, type SchedulerSetup, schedulerSetup, worldOf } from './scheduler-setup.ts';
@@ -26,7 +26,6 @@ async function decisionAbout(session: Session, pod: Readonly<KubeObject>): Promi
     const answer = await session.client.raw(path, { query: { columns: 'true' }, signal: session.signal });
     const sent: Decision | DecisionByColumns | undefined = answer.items.at(-1);
     if (!sent || sent.pod.uid !== uid) return undefined;
-    const { decisionFromWire } = await import('../scheduler/index.ts');
     return decisionFromWire(sent);
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -56,7 +55,6 @@ export async function schedulerWhy(session: Session, { pod: name, config, output
     if (output === 'json' || output === 'yaml') return printData(answer, output);
     return `pod ${about.namespace}/${name}: ${answer.sentence}`;
   };
-  const { whyDecision } = await import('../scheduler/index.ts');
   // A configuration that is given is asked about, whatever the cluster decided by its own.
   const decision = config === undefined ? await decisionAbout(session, pod) : undefined;
   if (decision && !(pod['spec']?.schedulingGates?.length > 0)) {
