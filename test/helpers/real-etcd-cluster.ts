@@ -17,18 +17,32 @@ export class RealEtcdCluster implements AsyncDisposable {
   readonly #running = new Map<number, { child: ChildProcess; ended: Promise<void> }>();
 
   static async start(size: number): Promise<RealEtcdCluster> {
+    for (let attempt = 1; ; attempt++) {
+      const cluster = await RealEtcdCluster.#made(size);
+      try {
+        await cluster.leader();
+        return cluster;
+      } catch (error) {
+        // Somebody else may have taken a member's port before it did.
+        const ended = cluster.#ended;
+        await cluster[Symbol.asyncDispose]();
+        if (!ended || attempt === 3) throw error;
+      }
+    }
+  }
+
+  static async #made(size: number): Promise<RealEtcdCluster> {
     const dir = mkdtempSync(join(tmpdir(), 'klab-real-etcd-'));
     const pki = ensureClusterPki(join(dir, 'pki'), { hosts: [], now: wallClock.now() });
     const ports = await freePorts(2 * size);
     const cluster = new RealEtcdCluster(dir, pki, ports.slice(0, size), ports.slice(size));
     for (let i = 0; i < size; i++) cluster.run(i);
-    try {
-      await cluster.leader();
-      return cluster;
-    } catch (error) {
-      await cluster[Symbol.asyncDispose]();
-      throw error;
-    }
+    return cluster;
+  }
+
+  /** Whether a member that should run does not. */
+  get #ended(): boolean {
+    return [...this.#running.values()].some(({ child }) => child.exitCode !== null);
   }
 
   private constructor(dir: string, pki: ClusterPki, clients: readonly number[], peers: readonly number[]) {
@@ -80,7 +94,7 @@ export class RealEtcdCluster implements AsyncDisposable {
   /** Index of the member that leads, once one of those that run does. */
   async leader(): Promise<number> {
     const end = wallClock.monotonic() + 20_000;
-    while (wallClock.monotonic() < end) {
+    while (wallClock.monotonic() < end && !this.#ended) {
       for (const i of this.#running.keys()) {
         const kv = new RemoteKV({ endpoints: [this.urls[i]!], tls: clientTls(this.pki) });
         try {
@@ -94,7 +108,7 @@ export class RealEtcdCluster implements AsyncDisposable {
       }
       await wallClock.sleep(50);
     }
-    throw new Error('no real etcd leads after 20 s');
+    throw new Error(this.#ended ? 'a real etcd ended by itself' : 'no real etcd leads after 20 s');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

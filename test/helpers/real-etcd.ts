@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { wallClock } from '../../src/base/index.ts';
 import { RemoteKV } from '../../src/etcd/index.ts';
 import type { ClusterPki } from '../../src/pki/index.ts';
 
@@ -29,6 +30,19 @@ export interface RealEtcd {
  * One real etcd on 127.0.0.1 with its data in a temporary folder; TLS with client certificates when `pki` is given; on an existing
  * data folder when `data` is; `flags` are further ones of etcd's. */
 export async function startRealEtcd(pki?: ClusterPki, data?: string, flags: readonly string[] = []): Promise<RealEtcd> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(pki, data, flags);
+    } catch (error) {
+      // Somebody else may have taken the port before it did.
+      if (attempt === 3 || !(error instanceof EndedAtStart)) throw error;
+    }
+  }
+}
+
+class EndedAtStart extends Error {}
+
+async function start(pki: ClusterPki | undefined, data: string | undefined, flags: readonly string[]) {
   const dir = mkdtempSync(join(tmpdir(), 'klab-real-etcd-'));
   const [clientPort, peerPort] = [await freePort(), await freePort()];
   const url = `${pki ? 'https' : 'http'}://127.0.0.1:${clientPort}`;
@@ -56,17 +70,17 @@ export async function startRealEtcd(pki?: ClusterPki, data?: string, flags: read
   const kv = new RemoteKV({ endpoints: [url], tls: pki && clientTls(pki) });
   try {
     // `range` is linearizable: it is answered once a leader is elected.
-    for (let attempt = 0; ; attempt++) {
+    for (const end = wallClock.monotonic() + 30_000; ; await wallClock.sleep(50)) {
       try {
         await kv.range({ key: Buffer.from('ready') }, { signal: AbortSignal.timeout(1000) });
         break;
       } catch (error) {
         // Its accounts are enabled: it has a leader, and knows who is nobody.
         if ((error as Error).message === 'etcdserver: user name is empty') break;
-        if (attempt > 20 || child.exitCode !== null) {
-          await stop();
-          throw error;
-        }
+        const over = child.exitCode !== null;
+        if (!over && wallClock.monotonic() < end) continue;
+        await stop();
+        throw over ? new EndedAtStart(`etcd ended with code ${child.exitCode}`) : error;
       }
     }
   } finally {
