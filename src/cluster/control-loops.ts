@@ -2,7 +2,7 @@
  * The controller manager and the scheduler: what is made anew each time one of them starts, and who of several may run
  * it. Upstream counterpart: cmd/kube-controller-manager/app and cmd/kube-scheduler/app.
  */
-import { builtinResources } from '../api/index.ts';
+import { builtinResources, featureEnabled } from '../api/index.ts';
 import type { InProcessIdentity } from '../apiserver/index.ts';
 import { type Logger, type Prng, type VirtualClock, wallClock } from '../base/index.ts';
 import { EventBroadcaster, KubeClient, type SharedInformerFactory, type Transport } from '../client/index.ts';
@@ -144,7 +144,10 @@ export class ControlLoops {
     const config = settings.scheduler;
     const scheduler = new Scheduler(
       { client, informers, events, clock, prng, log, decisions },
-      config ? { config } : {},
+      {
+        extendedResources: featureEnabled('DRAExtendedResource', settings.apiServer.featureGates),
+        ...(config && { config }),
+      },
     );
     for (const note of config?.notes ?? []) log.info(note);
     this.scheduler = scheduler;

@@ -24,6 +24,8 @@ export interface SchedulerOptions {
   readonly config?: SchedulerConfig;
   /** Plugins of one's own, to be enabled by the configuration. */
   readonly plugins?: PluginFactories;
+  /** May device classes provide extended resources? Default true. Upstream: the gate DRAExtendedResource. */
+  readonly extendedResources?: boolean;
   /** How extenders are reached. Default: HTTP. */
   readonly post?: ExtenderPost;
 }

@@ -63,7 +63,7 @@ export class Scheduler implements Runnable {
     this.waiting = new WaitingPods(deps.clock);
     this.#pods = deps.informers.informer<Pod>('pods');
     this.#nodes = deps.informers.informer<Node>('nodes');
-    this.#sources = sourcesOf(deps.informers);
+    this.#sources = sourcesOf(deps.informers, options.extendedResources);
     const post = options.post ?? postToExtender;
     this.#extenders = this.config.extenders.map((extender) => new Extender(extender, post));
     const executor = this.#executor();

@@ -35,7 +35,7 @@ export interface Sources {
   budgets(): readonly Readonly<PodDisruptionBudget>[];
 }
 
-export function sourcesOf(informers: SharedInformerFactory): Sources {
+export function sourcesOf(informers: SharedInformerFactory, extendedResources = true): Sources {
   const services = informers.informer<Service>('services');
   const claims = informers.informer<PersistentVolumeClaim>('persistentvolumeclaims');
   const volumes = informers.informer<PersistentVolume>('persistentvolumes', {
@@ -147,7 +147,7 @@ export function sourcesOf(informers: SharedInformerFactory): Sources {
       claims: tracker,
       catalog,
       deviceClass: (name) => deviceClasses.lister.get('', name) as never,
-      extendedClass: (resource) => extended.classOf(resource),
+      ...(extendedResources && { extendedClass: (resource: string) => extended.classOf(resource) }),
     },
     budgets: () => budgets.lister.list(),
     spread: {

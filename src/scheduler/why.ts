@@ -131,6 +131,12 @@ function phraseOf({ plugin, reasons, detail }: PluginVerdict): Phrase {
       }
       break;
     }
+    case 'DynamicResources': {
+      const provided = /extended resource (\S+) is provided by DeviceClass (\S+): /.exec(detail ?? '');
+      if (!provided) break;
+      const what = `too few free devices for ${provided[1]} (DeviceClass ${provided[2]})`;
+      return words(`devices ${provided[1]}`, `has ${what}`, `have ${what}`);
+    }
   }
   const text = reasons.map((reason) => reason.replace(/^node\(s\) /, '')).join(', ');
   return words(text, `refused by ${plugin}: ${text}`, `refused by ${plugin}: ${text}`);

@@ -132,6 +132,76 @@ describe('the answers of the scheduler', () => {
     await lab.kubectl('rollout', 'status', 'deployment/picky', '--timeout=30s');
   });
 
+  it('a class of devices provides an extended resource, to as many pods as it has devices', async () => {
+    const [driver, app] = ['gpu.example.com', 'cards'];
+    const requests = { 'example.com/gpu': '1' };
+    const objects = [
+      {
+        apiVersion: 'resource.k8s.io/v1',
+        kind: 'DeviceClass',
+        metadata: { name: 'gpu' },
+        spec: {
+          selectors: [{ cel: { expression: `device.driver == "${driver}"` } }],
+          extendedResourceName: 'example.com/gpu',
+        },
+      },
+      {
+        apiVersion: 'resource.k8s.io/v1',
+        kind: 'ResourceSlice',
+        metadata: { name: 'node-2-gpus' },
+        spec: {
+          driver,
+          nodeName: 'node-2',
+          pool: { name: 'node-2', generation: 1, resourceSliceCount: 1 },
+          devices: [{ name: 'gpu-0' }, { name: 'gpu-1' }],
+        },
+      },
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: app, namespace: 'default' },
+        spec: {
+          replicas: 3,
+          selector: { matchLabels: { app } },
+          template: {
+            metadata: { labels: { app } },
+            spec: { containers: [{ name: 'c', image: 'nginx', resources: { requests, limits: requests } }] },
+          },
+        },
+      },
+    ];
+    await lab.kubectl('create', '-f', manifest(app, ...objects));
+    await lab.kubectl('wait', `deployment/${app}`, '--for=jsonpath={.status.readyReplicas}=2', '--timeout=60s');
+    const waiting = () =>
+      lab.kubectl('get', 'pods', '-l', `app=${app}`, '--field-selector', 'spec.nodeName=', '-o', 'json');
+    await waitForText(
+      waiting,
+      /"message": "0\/3 nodes are available: 3 cannot allocate all claims\. still not schedulable, /,
+    );
+    const [left, ...others] = JSON.parse(await waiting()).items;
+    expect(others).toEqual([]);
+    const why = await lab.klab('scheduler', 'why', left.metadata.name);
+    expect(why).toContain('3 have too few free devices for example.com/gpu (DeviceClass gpu)');
+    const { nodes } = JSON.parse(await lab.klab('scheduler', 'explain', 'pod', left.metadata.name, '-o', 'json'));
+    expect(nodes.find(({ name }: any) => name === 'node-2').filter.detail).toBe(
+      'extended resource example.com/gpu is provided by DeviceClass gpu: 2 devices match, 0 free',
+    );
+    const placed = JSON.parse(await lab.kubectl('get', 'pods', '-l', `app=${app}`, '-o', 'json')).items;
+    const running = placed.filter(({ spec }: any) => spec.nodeName);
+    expect(running.map(({ spec }: any) => spec.nodeName)).toEqual(['node-2', 'node-2']);
+    const claims = JSON.parse(await lab.kubectl('get', 'resourceclaims', '-o', 'json')).items;
+    const named = running.map(({ status }: any) => status.extendedResourceClaimStatus.resourceClaimName);
+    expect(claims.map(({ metadata }: any) => metadata.name).sort()).toEqual(named.sort());
+    // One of them goes: another gets its device.
+    await lab.kubectl('delete', 'pod', running[0].metadata.name, '--grace-period=1');
+    const users = () =>
+      lab.kubectl('get', 'resourceclaims', '-o', 'jsonpath={range .items[*]}{.status.reservedFor[*].name} {end}');
+    const gone = running[0].metadata.name;
+    await waitForText(users, new RegExp(`^(?!.*${gone})\\S+ \\S+ $`));
+    await lab.kubectl('delete', `deployment/${app}`, 'deviceclass/gpu', 'resourceslice/node-2-gpus');
+    await waitForText(() => lab.kubectl('get', 'resourceclaims', '-o', 'name'), /^\s*$/);
+  });
+
   it('the server tells how full the nodes are and how long the queues', async () => {
     const { items } = JSON.parse(await lab.kubectl('get', '--raw', '/klab/v1/scheduler/nodes'));
     expect(items.map(({ name }: any) => name)).toEqual(['node-1', 'node-2', 'node-3']);

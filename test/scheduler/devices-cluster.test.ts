@@ -10,8 +10,9 @@ afterEach(async () => {
 
 const driver = 'gpu.example.com';
 
-async function boot() {
+async function boot(options: object = {}) {
   cluster = await createCluster({
+    ...options,
     nodes: 2,
     seed: 'devices',
     clock: 'virtual',
@@ -250,4 +251,19 @@ it('a claim whose pod could not be bound is deleted, and the pod gets another', 
   await say('Attached');
   await until('bound', () => get('pods', 'p').spec.nodeName === 'node-1');
   expect(get('pods', 'p').status.extendedResourceClaimStatus.resourceClaimName).toBe(claims()[0].metadata.name);
+});
+
+it('without the gate DRAExtendedResource only the node itself has extended resources', async () => {
+  const { client, slice, pod, until, clock, condition, claims } = await boot({
+    flags: { 'feature-gates': 'DRAExtendedResource=false' },
+  });
+  await client.resource('deviceclasses').create(extendedClass('cards', { extendedResourceName: gpu }));
+  await slice('node-1', 1);
+  await pod('p', asking('deviceclass.resource.kubernetes.io/gpu'));
+  await until('p waits', () => condition('p')?.reason === 'Unschedulable');
+  await clock.advance(30_000);
+  expect(condition('p').message).toMatch(
+    /^0\/2 nodes are available: 2 Insufficient deviceclass.resource.kubernetes.io\/gpu\./,
+  );
+  expect(claims()).toHaveLength(0);
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../../src/api/index.ts';
 import { ExtendedClasses } from '../../src/scheduler/devices/extended-classes.ts';
 import { extendedRequests } from '../../src/scheduler/devices/extended-requests.ts';
-import { podInfoOf, schedulerConfig } from '../../src/scheduler/index.ts';
+import { podInfoOf, schedulerConfig, World, whatIf, whyDecision } from '../../src/scheduler/index.ts';
 import { cycleOver, makeNode, makePod } from './objects.ts';
 
 const gpu = 'example.com/gpu';
@@ -228,10 +228,14 @@ describe('where the pod fits', () => {
   });
 
   it('a class but no device: what the claim lacks is said', () => {
-    const { message, decision } = decide(wants('3'), { slices: [slice('a', 2)] });
+    const pod = wants('3');
+    const { message, decision } = decide(pod, { slices: [slice('a', 2)] });
     expect(message).toBe('0/1 nodes are available: 1 cannot allocate all claims.');
     expect(JSON.stringify(decision)).toContain(
       'extended resource example.com/gpu is provided by DeviceClass gpu: 2 devices match, 2 free',
+    );
+    expect(whyDecision(decision).sentence).toBe(
+      '0 of 1 nodes fit: 1 has too few free devices for example.com/gpu (DeviceClass gpu).',
     );
   });
 
@@ -283,6 +287,28 @@ describe('where the pod fits', () => {
       '0/1 nodes are available: 1 cannot schedule extended resource claim.',
     );
     expect(decide(pod, { claims: [left('of an earlier pod')], slices: [slice('a', 1)] }).node).toBe('a');
+  });
+});
+
+describe('a copy of the cluster', () => {
+  const objects = { nodes: [makeNode('a')], deviceclasses: [deviceClass()], resourceslices: [slice('a', 2)] } as never;
+
+  it('hands out each device once', () => {
+    const world = new World(objects);
+    const nodes = ['p', 'q', 'r'].map(() => {
+      const pod = wants('1');
+      const trial = world.try(pod);
+      world.settle(pod, trial);
+      return trial.outcome.node;
+    });
+    expect(nodes).toEqual(['a', 'a', undefined]);
+  });
+
+  it('shows no change of the pod but of what it asks for, and says what is in the way', async () => {
+    const { beyond } = await whatIf(new World(objects), wants('3'));
+    expect(beyond).toBe(
+      'its extended resources keep it from a, which changes of pods and nodes do not help: cannot allocate all claims',
+    );
   });
 });
 

@@ -3,7 +3,7 @@ import { Prng } from '../../src/base/index.ts';
 import { makeNode, makePod } from './objects.ts';
 import type { Cluster } from './reference.ts';
 
-export const gpuClass = { metadata: { name: 'gpu' }, spec: {} };
+export const gpuClass = { metadata: { name: 'gpu' }, spec: { extendedResourceName: 'example.com/card' } };
 
 export const apps = ['web', 'db', 'cache'];
 const hostname = 'kubernetes.io/hostname';
@@ -64,6 +64,7 @@ const weighted = (dice: Dice, name: string, make: () => object) =>
 export function randomNode(dice: Dice, i: number) {
   const node = plainNode(dice, i);
   if (dice.once(2)) (node.status as any).declaredFeatures = ['UserNamespacesHostNetworkSupport'];
+  if (dice.once(5)) (node.status as any).allocatable['example.com/card'] = String(1 + dice.int(3));
   return node;
 }
 
@@ -124,6 +125,7 @@ export function randomPod(dice: Dice, name: string, rich: boolean) {
       requests: {
         ...(!dice.once(4) && { cpu: `${dice.int(12) * 100}m` }),
         ...(!dice.once(4) && { memory: `${dice.int(12) * 128}Mi` }),
+        ...(rich && dice.once(4) && { 'example.com/card': String(1 + dice.int(2)) }),
       },
       ...(dice.once(6) && { ports: [{ containerPort: 80, hostPort: dice.pick([8080, 8081]) }] }),
       ...(Object.keys(affinity).length > 0 && { affinity }),

@@ -220,6 +220,10 @@ class Reference {
         for (let i = 0; i < exactly.count; i++) wanted.push(least);
       }
     }
+    const asked = Number(this.#pod.spec.containers[0]!.resources?.requests?.['example.com/card'] ?? 0);
+    const plugged = (node.status as any).allocatable['example.com/card'];
+    if (plugged === undefined) for (let i = 0; i < asked; i++) wanted.push(0);
+    else if (Number(plugged) < asked + this.#cardsOn(node)) return false;
     const canHave = (from: number, left: readonly any[]): boolean =>
       from === wanted.length ||
       left.some(
@@ -231,6 +235,11 @@ class Reference {
           ),
       );
     return canHave(0, free);
+  }
+
+  #cardsOn(node: Node): number {
+    const cards = (pod: any) => Number(pod.spec.containers[0].resources.requests['example.com/card'] ?? 0);
+    return this.#on(node).reduce((sum, pod) => sum + cards(pod), 0);
   }
 
   #featuresThere(node: any): boolean {

@@ -154,7 +154,10 @@ class Search {
   }
 
   #claimsIn({ preFilter, nodes }: Decision): string | undefined {
-    const by = (plugin: string) => (plugin === 'DynamicResources' ? 'its resource claims' : 'its volumes');
+    const by = (plugin: string): string => {
+      if (plugin !== 'DynamicResources') return 'its volumes';
+      return this.#pod.spec?.resourceClaims?.length ? 'its resource claims' : 'its extended resources';
+    };
     const told = preFilter.find(({ plugin, reasons }) => reasons.length > 0 && aboutClaims.has(plugin));
     if (told) return `what is wrong with ${by(told.plugin)} must be put right there: ${told.reasons.join(', ')}`;
     const refused = nodes.filter(({ filter }) => filter && aboutClaims.has(filter.plugin));
