@@ -37,6 +37,7 @@ export {
   addAmounts,
   amountsFrom,
   type QuotaEvaluator,
+  type QuotaObjects,
   quotaEvaluator,
   quotaSelects,
   resourcesOfQuota,

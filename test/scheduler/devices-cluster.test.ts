@@ -267,3 +267,36 @@ it('without the gate DRAExtendedResource only the node itself has extended resou
   );
   expect(claims()).toHaveLength(0);
 });
+
+it('a quota of an extended resource counts each device once, with the pod or with a claim', async () => {
+  const { client, clock, slice, pod, get, until, claims } = await boot();
+  await client.resource('deviceclasses').create(extendedClass('cards', { extendedResourceName: gpu }));
+  const name = `requests.${gpu}`;
+  const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q', namespace: 'default' } };
+  await client
+    .resource('resourcequotas')
+    .namespace('default')
+    .create({ ...quota, spec: { hard: { [name]: '2' } } } as never);
+  const used = () => get('resourcequotas', 'q').status?.used?.[name];
+  await until('counted', () => used() === '0');
+  await slice('node-1', 3);
+  await pod('p', asking(gpu));
+  await until('p runs', () => get('pods', 'p').status.phase === 'Running');
+  // The controller has counted again by then.
+  await clock.advance(10_000);
+  expect([used(), claims().length]).toEqual(['1', 1]);
+  const own = (count: number) =>
+    client
+      .resource('resourceclaims')
+      .namespace('default')
+      .create({
+        apiVersion: 'resource.k8s.io/v1',
+        kind: 'ResourceClaim',
+        metadata: { name: 'own', namespace: 'default' },
+        spec: { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'cards', count } }] } },
+      } as never);
+  await expect(own(2)).rejects.toThrow(`exceeded quota: q, requested: ${name}=2, used: ${name}=1, limited: ${name}=2`);
+  await own(1);
+  await until('both are counted', () => used() === '2');
+  await expect(pod('late', asking(gpu))).rejects.toThrow(/exceeded quota: q/);
+});

@@ -7,6 +7,7 @@ import {
   addAmounts,
   amountsFrom,
   type QuotaEvaluator,
+  type QuotaObjects,
   quotaEvaluator,
   quotaSelects,
   type ResourceQuota,
@@ -102,7 +103,13 @@ class Ledger {
 
   async #charge(attributes: AdmissionAttributes, evaluator: QuotaEvaluator): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      const charged = check(attributes, evaluator, this.#quotas(attributes.namespace), this.#deps.clock.now());
+      const charged = check(
+        attributes,
+        evaluator,
+        this.#quotas(attributes.namespace),
+        this.#deps.clock.now(),
+        this.#deps.reader,
+      );
       if (attributes.dryRun) return;
       try {
         for (const quota of charged) await this.#write(quota);
@@ -131,6 +138,7 @@ function check(
   evaluator: QuotaEvaluator,
   quotas: readonly Quota[],
   now: number,
+  objects: QuotaObjects,
 ): Quota[] {
   const object = attributes.object!;
   const concerned: { readonly quota: Quota; readonly hard: Amounts }[] = [];
@@ -153,13 +161,13 @@ function check(
   }
   if (concerned.length === 0) return [];
 
-  let delta = evaluator.usage(object, now);
+  let delta = evaluator.usage(object, now, objects);
   const before = attributes.operation === 'UPDATE' ? attributes.oldObject : undefined;
-  if (before) delta = subtractAmounts(delta, evaluator.usage(before, now));
+  if (before) delta = subtractAmounts(delta, evaluator.usage(before, now, objects));
   const charged: Quota[] = [];
   for (const { quota, hard } of concerned) {
     // An object that comes into the scope of a quota by this update counts whole.
-    const requested = before && !quotaSelects(evaluator, quota, before) ? evaluator.usage(object, now) : delta;
+    const requested = before && !quotaSelects(evaluator, quota, before) ? evaluator.usage(object, now, objects) : delta;
     const taken: Amounts = new Map([...requested].filter(([name, amount]) => hard.has(name) && !amount.isZero));
     if (taken.size === 0) continue;
     const used = amountsFrom(quota.status!.used);

@@ -8,6 +8,7 @@ import {
   addAmounts,
   amountsFrom,
   type Pod,
+  type QuotaObjects,
   quotaEvaluator,
   quotaSelects,
   type ResourceQuota,
@@ -37,6 +38,7 @@ const names = {
 const workers = 5;
 const syncPeriodMs = 5 * 60_000;
 const recountMs = 1000;
+const claimResource = 'resourceclaims.resource.k8s.io';
 
 type Quota = Readonly<ResourceQuota>;
 
@@ -127,24 +129,35 @@ export class ResourceQuotaController implements Controller {
 
   async #sync(key: string, signal: AbortSignal): Promise<void> {
     const { namespace, name } = splitObjectKey(key);
-    const known = this.#quotas.lister.get(namespace, name);
-    if (!known) return;
+    const first = this.#quotas.lister.get(namespace, name);
+    if (!first) return;
     const caches = new Map<string, SharedInformer>();
-    for (const resource of resourcesOfQuota(Object.keys(known.spec?.hard ?? {}))) {
+    for (const resource of resourcesOfQuota(Object.keys(first.spec?.hard ?? {}))) {
       const cache = await this.#cacheOf(resource, signal);
       if (cache) caches.set(resource, cache);
     }
+    // What devices count for depends on these.
+    const also = caches.has(claimResource) ? ['pods', 'deviceclasses.resource.k8s.io'] : [];
+    const known = new Map(caches);
+    for (const resource of also) {
+      const cache = await this.#cacheOf(resource, signal);
+      if (cache) known.set(resource, cache);
+    }
+    const objects: QuotaObjects = {
+      get: (resource, space, object) => known.get(resource)?.lister.get(space, object),
+      list: (resource, space) => known.get(resource)?.lister.list(space) ?? [],
+    };
     // Caches may have taken a while: what admission counted meanwhile must not be undone by an older state.
     const client = this.#base.client.resource<ResourceQuota>('resourcequotas').namespace(namespace);
-    const quota = this.#quotas.lister.get(namespace, name) ?? known;
+    const quota = this.#quotas.lister.get(namespace, name) ?? first;
     const hard = quota.spec?.hard ?? {};
-    const used = this.#count(quota, caches);
+    const used = this.#count(quota, caches, objects);
     const status = { hard, used };
     if (deepEqual(quota.status?.hard ?? {}, hard) && sameAmounts(quota.status?.used, used)) return;
     await client.updateStatus({ ...quota, status } as ResourceQuota);
   }
 
-  #count(quota: Quota, caches: ReadonlyMap<string, SharedInformer>): Record<string, string> {
+  #count(quota: Quota, caches: ReadonlyMap<string, SharedInformer>, objects: QuotaObjects): Record<string, string> {
     const hardNames = Object.keys(quota.spec?.hard ?? {});
     const now = this.#context.clock.now();
     let total: Amounts = new Map();
@@ -153,7 +166,7 @@ export class ResourceQuotaController implements Controller {
       const counted = new Set(evaluator.matching(hardNames));
       for (const object of cache.lister.list(quota.metadata.namespace)) {
         if (!quotaSelects(evaluator, quota, object)) continue;
-        const usage = [...evaluator.usage(object, now)].filter(([name]) => counted.has(name));
+        const usage = [...evaluator.usage(object, now, objects)].filter(([name]) => counted.has(name));
         total = addAmounts(total, new Map(usage));
       }
     }

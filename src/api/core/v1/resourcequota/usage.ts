@@ -6,6 +6,7 @@ import { type KubeObject, parseQuantity } from '../../../../apimachinery/index.t
 import { parseTime } from '../../../../base/index.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../../types.ts';
 import { type Amounts, aggregateContainerLimits, isHugePages, podQosClass, podRequests } from '../pod/resources.ts';
+import { claimUsage, isClaimName, isExtendedRequest, type QuotaObjects } from './claim-usage.ts';
 
 const one = parseQuantity('1');
 const zero = parseQuantity('0');
@@ -20,8 +21,8 @@ interface ScopeRequirement {
 export interface QuotaEvaluator {
   /** The quota names among `names` that objects of this resource count for. */
   matching(names: Iterable<string>): string[];
-  /** `now`: cluster-clock ms, for pods whose time to go has passed. */
-  usage(object: Readonly<KubeObject>, now: number): Amounts;
+  /** `now`: cluster-clock ms, for pods whose time to go has passed. `objects`: for claims of devices. */
+  usage(object: Readonly<KubeObject>, now: number, objects?: QuotaObjects): Amounts;
   /** Counted on update too. */
   readonly onUpdate: boolean;
   matchesScope(requirement: ScopeRequirement, object: Readonly<KubeObject>): boolean;
@@ -69,7 +70,7 @@ function isPodName(name: string): boolean {
   if (podNames.has(name) || isHugePages(name)) return true;
   if (!name.startsWith('requests.')) return false;
   const rest = name.slice('requests.'.length);
-  return isHugePages(rest) || (rest.includes('/') && !rest.includes('kubernetes.io/'));
+  return isHugePages(rest) || isExtendedRequest(name);
 }
 
 /** Still takes resources: not ended, and not past the time it was given to go. */
@@ -236,7 +237,20 @@ const claims: QuotaEvaluator = {
     matchesValue(requirement, (object as Readonly<PersistentVolumeClaim>).spec?.volumeAttributesClassName || undefined),
 };
 
-const evaluators: Readonly<Record<string, QuotaEvaluator>> = { pods, services, persistentvolumeclaims: claims };
+/** Of devices. */
+const resourceClaims: QuotaEvaluator = {
+  ...always,
+  onUpdate: true,
+  matching: (names) => [...names].filter(isClaimName),
+  usage: (object, now, objects) => claimUsage(object, (pod) => pods.usage(pod as Readonly<KubeObject>, now), objects),
+};
+
+const evaluators: Readonly<Record<string, QuotaEvaluator>> = {
+  pods,
+  services,
+  persistentvolumeclaims: claims,
+  'resourceclaims.resource.k8s.io': resourceClaims,
+};
 
 /** `resource`: `pods`, `deployments.apps`. */
 export function quotaEvaluator(resource: string): QuotaEvaluator {
@@ -252,6 +266,7 @@ export function resourcesOfQuota(names: Iterable<string>): Set<string> {
     else if (services.matching([name]).length > 0) resources.add('services');
     else if (claims.matching([name]).length > 0) resources.add('persistentvolumeclaims');
     else if (pods.matching([name]).length > 0) resources.add('pods');
+    if (isClaimName(name)) resources.add('resourceclaims.resource.k8s.io');
   }
   return resources;
 }
@@ -283,4 +298,4 @@ export function amountsFrom(list: Readonly<Record<string, string | number>> | un
   return new Map(Object.entries(list ?? {}).map(([name, text]) => [name, parseQuantity(text)]));
 }
 
-export type { Amounts };
+export type { Amounts, QuotaObjects };
