@@ -350,7 +350,8 @@ describe('proxy trace', () => {
     expect(text).toMatch(
       /NetworkPolicy: denied: default\/shut isolates the destination for ingress and no rule allows this/,
     );
-    expect(text).toMatch(/dropped by the network plugin/);
+    expect(text).toMatch(/✗ never arrives at [\d.:]+: the network plugin drops it/);
+    expect(text).not.toMatch(/→ arrives at|reply:/);
     await policies.delete('shut');
   });
 

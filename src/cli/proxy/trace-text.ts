@@ -45,17 +45,18 @@ function traceSection(trace: TraceAnswer, rules: ProxyTraceAnswer['rules']): str
   // Where IPVS sends it on from INPUT there was no routing to tell.
   if (carried && leaves < 0) lines.push(`  between ${carried.from} and ${carried.to}:`, ...carriedLines(carried));
   if (outcome.verdict !== undefined) lines.push(`  NetworkPolicy: ${outcome.verdict}`);
-  const end = endText(outcome.end, outcome.destination, outcome.source);
+  const denied = outcome.policy?.allowed === false;
   if (carried && !carried.arrived)
     lines.push(`  ✗ it ends between ${carried.from} and ${carried.to}; with a network that carries it:`);
-  lines.push(`  ${end}`);
-  if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
-  if (outcome.policy?.allowed === false) {
+  if (denied) {
     lines.push(
-      '  The packet is dropped by the network plugin: the sender hears nothing. Fix: allow it in a policy that selects the pod.',
+      `  ✗ never arrives at ${outcome.destination}: the network plugin drops it, and the sender hears nothing. Fix: allow it in a policy that selects the pod.`,
     );
+  } else {
+    lines.push(`  ${endText(outcome.end, outcome.destination, outcome.source)}`);
+    if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
   }
-  if (trace.conntrack) {
+  if (trace.conntrack && !denied) {
     const { original, reply, protocol } = trace.conntrack;
     const tuple = (t: typeof original) =>
       `src=${t.source} dst=${t.destination} sport=${t.sourcePort} dport=${t.destinationPort}`;
