@@ -290,6 +290,43 @@ describe('where the pod fits', () => {
   });
 });
 
+describe('nodes are scored by the devices of the class', () => {
+  /** Of nodes with four and two devices, of which the first has two taken. */
+  function scores(plugin: string, args: object): Record<string, number> {
+    const taken = ['gpu-0', 'gpu-1'].map((device) => ({ request: 'r', driver, pool: 'a', device }));
+    const claim = {
+      metadata: { name: 'old', namespace: 'default', uid: 'old', resourceVersion: '1' },
+      status: { allocation: { devices: { results: taken } } },
+    };
+    const config = schedulerConfig({
+      apiVersion: 'kubescheduler.config.k8s.io/v1',
+      kind: 'KubeSchedulerConfiguration',
+      profiles: [{ pluginConfig: [{ name: plugin, args }] }],
+    } as never);
+    const nodes = [makeNode('a'), makeNode('b')];
+    const slices = [slice('a', 4), slice('b', 2)];
+    const devices = { classes: [deviceClass()], claims: [claim], slices };
+    const { decision } = cycleOver(nodes, [], { config, devices }).run(wants('1'));
+    return Object.fromEntries(
+      decision.nodes.map(({ name, scores: all }) => [name, all!.find((score) => score.plugin === plugin)!.raw]),
+    );
+  }
+  const resources = [{ name: gpu, weight: 1 }];
+
+  it.each<[string, Record<string, number>]>([
+    ['LeastAllocated', { a: 25, b: 50 }],
+    ['MostAllocated', { a: 75, b: 50 }],
+  ])('%s', (type, expected) => {
+    expect(scores('NodeResourcesFit', { scoringStrategy: { type, resources } })).toEqual(expected);
+  });
+
+  it('and by how even they are used beside others', () => {
+    const args = { resources: [{ name: 'cpu', weight: 1 }, ...resources] };
+    // cpu is unused: at a the gap grows from 50 to 75 per cent, at b from none to 50.
+    expect(scores('NodeResourcesBalancedAllocation', args)).toEqual({ a: 68, b: 62 });
+  });
+});
+
 describe('a copy of the cluster', () => {
   const objects = { nodes: [makeNode('a')], deviceclasses: [deviceClass()], resourceslices: [slice('a', 2)] } as never;
 

@@ -15,6 +15,7 @@ import type { DeviceSources } from './dynamic-resources.ts';
 import {
   amountOf,
   capacityOf,
+  devicesOf,
   isScalar,
   type ResourceSpec,
   type ScoringStrategy,
@@ -97,7 +98,7 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}, devices?: Devi
     names.size + groups.size > 0 && isExtendedName(name) && (names.has(name) || groups.has(name.split('/')[0]!));
   const classOf = devices?.extendedClass;
   const byClass: Elsewhere = (name) => classOf?.(name) !== undefined;
-  const score = strategyScorer(args.scoringStrategy);
+  const score = strategyScorer(args.scoringStrategy, devicesOf(devices));
   return {
     name: 'NodeResourcesFit',
     events: [
@@ -185,7 +186,8 @@ function balance(fractions: Float64Array, count: number): number {
   return Math.trunc((1 - deviation) * maxNodeScore);
 }
 
-export function balancedAllocation(args: BalancedAllocationArgs = {}): Plugin {
+export function balancedAllocation(args: BalancedAllocationArgs = {}, devices?: DeviceSources): Plugin {
+  const provided = devicesOf(devices);
   const resources = (args.resources?.length ? args.resources : [{ name: 'cpu' }, { name: 'memory' }]).map(
     ({ name }) => name,
   );
@@ -203,9 +205,11 @@ export function balancedAllocation(args: BalancedAllocationArgs = {}): Plugin {
       for (const name of resources) {
         const wanted = amountOf(requests, name);
         if (wanted === 0 && isScalar(name)) continue;
-        const capacity = capacityOf(node, name);
+        const own = capacityOf(node, name);
+        const from = own === 0 ? provided(name, node) : undefined;
+        const capacity = from ? from.all : own;
         if (capacity === 0) continue;
-        const used = usedOf(node, name);
+        const used = from ? from.taken : usedOf(node, name);
         before[count] = Math.min(1, used / capacity);
         after[count++] = Math.min(1, (used + wanted) / capacity);
       }

@@ -2,9 +2,11 @@
  * Scores by how full a node would be. Upstream: scheduler/framework/plugins/noderesources
  * {resource_allocation,least_allocated,most_allocated,requested_to_capacity_ratio}.go, plugins/helper/shape_score.go (1.36).
  */
+import { countDevices, type DeviceCount } from '../devices/count.ts';
 import { type NodeInfo, type PodInfo, use } from '../framework/node-info.ts';
 import type { Resources } from '../framework/resources.ts';
 import { maxNodeScore } from '../framework/types.ts';
+import type { DeviceSources } from './dynamic-resources.ts';
 
 export interface ResourceSpec {
   readonly name: string;
@@ -89,8 +91,24 @@ function requestedToCapacityRatio(shape: readonly ShapePoint[]): ResourceScore {
   return (requested, capacity) => line(requested > capacity ? 100 : Math.trunc((requested * 100) / capacity));
 }
 
-/** Score of a node for a pod, 0…100. cpu and memory count at least a default for every container. */
-export function strategyScorer(strategy: ScoringStrategy = {}): (pod: PodInfo, node: NodeInfo) => number {
+/** Devices that provide the extended resource on the node, where device classes do. */
+export type DevicesOf = (name: string, node: NodeInfo) => DeviceCount | undefined;
+
+export function devicesOf(sources: DeviceSources | undefined): DevicesOf {
+  return (name, node) => {
+    const deviceClass = isScalar(name) ? sources?.extendedClass?.(name) : undefined;
+    return deviceClass && countDevices(sources!, deviceClass, node);
+  };
+}
+
+/**
+ * Score of a node for a pod, 0…100. cpu and memory count at least a default for every container. `devices`: what there is
+ * of resources that the node itself has none of.
+ */
+export function strategyScorer(
+  strategy: ScoringStrategy = {},
+  devices: DevicesOf = () => undefined,
+): (pod: PodInfo, node: NodeInfo) => number {
   const given = strategy.resources?.length ? strategy.resources : [{ name: 'cpu' }, { name: 'memory' }];
   const resources = given.map(({ name, weight }) => ({ name, weight: weight || 1, counted: isCounted(name) }));
   const ratio = strategy.type === 'RequestedToCapacityRatio';
@@ -105,9 +123,12 @@ export function strategyScorer(strategy: ScoringStrategy = {}): (pod: PodInfo, n
     for (const { name, weight, counted } of resources) {
       const wanted = amountOf(counted ? pod.nonZeroRequests : pod.requests, name);
       if (wanted === 0 && isScalar(name)) continue;
-      const capacity = capacityOf(node, name);
+      const own = capacityOf(node, name);
+      const from = own === 0 ? devices(name, node) : undefined;
+      const capacity = from ? from.all : own;
       if (capacity === 0) continue;
-      const score = one((counted ? countedOf(node, name) : usedOf(node, name)) + wanted, capacity);
+      const used = from ? from.taken : counted ? countedOf(node, name) : usedOf(node, name);
+      const score = one(used + wanted, capacity);
       // A ratio of no score is no say.
       if (ratio && score <= 0) continue;
       sum += score * weight;
