@@ -1,6 +1,7 @@
 /** `klab scheduler plugins|config`: what the running scheduler is made of. */
 import { UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
+import { schedulerSetup } from './scheduler-setup.ts';
 import type { Session } from './session.ts';
 
 interface PluginState {
@@ -37,7 +38,22 @@ export async function schedulerPlugins(session: Session, output: string | undefi
     .join('\n\n');
 }
 
-/** The configuration as it works, all defaults filled in. */
-export async function schedulerConfiguration(session: Session, output: string | undefined): Promise<string> {
-  return printData(await stateOf(session), output === 'json' ? 'json' : 'yaml');
+/**
+ * KubeSchedulerConfiguration v1, defaults filled in: of the running scheduler, or of a file. What a name of old became
+ * stands above it, as comments or, beside JSON, as talk.
+ * @throws UserError about the file
+ */
+export async function schedulerConfiguration(
+  session: Session,
+  { file, output, say }: { readonly file?: string; readonly output?: string; readonly say: (text: string) => void },
+): Promise<string> {
+  if (file === undefined) await stateOf(session);
+  const { config } = await schedulerSetup(session, file);
+  const { completeSchedulerConfig } = await import('../scheduler/index.ts');
+  const complete = completeSchedulerConfig(config);
+  if (output === 'json') {
+    for (const note of config.notes) say(note);
+    return printData(complete, 'json');
+  }
+  return [...config.notes.map((note) => `# ${note}`), printData(complete, 'yaml')].join('\n');
 }

@@ -3,6 +3,7 @@
  * Upstream counterpart: pkg/scheduler (1.36).
  */
 export { SchedulerCache } from './cache.ts';
+export { completeSchedulerConfig } from './config/complete.ts';
 export { loadSchedulerConfig, schedulerConfig } from './config/load.ts';
 export {
   type PluginArgs,

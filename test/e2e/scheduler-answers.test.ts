@@ -290,9 +290,21 @@ describe('the answers of the scheduler', () => {
 
   it('shows its plugins with their weights, and the decisions as they fall', async () => {
     expect(await lab.klab('scheduler', 'plugins')).toMatch(/TaintToleration +3 +PreFilter|TaintToleration +3 +Filter/);
-    const { profiles } = JSON.parse(await lab.klab('scheduler', 'config', '-o', 'json'));
-    const fit = profiles[0].plugins.find(({ name }: any) => name === 'NodeResourcesFit');
+    const { items } = JSON.parse(await lab.klab('scheduler', 'plugins', '-o', 'json'));
+    const fit = items[0].plugins.find(({ name }: any) => name === 'NodeResourcesFit');
     expect(fit).toMatchObject({ weight: 1, args: { scoringStrategy: { type: 'LeastAllocated' } } });
+    const printed = await lab.klab('scheduler', 'config');
+    expect(printed).toMatch(/^kind: KubeSchedulerConfiguration$/m);
+    const again = join(lab.home, 'scheduler.yaml');
+    writeFileSync(again, printed);
+    expect(await lab.klab('scheduler', 'config', '--config', again)).toBe(printed);
+    const policy = join(lab.home, 'policy.json');
+    writeFileSync(
+      policy,
+      JSON.stringify({ kind: 'Policy', apiVersion: 'v1', predicates: [{ name: 'PodFitsResources' }] }),
+    );
+    const translated = await lab.klab('scheduler', 'config', '--config', policy);
+    expect(translated).toContain('# predicate PodFitsResources is now NodeResourcesFit\n');
     const watched = await lab.try(['scheduler', 'watch'], { timeoutMs: 6000 });
     expect(watched.stdout).toMatch(/\d\d:\d\d:\d\d default\/web → node-\d \(attempt 1, 3 feasible\)/);
     expect(watched.stdout).toMatch(/queues: /);
