@@ -16,6 +16,7 @@ export default defineConfig({
     // Modules of units are loaded once a worker: a third of their time was loading.
     isolate: suite !== 'unit',
     sequence: { sequencer: LongestFirst },
+    globalSetup: suite === 'e2e' ? ['test/clients-at-hand.ts'] : [],
     // Programs with real time to wait out, and rules of a kernel in namespaces of their own: two or three files at a time fill the time.
     // Units: vitest's own choice leaves one of two cores idle.
     maxWorkers: suite === 'unit' ? Math.max(2, availableParallelism() - 1) : suite === 'e2e' ? 3 : 2,

@@ -350,7 +350,9 @@ describe('proxy trace', () => {
     expect(text).toMatch(
       /NetworkPolicy: denied: default\/shut isolates the destination for ingress and no rule allows this/,
     );
-    expect(text).toMatch(/✗ never arrives at [\d.:]+: the network plugin drops it/);
+    expect(text).toMatch(
+      /✗ never arrives at [\d.:]+, pod default\/\S+ on \S+, which would see it come from \S+\n {2}The network plugin drops it/,
+    );
     expect(text).not.toMatch(/→ arrives at|reply:/);
     await policies.delete('shut');
   });

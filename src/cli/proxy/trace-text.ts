@@ -48,14 +48,12 @@ function traceSection(trace: TraceAnswer, rules: ProxyTraceAnswer['rules']): str
   const denied = outcome.policy?.allowed === false;
   if (carried && !carried.arrived)
     lines.push(`  ✗ it ends between ${carried.from} and ${carried.to}; with a network that carries it:`);
+  lines.push(`  ${endText(outcome.end, outcome.destination, outcome.source, denied)}`);
   if (denied) {
     lines.push(
-      `  ✗ never arrives at ${outcome.destination}: the network plugin drops it, and the sender hears nothing. Fix: allow it in a policy that selects the pod.`,
+      '  The network plugin drops it: the sender hears nothing. Fix: allow it in a policy that selects the pod.',
     );
-  } else {
-    lines.push(`  ${endText(outcome.end, outcome.destination, outcome.source)}`);
-    if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
-  }
+  } else if (outcome.listener !== undefined) lines.push(`  ${outcome.listener}`);
   if (trace.conntrack && !denied) {
     const { original, reply, protocol } = trace.conntrack;
     const tuple = (t: typeof original) =>
@@ -134,13 +132,17 @@ function stepLines(step: PathStep): string[] {
   return [`    ${step.matched ? '✓' : '·'} ${step.rule ?? ''}`, `        ${translation}${step.why}${odds}`];
 }
 
-function endText(end: PathEnd, destination: string, source: string): string {
+function endText(end: PathEnd, destination: string, source: string, denied: boolean): string {
   switch (end.kind) {
     case 'pod':
+      if (denied) {
+        return `✗ never arrives at ${destination}, pod ${end.namespace}/${end.name} on ${end.node}, which would see it come from ${source}`;
+      }
       return `→ arrives at ${destination}, pod ${end.namespace}/${end.name} on ${end.node}, which sees it come from ${source}`;
     case 'node':
       return `→ arrives at ${destination} on node ${end.name} itself: whoever listens there answers`;
     case 'outside':
+      if (denied) return `✗ never leaves the cluster for ${destination}`;
       return `→ leaves the cluster for ${destination}, with source ${source}`;
     case 'dropped':
       return `✗ dropped on ${end.node}: the sender waits until it gives up`;
