@@ -3,7 +3,7 @@
  * change under it; only extenders, which answer over HTTP, make it wait. Upstream: scheduler/schedule_one.go (1.36).
  */
 import type { Prng } from '../base/index.ts';
-import { DecisionBuilder, nodeNamesOf } from './decision/record.ts';
+import { DecisionBuilder, nodeNamesOf, type StateScratch } from './decision/record.ts';
 import type { Extender } from './extender/extender.ts';
 import { fitErrorMessage } from './fit-error.ts';
 import type { NodeInfo, PodInfo } from './framework/node-info.ts';
@@ -40,6 +40,7 @@ export interface CycleOutcome {
   readonly builder: DecisionBuilder;
   /** The node chosen, if any. */
   readonly node?: string;
+  /** Not with a scratch. */
   readonly tiedWith?: readonly string[];
   /** Plugins that refused, when no node was feasible. */
   readonly refusedBy: ReadonlySet<string>;
@@ -78,6 +79,8 @@ export interface CycleOptions {
   readonly extenders?: readonly Extender[];
   /** Where the search starts is shared by all profiles. */
   readonly start?: { index: number };
+  /** Shared by cycles that never run at the same time: what they find is bytes when they end, and who was tied is told by the record. */
+  readonly scratch?: StateScratch;
 }
 
 export class SchedulingCycle {
@@ -86,17 +89,23 @@ export class SchedulingCycle {
   readonly #prng: Prng;
   readonly #start: { index: number };
   readonly #extenders: readonly Extender[];
+  readonly #scratch: StateScratch | undefined;
 
   constructor(profile: Profile, prng: Prng, options: CycleOptions = {}) {
     this.profile = profile;
     this.#prng = prng;
     this.#start = options.start ?? { index: 0 };
     this.#extenders = options.extenders ?? [];
+    this.#scratch = options.scratch;
     this.filters = new FilterRunner(profile.points.filter, options.nominator ?? new Nominator());
   }
 
   /** Decides for one pod, without extenders; changes nothing but where the next cycle starts to look. */
   run(pod: PodInfo, snapshot: Snapshot): CycleOutcome {
+    return this.#sealed(this.#run(pod, snapshot));
+  }
+
+  #run(pod: PodInfo, snapshot: Snapshot): CycleOutcome {
     const begun = this.#begin(pod, snapshot);
     if ('message' in begun) return begun;
     const feasible = this.#feasible(begun);
@@ -104,10 +113,25 @@ export class SchedulingCycle {
     return this.#choose(begun, feasible, this.#score(begun, feasible));
   }
 
+  /** Pods are many while they are being bound: of each attempt bytes are kept instead of arrays. */
+  #sealed(outcome: CycleOutcome): CycleOutcome {
+    if (this.#scratch) outcome.builder.seal();
+    return outcome;
+  }
+
   /** The same, asking the extenders as well. @throws what an extender that may not be ignored fails with. */
   async runWithExtenders(pod: PodInfo, snapshot: Snapshot, signal: AbortSignal): Promise<CycleOutcome> {
     const extenders = this.#extenders.filter((extender) => extender.isInterested(pod.pod));
     if (extenders.length === 0) return this.run(pod, snapshot);
+    return this.#sealed(await this.#runAsking(extenders, pod, snapshot, signal));
+  }
+
+  async #runAsking(
+    extenders: readonly Extender[],
+    pod: PodInfo,
+    snapshot: Snapshot,
+    signal: AbortSignal,
+  ): Promise<CycleOutcome> {
     const begun = this.#begin(pod, snapshot);
     if ('message' in begun) return begun;
     const nodes = snapshot.nodes;
@@ -178,7 +202,7 @@ export class SchedulingCycle {
       pod,
       snapshot,
       state: new CycleState(),
-      builder: new DecisionBuilder(nodeNamesOf(nodes)),
+      builder: new DecisionBuilder(nodeNamesOf(nodes), this.#scratch),
       refusedBy: new Set(),
       counts: new Map(),
       unschedulable: [],
@@ -340,7 +364,8 @@ export class SchedulingCycle {
     for (let i = 0; i < feasible.length; i++) if (totals[i] === best) winners.push(snapshot.nodes[feasible[i]!]!.name);
     builder.tied = winners.length > 1;
     const node = winners.length === 1 ? winners[0]! : this.#prng.pick(winners);
-    return { state, builder, refusedBy, message: '', node, ...(winners.length > 1 && { tiedWith: winners }) };
+    const tied = winners.length > 1 && !this.#scratch;
+    return { state, builder, refusedBy, message: '', node, ...(tied && { tiedWith: winners }) };
   }
 
   /** PostFilter for an outcome without a node. Waits for extenders only. */

@@ -2,7 +2,8 @@
  * A decision in words and tables: what `klab scheduler explain` prints. Pure: the exact data is the Decision itself.
  * Built for 3, 300 and 5,000 nodes: equal refusals are grouped, of the feasible nodes the best and the nearest losers show.
  */
-import type { Decision, NodeDecision } from './decision/record.ts';
+import type { NodeDecision } from './decision/columns.ts';
+import type { Decision } from './decision/record.ts';
 import { unseenBecause } from './decision/unseen.ts';
 
 export interface ExplainTable {

@@ -14,14 +14,8 @@ export {
 } from './config/types.ts';
 export { decodeSchedulerConfig, type EncodedSchedulerConfig, encodeSchedulerConfig } from './config/wire.ts';
 export { type CycleOutcome, fitErrorMessage, numFeasibleNodesToFind, SchedulingCycle } from './cycle.ts';
-export type {
-  Decision,
-  NodeDecision,
-  PluginScore,
-  PluginVerdict,
-  PreemptionCandidate,
-  PreemptionRecord,
-} from './decision/record.ts';
+export type { NodeDecision, PluginScore, PluginVerdict } from './decision/columns.ts';
+export type { Decision, PreemptionCandidate, PreemptionRecord } from './decision/record.ts';
 export {
   type DecisionSink,
   DecisionStore,

@@ -11,6 +11,7 @@ import { SchedulerCache } from './cache.ts';
 import { schedulerConfig } from './config/load.ts';
 import type { SchedulerConfig } from './config/types.ts';
 import { type CycleOutcome, SchedulingCycle } from './cycle.ts';
+import { StateScratch } from './decision/record.ts';
 import { followCluster, placedOn } from './event-handlers.ts';
 import { askPreemption, Extender } from './extender/extender.ts';
 import { postToExtender } from './extender/http.ts';
@@ -74,6 +75,7 @@ export class Scheduler implements Runnable {
     const offsets = deps.prng.fork('preemption');
     const shares = deps.prng.fork('device shares');
     const start = { index: 0 };
+    const scratch = new StateScratch();
     for (const given of this.config.profiles) {
       const config = withManagedResources(given, this.config);
       const profile = buildProfile(
@@ -116,6 +118,7 @@ export class Scheduler implements Runnable {
           nominator: this.#nominator,
           extenders: this.#extenders,
           start,
+          scratch,
         }),
       );
     }

@@ -3,7 +3,8 @@
  * gpu=true:NoSchedule, 2 fail zone spread (skew would be 2, max 1).` Pure.
  */
 import { milliValueOf } from '../apimachinery/index.ts';
-import type { Decision, NodeDecision, PluginVerdict } from './decision/record.ts';
+import type { NodeDecision, PluginVerdict } from './decision/columns.ts';
+import type { Decision } from './decision/record.ts';
 import { unseenBecause } from './decision/unseen.ts';
 
 export interface WhyGroup {

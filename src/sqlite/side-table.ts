@@ -9,9 +9,6 @@ export interface SideEntry {
   readonly value: unknown;
 }
 
-/** Keys whose last number is kept in memory. */
-const maxNumbered = 10_000;
-
 interface SideRow {
   seq: number;
   time: number;
@@ -38,7 +35,8 @@ export class SideTable {
   readonly #database: Database;
   readonly #sql: ReturnType<typeof prepareAll>;
   #pending: Pending[] = [];
-  readonly #lastSeq = new Map<string, number>();
+  /** The newest of all. Keys share the numbers: to look up each key's own would take as long as to write an entry. */
+  #last: number | undefined;
   /** Called when there is something to commit. Set by whoever drives the database. */
   onPending: () => void = () => {};
 
@@ -47,15 +45,10 @@ export class SideTable {
     this.#sql = prepareAll(database.db);
   }
 
-  /** Appends an object (as JSON) or bytes; returns its sequence number, which counts up from 1 within (kind, key). */
+  /** Appends an object (as JSON) or bytes; returns its sequence number, which is greater than all before. */
   append(kind: string, key: string, time: number, value: unknown): number {
-    const id = `${kind}\0${key}`;
-    if (this.#lastSeq.size >= maxNumbered && !this.#lastSeq.has(id)) {
-      this.flush();
-      this.#lastSeq.clear();
-    }
-    const seq = (this.#lastSeq.get(id) ?? (this.#sql.lastSeq.get(kind, key) as number | null) ?? 0) + 1;
-    this.#lastSeq.set(id, seq);
+    this.#last ??= (this.#sql.last.get() as number | null) ?? 0;
+    const seq = ++this.#last;
     const bytes = value instanceof Uint8Array;
     this.#pending.push({
       kind,
@@ -89,24 +82,6 @@ export class SideTable {
     return this.#sql.keys.all(kind, prefix, `${prefix}\u{10ffff}`, limit) as string[];
   }
 
-  /**
-   * Removes entries of a kind written before `before`, and all but the newest `keep` of every key; at most `limit`
-   * (default 1000). Returns how many. A key whose entries are all gone counts from 1 again.
-   */
-  prune(kind: string, options: { before?: number; keep?: number; limit?: number }): number {
-    this.flush();
-    this.#database.write();
-    const limit = options.limit ?? 1000;
-    let removed = 0;
-    if (options.before !== undefined) removed += this.#sql.pruneBefore.run(kind, options.before, limit).changes;
-    if (options.keep !== undefined && removed < limit) {
-      removed += this.#sql.pruneKeep.run(kind, options.keep, limit - removed).changes;
-    }
-    this.#lastSeq.clear();
-    this.onPending();
-    return removed;
-  }
-
   /** Bytes kept under a kind, of the values alone. */
   bytes(kind: string): number {
     this.flush();
@@ -136,9 +111,7 @@ export class SideTable {
       this.#sql.removeRow.run(id);
       freed += size;
     }
-    if (freed === 0) return 0;
-    this.#lastSeq.clear();
-    this.onPending();
+    if (freed > 0) this.onPending();
     return freed;
   }
 
@@ -147,7 +120,6 @@ export class SideTable {
     this.flush();
     this.#database.write();
     this.#sql.removeKey.run(kind, key);
-    this.#lastSeq.delete(`${kind}\0${key}`);
     this.onPending();
   }
 
@@ -190,7 +162,7 @@ function prepareAll(db: Sqlite.Database) {
     keys: db
       .prepare('SELECT DISTINCT key FROM side WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?')
       .pluck(),
-    lastSeq: db.prepare('SELECT max(seq) FROM side WHERE kind = ? AND key = ?').pluck(),
+    last: db.prepare('SELECT max(seq) FROM side').pluck(),
     bytes: db.prepare('SELECT coalesce(sum(coalesce(length(data), length(json))), 0) FROM side WHERE kind = ?').pluck(),
     oldest: db.prepare('SELECT min(time) FROM side WHERE kind = ?').pluck(),
     eldest: db.prepare(
@@ -199,15 +171,5 @@ function prepareAll(db: Sqlite.Database) {
     ),
     removeRow: db.prepare('DELETE FROM side WHERE rowid = ?'),
     removeKey: db.prepare('DELETE FROM side WHERE kind = ? AND key = ?'),
-    pruneBefore: db.prepare(
-      'DELETE FROM side WHERE rowid IN (SELECT rowid FROM side WHERE kind = ? AND time < ? ORDER BY time LIMIT ?)',
-    ),
-    pruneKeep: db.prepare(
-      `DELETE FROM side WHERE rowid IN (
-         SELECT s.rowid FROM side s
-         JOIN (SELECT kind, key, max(seq) AS last FROM side WHERE kind = ? GROUP BY key) m
-           ON m.kind = s.kind AND m.key = s.key
-         WHERE s.seq <= m.last - ? LIMIT ?)`,
-    ),
   };
 }

@@ -147,7 +147,7 @@ function withoutRecords(): () => void {
     }
   };
   off(DecisionStore.prototype, 'record');
-  off(DecisionBuilder.prototype, 'feasible', 'refused', 'scored', 'excludeAllBut', 'finish');
+  off(DecisionBuilder.prototype, 'feasible', 'refused', 'scored', 'excludeAllBut', 'seal', 'finish');
   return () => {
     for (const again of undo) again();
   };

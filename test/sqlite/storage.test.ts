@@ -345,16 +345,16 @@ describe('side tables', () => {
     storage.onPending = () => woken++;
     expect(storage.side.append('decision', 'default/a', 1, { node: 'n1' })).toBe(1);
     expect(storage.side.append('decision', 'default/a', 2, { node: 'n2' })).toBe(2);
-    expect(storage.side.append('decision', 'default/b', 3, Buffer.from('bytes'))).toBe(1);
+    expect(storage.side.append('decision', 'default/b', 3, Buffer.from('bytes'))).toBe(3);
     expect(woken).toBe(1);
     expect(storage.side.list('decision', 'default/a').map((e) => e.value)).toEqual([{ node: 'n2' }, { node: 'n1' }]);
-    expect(storage.side.get('decision', 'default/b', 1)?.value).toEqual(Buffer.from('bytes'));
+    expect(storage.side.get('decision', 'default/b', 3)?.value).toEqual(Buffer.from('bytes'));
     expect(storage.side.keys('decision')).toEqual(['default/a', 'default/b']);
     storage.commit();
     await storage.close();
     storage = openStorage({ path });
-    expect(storage.side.append('decision', 'default/a', 4, { node: 'n3' })).toBe(3);
-    expect(storage.side.list('decision', 'default/a', { limit: 1, before: 3 }).map((e) => e.seq)).toEqual([2]);
+    expect(storage.side.append('decision', 'default/a', 4, { node: 'n3' })).toBe(4);
+    expect(storage.side.list('decision', 'default/a', { limit: 1, before: 4 }).map((e) => e.seq)).toEqual([2]);
     storage.commit();
     await storage.close();
   });
@@ -369,12 +369,31 @@ describe('side tables', () => {
     await storage.close();
   });
 
-  test('are pruned by age and by number', async () => {
+  test('the oldest go first, by age and by size', async () => {
     const storage = openStorage({ path: join(tempDir(), 'cluster.db') });
-    for (let i = 1; i <= 10; i++) for (const key of ['x', 'y']) storage.side.append('k', key, i, { i });
-    expect(storage.side.prune('k', { before: 3 })).toBe(4);
-    expect(storage.side.prune('k', { keep: 2 })).toBe(12);
-    expect(storage.side.list('k', 'x').map((e) => e.seq)).toEqual([10, 9]);
+    const bytes = new Uint8Array(10);
+    for (let i = 1; i <= 10; i++) for (const key of ['x', 'y']) storage.side.append('k', key, i, bytes);
+    expect(storage.side.pruneOldest('k', { before: 3, limit: 100 })).toBe(40);
+    expect(storage.side.pruneOldest('k', { bytes: 115, limit: 100 })).toBe(120);
+    expect(storage.side.list('k', 'x').map((e) => e.time)).toEqual([10, 9]);
+    storage.commit();
+    await storage.close();
+  });
+
+  test('a file whose entries were counted within each key counts on from the greatest', async () => {
+    const path = join(tempDir(), 'cluster.db');
+    await openStorage({ path }).close();
+    const db = new Sqlite(path);
+    const put = db.prepare("INSERT INTO side (kind, key, seq, time, json) VALUES ('k', ?, ?, 0, '{}')");
+    for (const [key, seq] of [
+      ['a', 1000],
+      ['b', 1],
+    ] as const)
+      put.run(key, seq);
+    db.close();
+    const storage = openStorage({ path });
+    expect(storage.side.append('k', 'a', 1, {})).toBe(1001);
+    expect(storage.side.list('k', 'a').map((e) => e.seq)).toEqual([1001, 1000]);
     storage.commit();
     await storage.close();
   });

@@ -4,6 +4,21 @@ export const column = { plain: 0, runs: 1, floats: 2, sameAsRaw: 3, fewValues: 4
 /** Values of a column that are numbered: two numbers a byte. */
 const fewMax = 16;
 
+const slabSize = 65_536;
+let slab = Buffer.allocUnsafeSlow(slabSize);
+let slabUsed = 0;
+
+/** Bytes to fill, not cleared. Records share a buffer: one each takes longer to get, and to be rid of, than to fill. */
+export function someBytes(size: number): Uint8Array {
+  if (size > slabSize / 4) return Buffer.allocUnsafeSlow(size);
+  if (slabUsed + size > slabSize) {
+    slab = Buffer.allocUnsafeSlow(slabSize);
+    slabUsed = 0;
+  }
+  slabUsed += size;
+  return slab.subarray(slabUsed - size, slabUsed);
+}
+
 /** One for all records: what it holds is copied out when a record is whole. */
 export class Writer {
   #bytes = Buffer.allocUnsafe(16_384);
@@ -53,6 +68,12 @@ export class Writer {
     this.#room(length);
     this.#bytes.write(value, this.#length, length);
     this.#length += length;
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
   }
 
   /** Valid until the next start. */
@@ -105,14 +126,14 @@ export class Reader {
   }
 }
 
-export function writeRuns(out: Writer, values: ArrayLike<number>, signed: boolean): void {
+/** Pairs of a value and how often it follows itself. */
+function writeRuns(out: Writer, values: ArrayLike<number>): void {
   const { length } = values;
   for (let i = 0; i < length; ) {
     const value = values[i]!;
     let end = i + 1;
     while (end < length && values[end] === value) end++;
-    if (signed) out.signed(value);
-    else out.varint(value);
+    out.signed(value);
     out.varint(end - i);
     i = end;
   }
@@ -148,12 +169,17 @@ function forgetFew(): void {
   few.length = 0;
 }
 
+/** A whole number that is exact when doubled for its sign. */
+function isExact(value: number): boolean {
+  if ((value | 0) === value) return value !== 0 || !Object.is(value, -0);
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 52;
+}
+
 export function writeColumn(out: Writer, values: ArrayLike<number>): void {
   let runs = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    // Doubled for the sign, it must still be exact.
-    if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 52 || Object.is(value, -0)) {
+    if (!isExact(value)) {
       out.varint(column.floats);
       for (let j = 0; j < values.length; j++) out.float(values[j]!);
       return;
@@ -163,7 +189,7 @@ export function writeColumn(out: Writer, values: ArrayLike<number>): void {
   // A run takes two or three bytes.
   if (runs * 5 < values.length) {
     out.varint(column.runs);
-    writeRuns(out, values, true);
+    writeRuns(out, values);
     return;
   }
   if (numberFew(values)) {

@@ -7,17 +7,18 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { column, Reader, readColumn, readRuns, Writer, writeColumn, writeRuns } from './bytes.ts';
+import { Reader, someBytes, Writer } from './bytes.ts';
 import {
-  columnsOf,
-  type Decision,
+  columnsFrom,
   type DecisionColumns,
-  type DecisionHead,
-  decisionOf,
-  type NodeDecision,
+  highest,
   type PluginVerdict,
-  type ScoreColumn,
-} from './record.ts';
+  readColumns,
+  type Scorer,
+  scorersOf,
+  writeColumns,
+} from './columns.ts';
+import { columnsOf, type Decision, type DecisionHead, decisionOf, sealedColumnsOf, tiedNodes } from './record.ts';
 
 const version = 2;
 /** Version 1 had no columns of few values and named the nodes of a tie. */
@@ -29,7 +30,7 @@ interface Head {
   readonly head: DecisionHead;
   readonly verdicts: readonly PluginVerdict[];
   readonly names: string;
-  readonly scores: readonly (readonly [plugin: string, weight: number])[];
+  readonly scores: readonly Scorer[];
   /** All nodes of the highest total were tied. */
   readonly tied?: true;
 }
@@ -39,7 +40,7 @@ const writer = new Writer();
 function packed(payload: Uint8Array): Uint8Array {
   const deflated = payload.length >= deflateFrom;
   const body = deflated ? deflateRawSync(payload, { level: 1 }) : payload;
-  const out = new Uint8Array(body.length + 2);
+  const out = someBytes(body.length + 2);
   out[0] = version;
   out[1] = deflated ? 1 : 0;
   out.set(body, 2);
@@ -51,58 +52,6 @@ function unpacked(bytes: Uint8Array): Uint8Array {
   if (!readable.includes(bytes[0])) throw new RangeError(`decision records of version ${bytes[0]} are not known here`);
   const body = bytes.subarray(2);
   return bytes[1] === 1 ? inflateRawSync(body) : body;
-}
-
-function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
-  return true;
-}
-
-/** Feasible nodes are found in the nodes' order from where the search began; anything else is written out. */
-function inSearchOrder({ feasible }: DecisionColumns, count: number): boolean {
-  let wraps = 0;
-  for (let i = 1; i < feasible.length; i++) if (feasible[i]! <= feasible[i - 1]!) wraps++;
-  if (wraps > 1 || (wraps === 1 && feasible[feasible.length - 1]! >= feasible[0]!)) return false;
-  return count === feasible.length;
-}
-
-function searchOrder(state: ArrayLike<number>, first: number): number[] {
-  const out: number[] = [];
-  for (let i = first; i < state.length; i++) if (state[i] === 1) out.push(i);
-  for (let i = 0; i < first; i++) if (state[i] === 1) out.push(i);
-  return out;
-}
-
-/** Columns of a decision that was not built here, e.g. one read from JSON. */
-function columnsFrom(nodes: readonly NodeDecision[]): DecisionColumns {
-  const verdicts: PluginVerdict[] = [];
-  const known = new Map<string, number>();
-  const feasible: number[] = [];
-  const scores = new Map<string, { plugin: string; weight: number; raw: number[]; normalised: number[] }>();
-  const state = nodes.map((node, i) => {
-    if (node.skipped) return 0;
-    if (node.filter) {
-      const key = JSON.stringify(node.filter);
-      let index = known.get(key);
-      if (index === undefined) {
-        index = verdicts.push(node.filter) - 1;
-        known.set(key, index);
-      }
-      return index + 2;
-    }
-    if (node.scores) feasible.push(i);
-    for (const { plugin, weight, raw, normalised } of node.scores ?? []) {
-      let entry = scores.get(plugin);
-      if (!entry) {
-        entry = { plugin, weight, raw: [], normalised: [] };
-        scores.set(plugin, entry);
-      }
-      entry.raw.push(raw);
-      entry.normalised.push(normalised);
-    }
-    return 1;
-  });
-  return { nodeNames: nodes.map((node) => node.name), verdicts, state, feasible, scores: [...scores.values()] };
 }
 
 /** What a decision's node names are kept under. */
@@ -130,23 +79,6 @@ export function headOf(decision: Decision, tied = false): DecisionHead {
   return head as unknown as DecisionHead;
 }
 
-/** Positions in `feasible` of the highest total, added up in the order in which the choice did. */
-function highest({ feasible, scores }: DecisionColumns): number[] {
-  const totals = new Float64Array(feasible.length);
-  for (const { weight, normalised } of scores) {
-    for (let i = 0; i < totals.length; i++) totals[i]! += normalised[i]! * weight;
-  }
-  let best = Number.NEGATIVE_INFINITY;
-  let out: number[] = [];
-  for (let i = 0; i < totals.length; i++) {
-    if (totals[i]! > best) {
-      best = totals[i]!;
-      out = [i];
-    } else if (totals[i] === best) out.push(i);
-  }
-  return out;
-}
-
 /** Says the highest total who was tied? Then the names need not be written. */
 function tieIsPlain({ tiedWith }: Decision, data: DecisionColumns): boolean {
   if (!tiedWith) return false;
@@ -160,52 +92,37 @@ function tieIsPlain({ tiedWith }: Decision, data: DecisionColumns): boolean {
 
 /** `intern` keeps a list of names and says under which id. */
 export function encodeDecision(decision: Decision, intern: (names: readonly string[]) => string): Uint8Array {
-  const data = columnsOf(decision) ?? columnsFrom(decision.nodes);
-  const tied = tieIsPlain(decision, data);
-  const json: Head = {
-    head: headOf(decision, tied),
-    verdicts: data.verdicts,
-    names: intern(data.nodeNames),
-    scores: data.scores.map(({ plugin, weight }) => [plugin, weight] as const),
-    ...(tied && { tied }),
-  };
+  const sealed = sealedColumnsOf(decision);
   const out = writer;
   out.start();
-  out.text(JSON.stringify(json));
-  out.varint(data.state.length);
-  writeRuns(out, data.state, false);
-  out.varint(data.feasible.length);
-  if (data.feasible.length > 0) {
-    const ordered = inSearchOrder(data, decision.feasible);
-    out.varint(ordered ? 1 : 0);
-    if (ordered) out.varint(data.feasible[0]!);
-    else for (let i = 0; i < data.feasible.length; i++) out.varint(data.feasible[i]!);
-  }
-  for (const { raw, normalised } of data.scores) {
-    writeColumn(out, raw);
-    if (same(raw, normalised)) out.varint(column.sameAsRaw);
-    else writeColumn(out, normalised);
+  if (sealed) {
+    const { nodeNames, verdicts, scorers, body, plainTie = false } = sealed;
+    out.text(JSON.stringify(headJson(decision, verdicts, intern(nodeNames), scorers, plainTie)));
+    out.bytes(body);
+  } else {
+    const data = columnsOf(decision) ?? columnsFrom(decision.nodes);
+    const { nodeNames, verdicts } = data;
+    const head = headJson(decision, verdicts, intern(nodeNames), scorersOf(data), tieIsPlain(decision, data));
+    out.text(JSON.stringify(head));
+    writeColumns(out, data, decision.feasible);
   }
   return packed(out.written);
+}
+
+function headJson(
+  decision: Decision,
+  verdicts: readonly PluginVerdict[],
+  names: string,
+  scores: readonly Scorer[],
+  tied: boolean,
+): Head {
+  return { head: headOf(decision, tied), verdicts, names, scores, ...(tied && { tied }) };
 }
 
 /** @throws RangeError for bytes that are no record of this version. */
 export function decodeDecision(bytes: Uint8Array, namesOf: (id: string) => readonly string[] | undefined): Decision {
   const input = new Reader(unpacked(bytes));
-  const { head, verdicts, names, scores: heads, tied } = JSON.parse(input.text()) as Head;
-  const nodeNames = namesOf(names) ?? [];
-  const state = readRuns(input, input.varint(), () => input.varint());
-  const count = input.varint();
-  let feasible: number[] = [];
-  if (count > 0) {
-    if (input.varint() === 1) feasible = searchOrder(state, input.varint());
-    else feasible = Array.from({ length: count }, () => input.varint());
-  }
-  const scores: ScoreColumn[] = heads.map(([plugin, weight]) => {
-    const raw = readColumn(input, count);
-    return { plugin, weight, raw, normalised: readColumn(input, count, raw) };
-  });
-  const data: DecisionColumns = { nodeNames, verdicts, state, feasible, scores };
-  if (!tied) return decisionOf(head, data);
-  return decisionOf({ ...head, tiedWith: highest(data).map((position) => nodeNames[feasible[position]!]!) }, data);
+  const { head, verdicts, names, scores, tied } = JSON.parse(input.text()) as Head;
+  const data: DecisionColumns = { nodeNames: namesOf(names) ?? [], verdicts, ...readColumns(input, scores) };
+  return decisionOf(tied ? { ...head, tiedWith: tiedNodes(data) } : head, data);
 }

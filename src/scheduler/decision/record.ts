@@ -1,33 +1,17 @@
-/**
- * What one attempt decided and why, kept compactly: node names are shared, refusals are numbered, scores are typed arrays.
- * `expand` gives the exact data that `explain` prints: one entry a node, never grouped.
- */
+/** What one attempt decided and why. Its nodes are kept as columns, and as bytes while the pod is being bound. */
 import type { Refusal } from '../framework/types.ts';
-
-export interface PluginVerdict {
-  readonly plugin: string;
-  readonly reasons: readonly string[];
-  /** The same with this node's values. */
-  readonly detail?: string;
-}
-
-export interface PluginScore {
-  readonly plugin: string;
-  readonly raw: number;
-  readonly normalised: number;
-  readonly weight: number;
-  readonly weighted: number;
-}
-
-export interface NodeDecision {
-  readonly name: string;
-  /** The plugin that refused the node; absent for feasible nodes. */
-  readonly filter?: PluginVerdict;
-  /** Not looked at: enough feasible nodes had been found, or PreFilter had excluded it. */
-  readonly skipped?: boolean;
-  readonly scores?: readonly PluginScore[];
-  readonly total?: number;
-}
+import {
+  type DecisionColumns,
+  expand,
+  highest,
+  type NodeDecision,
+  type PluginVerdict,
+  type ScoreColumn,
+  type SealedColumns,
+  scorersOf,
+  seal,
+  unseal,
+} from './columns.ts';
 
 export interface Decision {
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
@@ -70,66 +54,49 @@ export interface PreemptionCandidate {
   readonly victims: readonly { readonly namespace: string; readonly name: string; readonly priority: number }[];
 }
 
-/** A score of one plugin over the feasible nodes, in their order. */
-export interface ScoreColumn {
-  readonly plugin: string;
-  readonly weight: number;
-  readonly raw: ArrayLike<number>;
-  readonly normalised: ArrayLike<number>;
-}
-
-/** A decision by columns: what is kept in memory and on disk. */
-export interface DecisionColumns {
-  readonly nodeNames: readonly string[];
-  readonly verdicts: readonly PluginVerdict[];
-  /** Per node: 0 not looked at, 1 feasible, n + 2 refused with verdict n. */
-  readonly state: ArrayLike<number>;
-  /** Indexes of the scored nodes, in the order they were found. */
-  readonly feasible: ArrayLike<number>;
-  readonly scores: readonly ScoreColumn[];
-  /** `tiedWith` are all the nodes of the highest total, in the order of `feasible`. Absent: not known. */
-  readonly plainTie?: boolean;
-}
-
 /** All of a decision but what its columns say. */
 export type DecisionHead = Omit<Decision, 'nodes'>;
 
-const columns = new WeakMap<Decision, DecisionColumns>();
+const kept = Symbol('columns');
 
-/** A decision whose `nodes` are made from columns each time somebody asks. */
-export function decisionOf(head: DecisionHead, data: DecisionColumns): Decision {
-  const decision: Decision = {
+/** What of a decision is not enumerable: a copy with other nodes is another decision. */
+interface Kept {
+  readonly [kept]?: DecisionColumns | SealedColumns;
+}
+
+/** A decision whose `nodes`, and those tied when sealed columns say so, are made each time somebody asks. */
+export function decisionOf(head: DecisionHead, data: DecisionColumns | SealedColumns): Decision {
+  const decision = {
     ...head,
     get nodes() {
-      return expand(data);
+      return expand(opened(data));
     },
   };
-  columns.set(decision, data);
-  return decision;
+  if ('body' in data && data.plainTie) {
+    Object.defineProperty(decision, 'tiedWith', { enumerable: true, get: () => tiedNodes(unseal(data)) });
+  }
+  return Object.defineProperty(decision, kept, { value: data }) as Decision;
+}
+
+function opened(data: DecisionColumns | SealedColumns): DecisionColumns {
+  return 'body' in data ? unseal(data) : data;
+}
+
+/** Names of the nodes with the highest total, in the order they were found. */
+export function tiedNodes(data: DecisionColumns): string[] {
+  return highest(data).map((position) => data.nodeNames[data.feasible[position]!]!);
 }
 
 /** The columns of a decision that `decisionOf` made. */
 export function columnsOf(decision: Decision): DecisionColumns | undefined {
-  return columns.get(decision);
+  const data = (decision as Kept)[kept];
+  return data && opened(data);
 }
 
-function expand({ nodeNames, verdicts, state, feasible, scores }: DecisionColumns): NodeDecision[] {
-  const positions = new Map<number, number>();
-  for (let i = 0; i < feasible.length; i++) positions.set(feasible[i]!, i);
-  return nodeNames.map((name, i) => {
-    const is = state[i]!;
-    if (is === 0) return { name, skipped: true };
-    if (is > 1) return { name, filter: verdicts[is - 2]! };
-    const position = positions.get(i);
-    if (position === undefined) return { name };
-    let total = 0;
-    const own = scores.map(({ plugin, weight, raw, normalised }) => {
-      const weighted = normalised[position]! * weight;
-      total += weighted;
-      return { plugin, raw: raw[position]!, normalised: normalised[position]!, weight, weighted };
-    });
-    return { name, scores: own, total };
-  });
+/** The same, when they are bytes. */
+export function sealedColumnsOf(decision: Decision): SealedColumns | undefined {
+  const data = (decision as Kept)[kept];
+  return data && 'body' in data ? data : undefined;
 }
 
 const namesByNodes = new WeakMap<readonly { readonly name: string }[], readonly string[]>();
@@ -144,17 +111,16 @@ export function nodeNamesOf(nodes: readonly { readonly name: string }[]): readon
   return names;
 }
 
-let shorts = new Uint16Array(0);
-let shortsUsed = 0;
+/** States of nodes that one attempt after another writes into: what each found is sealed before the next begins. */
+export class StateScratch {
+  #shorts = new Uint16Array(0);
 
-/** Zeros. Many attempts share a buffer: one each takes longer to get than all the rest of a small decision. */
-function someShorts(count: number): Uint16Array {
-  if (shortsUsed + count > shorts.length) {
-    shorts = new Uint16Array(Math.max(65_536, count));
-    shortsUsed = 0;
+  /** Zeros. */
+  take(count: number): Uint16Array {
+    if (this.#shorts.length === count) this.#shorts.fill(0);
+    else this.#shorts = new Uint16Array(count);
+    return this.#shorts;
   }
-  shortsUsed += count;
-  return shorts.subarray(shortsUsed - count, shortsUsed);
 }
 
 /** Collects one attempt. */
@@ -166,18 +132,22 @@ export class DecisionBuilder {
   /** Plugins that refuse many nodes for one reason say it with one object. */
   readonly #known = new Map<Refusal, number>();
   readonly #state: Uint16Array | Uint32Array;
-  readonly #scores: ScoreColumn[] = [];
+  #scores: ScoreColumn[] = [];
   #feasible: readonly number[] = [];
+  #sealed: SealedColumns | undefined;
   #feasibleCount = 0;
   readonly preFilter: (PluginVerdict & { nodes?: number })[] = [];
   /** The nodes of the highest total are told as tied. */
   tied = false;
   readonly skippedScorers = new Map<string, number>();
 
-  constructor(nodeNames: readonly string[]) {
+  /** With `scratch` the builder must be sealed before another one is made. */
+  constructor(nodeNames: readonly string[], scratch?: StateScratch) {
     this.#nodeNames = nodeNames;
+    const count = nodeNames.length;
     // There are at most as many verdicts as nodes, and one of PreFilter.
-    this.#state = nodeNames.length < 65_000 ? someShorts(nodeNames.length) : new Uint32Array(nodeNames.length);
+    if (count >= 65_000) this.#state = new Uint32Array(count);
+    else this.#state = scratch ? scratch.take(count) : new Uint16Array(count);
   }
 
   /** PreFilter leaves only some nodes to look at; the others are out for this reason. */
@@ -236,25 +206,38 @@ export class DecisionBuilder {
     this.#scores.push({ plugin, weight, raw, normalised });
   }
 
+  get #columns(): DecisionColumns {
+    return {
+      nodeNames: this.#nodeNames,
+      verdicts: this.#verdicts,
+      state: this.#state,
+      feasible: this.#feasible,
+      scores: this.#scores,
+      ...(this.tied && { plainTie: true }),
+    };
+  }
+
+  /** Nothing more is found out: what was is kept as bytes, and the arrays may go. */
+  seal(): void {
+    this.#sealed = seal(this.#columns, this.#feasibleCount);
+    this.#scores = [];
+    this.#feasible = [];
+  }
+
   finish(rest: Omit<Decision, 'nodes' | 'preFilter' | 'plugins' | 'feasible'>): Decision {
+    const data = this.#sealed ?? this.#columns;
+    const scorers = 'scorers' in data ? data.scorers : scorersOf(data);
     return decisionOf(
       {
         ...rest,
         preFilter: this.preFilter,
         plugins: [
-          ...this.#scores.map(({ plugin, weight }) => ({ name: plugin, weight, skipped: false })),
+          ...scorers.map(([name, weight]) => ({ name, weight, skipped: false })),
           ...[...this.skippedScorers].map(([name, weight]) => ({ name, weight, skipped: true })),
         ],
         feasible: this.#feasibleCount,
       },
-      {
-        nodeNames: this.#nodeNames,
-        verdicts: this.#verdicts,
-        state: this.#state,
-        feasible: this.#feasible,
-        scores: this.#scores,
-        ...(this.tied && { plainTie: true }),
-      },
+      data,
     );
   }
 }

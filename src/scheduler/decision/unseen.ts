@@ -1,5 +1,6 @@
 /** Why nodes have neither a verdict nor a score. */
-import type { Decision, NodeDecision } from './record.ts';
+import type { NodeDecision } from './columns.ts';
+import type { Decision } from './record.ts';
 
 /**
  * `PreFilter`: a plugin refused the pod as a whole. `Nominated`: room had been made for the pod on one node, which is tried

@@ -3,7 +3,8 @@
  * spelt out, are more than a megabyte of JSON that takes longer to send and read than to explain.
  */
 import { headOf } from './codec.ts';
-import { columnsOf, type Decision, type DecisionColumns, type DecisionHead, decisionOf } from './record.ts';
+import type { DecisionColumns } from './columns.ts';
+import { columnsOf, type Decision, type DecisionHead, decisionOf } from './record.ts';
 
 /** A decision whose nodes are in `columns`, as plain arrays. */
 export interface DecisionByColumns extends DecisionHead {

@@ -4,7 +4,8 @@
  */
 import type { Node, Pod } from '../../api/index.ts';
 import type { KubeObject } from '../../apimachinery/index.ts';
-import type { Decision, NodeDecision } from '../decision/record.ts';
+import type { NodeDecision } from '../decision/columns.ts';
+import type { Decision } from '../decision/record.ts';
 import { type NodeInfo, type PodInfo, podInfoOf } from '../framework/node-info.ts';
 import { toleratesTaint } from '../plugins/taints.ts';
 import type { World } from '../simulate/world.ts';
