@@ -1,5 +1,6 @@
 import type { Node, Pod } from '../../src/api/index.ts';
 import { Prng } from '../../src/base/index.ts';
+import { StateScratch } from '../../src/scheduler/decision/record.ts';
 import { DeviceCatalog } from '../../src/scheduler/devices/catalog.ts';
 import { ClaimTracker } from '../../src/scheduler/devices/claims.ts';
 import { ExtendedClasses } from '../../src/scheduler/devices/extended-classes.ts';
@@ -77,6 +78,8 @@ export function cycleOver(
     namespaces?: any[];
     devices?: { classes?: any[]; claims?: any[]; slices?: any[] };
     seed?: string;
+    /** As in a running scheduler: what a cycle found is bytes when it ends. */
+    sealed?: boolean;
     config?: SchedulerConfig;
   } = {},
 ) {
@@ -116,7 +119,8 @@ export function cycleOver(
     spread: { services: () => options.services ?? [], ownerSelector: () => undefined },
   };
   const profile = options.config ? buildProfile(options.config.profiles[0]!, deps) : defaultProfile(deps);
-  const cycle = new SchedulingCycle(profile, new Prng(options.seed ?? 'test'));
+  const scratch = options.sealed && new StateScratch();
+  const cycle = new SchedulingCycle(profile, new Prng(options.seed ?? 'test'), { ...(scratch && { scratch }) });
   return {
     cache,
     tracker,

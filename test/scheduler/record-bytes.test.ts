@@ -81,3 +81,39 @@ describe('a tie of hundreds of nodes', () => {
     expect(kept(odd).back.tiedWith).toEqual(odd.tiedWith);
   });
 });
+
+describe('an attempt whose arrays have gone', () => {
+  const nodes = Array.from({ length: 150 }, (_, i) => makeNode(`node-${i}`, { cpu: `${1 + (i % 5)}` }));
+  const pods = [
+    makePod('small', { requests: { cpu: '1' } }),
+    makePod('large', { requests: { cpu: '4' } }),
+    makePod('huge', { requests: { cpu: '40' } }),
+  ];
+  const decisions = (sealed: boolean) => {
+    const cycle = cycleOver(nodes, [], { sealed });
+    // Read when all have run: each writes into the same memory.
+    return pods.map((pod) => cycle.run(pod).decision);
+  };
+
+  it('tells the same as one that keeps them', () => {
+    const [plain, sealed] = [decisions(false), decisions(true)];
+    expect(plain.map(({ result }) => result)).toEqual(['Scheduled', 'Scheduled', 'Unschedulable']);
+    expect(plain[0]!.tiedWith!.length).toBeGreaterThan(1);
+    for (const [i, decision] of plain.entries()) {
+      expect(sealed[i]!.nodes).toEqual(decision.nodes);
+      expect({ ...sealed[i]! }).toEqual({ ...decision });
+    }
+  });
+
+  it('is the same record', () => {
+    const recorded = (sealed: boolean) => {
+      const out: Uint8Array[] = [];
+      const append = (_key: string, _time: number, _names: string, bytes: Uint8Array) => void out.push(bytes);
+      const sink = { append, list: () => [], putNames: () => {}, hasNames: () => true, names: () => undefined };
+      const store = new DecisionStore({ sink });
+      for (const decision of decisions(sealed)) store.record(decision);
+      return out.map((bytes) => Buffer.from(bytes).toString('latin1'));
+    };
+    expect(recorded(true)).toEqual(recorded(false));
+  });
+});
