@@ -19,6 +19,6 @@ export default class EtcdCheck extends EtcdCommand {
     }
     const { text, sound } = await etcdCheck(flags.name, flags.database, flags.output);
     this.print(text);
-    if (!sound) this.exit(1);
+    if (!sound) process.exitCode = 1;
   }
 }

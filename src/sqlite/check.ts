@@ -23,6 +23,9 @@ export interface CheckReport {
   readonly findings: readonly CheckFinding[];
 }
 
+/** Of a damaged file: more of them say nothing more. */
+const maxFileFindings = 5;
+
 interface Rule {
   readonly check: string;
   readonly problem: string;
@@ -89,6 +92,12 @@ const rules: readonly Rule[] = [
           WHERE create_rev > id >> 20 ORDER BY id LIMIT 1`,
   },
   {
+    check: 'revisions',
+    problem: 'table actor does not have who wrote it',
+    sql: `SELECT 'kv revision ' || ${at('id')} || ', actor ' || actor AS row FROM kv
+          WHERE actor IS NOT NULL AND actor NOT IN (SELECT id FROM actor) ORDER BY id LIMIT 1`,
+  },
+  {
     check: 'compaction',
     problem: 'compacted beyond the newest revision',
     sql: `SELECT 'store_state compact_rev ' || compact_rev || ', revision ' || revision AS row FROM store_state
@@ -99,6 +108,32 @@ const rules: readonly Rule[] = [
     problem: 'the key is attached to a lease that does not exist',
     sql: `SELECT ${key('key')} || ', lease ' || printf('%x', lease) AS row FROM latest
           WHERE lease <> 0 AND lease NOT IN (SELECT id FROM lease) ORDER BY id LIMIT 1`,
+  },
+  // Before what joins these tables: a row that is missing would be no row to find fault with.
+  {
+    check: 'raft state',
+    problem: 'the row is missing: nothing says how far the store is',
+    sql: `SELECT 'progress member 0' AS row WHERE NOT EXISTS (SELECT 1 FROM store_state)`,
+  },
+  {
+    check: 'raft state',
+    problem: 'the row is missing: nothing says how far this member is',
+    sql: `SELECT 'progress member ' || member AS row
+          FROM (SELECT member FROM raft_snapshot UNION SELECT member FROM raft_term)
+          WHERE member NOT IN (SELECT member FROM raft_state) ORDER BY member LIMIT 1`,
+  },
+  {
+    check: 'raft log',
+    problem: 'the row is missing: nothing says where the log of this member begins',
+    sql: `SELECT 'raft_snapshot member ' || member AS row FROM raft_state
+          WHERE member NOT IN (SELECT member FROM raft_snapshot) ORDER BY member LIMIT 1`,
+  },
+  {
+    check: 'raft log',
+    problem: 'the log has entries and no term that they are of',
+    sql: `SELECT 'raft_term member ' || r.member AS row
+          FROM raft_state r JOIN raft_snapshot s ON s.member = r.member
+          WHERE r.last > s.idx AND r.member NOT IN (SELECT member FROM raft_term) ORDER BY r.member LIMIT 1`,
   },
   {
     check: 'raft log',
@@ -147,7 +182,38 @@ const rules: readonly Rule[] = [
     sql: `SELECT 'raft_entry idx ' || idx || ', to_rev ' || to_rev AS row FROM raft_entry, store_state
           WHERE to_rev > revision ORDER BY idx LIMIT 1`,
   },
+  {
+    check: 'raft entries',
+    problem: 'its revisions do not follow those of the entries before it',
+    sql: `SELECT 'raft_entry idx ' || idx || ', from_rev ' || from_rev || ', to_rev ' || to_rev AS row FROM (
+            SELECT idx, from_rev, to_rev, max(to_rev) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM raft_entry WHERE to_rev IS NOT NULL
+          ) WHERE from_rev > to_rev OR from_rev <= before ORDER BY idx LIMIT 1`,
+  },
+  {
+    check: 'raft entries',
+    problem: 'the request cannot be read',
+    sql: `SELECT 'raft_entry idx ' || idx || ', term ' || term AS row FROM raft_entry
+          WHERE type <> 'empty' AND NOT json_valid(request) ORDER BY id LIMIT 1`,
+  },
 ];
+
+/** Tables, indexes and views of this schema that the file lacks. */
+function missingParts(db: Sqlite.Database, schema: number): string[] {
+  const like = new Sqlite(':memory:');
+  try {
+    for (const migration of migrations.slice(0, schema)) like.exec(migration);
+    const parts = (of: Sqlite.Database) =>
+      of
+        .prepare("SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+        .pluck()
+        .all() as string[];
+    const there = new Set(parts(db));
+    return parts(like).filter((part) => !there.has(part));
+  } finally {
+    like.close();
+  }
+}
 
 /**
  * Verifies a cluster's database by itself: structure of the file, then every rule above. Reads only, one snapshot of the
@@ -181,9 +247,13 @@ function examine(db: Sqlite.Database, path: string): CheckReport {
     );
   }
   const findings: CheckFinding[] = [];
-  for (const { quick_check: text } of db.pragma('quick_check') as { quick_check: string }[]) {
+  // Not quick_check, which does not look whether an index has the rows of its table.
+  for (const { integrity_check: text } of db.pragma(`integrity_check(${maxFileFindings})`) as {
+    integrity_check: string;
+  }[]) {
     if (text !== 'ok') findings.push({ check: 'file', row: path, problem: text });
   }
+  for (const part of missingParts(db, schema)) findings.push({ check: 'file', row: part, problem: 'it is missing' });
   // What a damaged file says about rows is of no use.
   if (findings.length === 0) {
     for (const { check, problem, sql } of rules) {
@@ -191,18 +261,18 @@ function examine(db: Sqlite.Database, path: string): CheckReport {
       if (row !== undefined) findings.push({ check, row, problem });
     }
   }
-  const count = (table: string) =>
-    findings.some(({ check }) => check === 'file')
-      ? 0
-      : (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number);
-  const state = db.prepare('SELECT revision, compact_rev AS compactRevision FROM store_state').get() as {
-    revision: number;
-    compactRevision: number;
-  };
+  const broken = findings.some(({ check }) => check === 'file');
+  const count = (table: string) => (broken ? 0 : (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number));
+  const state = broken
+    ? undefined
+    : (db.prepare('SELECT revision, compact_rev AS compactRevision FROM store_state').get() as
+        | { revision: number; compactRevision: number }
+        | undefined);
   return {
     path,
     schema,
-    ...state,
+    revision: state?.revision ?? 0,
+    compactRevision: state?.compactRevision ?? 0,
     keys: count('latest'),
     revisions: count('kv'),
     leases: count('lease'),

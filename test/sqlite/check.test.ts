@@ -62,12 +62,44 @@ test.each([
   ['raft state', 'raft_state member 1: applied 99, commit 8', 'UPDATE progress SET applied = 99 WHERE member = 1'],
   ['raft state', 'store_state applied_idx 99', 'UPDATE progress SET applied = 99 WHERE member = 0'],
   ['raft entries', 'raft_entry idx 5, to_rev 44', 'UPDATE raft_entry SET to_rev = 44 WHERE idx = 5'],
+  ['raft entries', 'raft_entry idx 5, from_rev 2, to_rev 4', 'UPDATE raft_entry SET from_rev = 2 WHERE idx = 5'],
+  ['raft entries', 'raft_entry idx 5, term 1', "UPDATE raft_entry SET request = '{' WHERE idx = 5"],
+  ['revisions', 'kv revision 6.0, actor 99', 'UPDATE kv SET actor = 99 WHERE id >> 20 = 6'],
+  ['raft state', 'progress member 0', 'DELETE FROM progress WHERE member = 0'],
+  ['raft state', 'progress member 1', 'DELETE FROM progress WHERE member = 1'],
+  ['raft log', 'raft_snapshot member 1', 'DELETE FROM raft_snapshot'],
+  ['raft log', 'raft_term member 1', 'DELETE FROM raft_term'],
+  ['file', 'table lease', 'DROP TABLE lease'],
+  ['file', 'index kv_by_key', 'DROP INDEX kv_by_key'],
 ])('%s: %s', async (check, row, damage) => {
   await cluster.close();
   const db = new Sqlite(path);
   db.exec(damage);
   db.close();
   expect(checkDatabase(path).findings).toContainEqual(expect.objectContaining({ check, row }));
+});
+
+test('requests that wrote nothing are no gap in the log', async () => {
+  const kv = cluster.member();
+  const compare = [{ key: b('/a'), target: 'version', result: 'equal', version: 9 }] as const;
+  await kv.txn({ compare, success: [{ op: 'deleteRange', deleteRange: { key: b('/a') } }], failure: [] });
+  await kv.deleteRange({ key: b('/none') });
+  await expect(kv.put({ key: b('/none'), value: b(''), ignoreValue: true })).rejects.toThrow('key not found');
+  await kv.leaseGrant({ ttl: 100, id: 78 });
+  await kv.leaseRevoke(78);
+  await kv.put({ key: b('/a'), value: b('3') });
+  expect(checkDatabase(path).findings).toEqual([]);
+});
+
+test('an index without a row of its table names the row', async () => {
+  await cluster.close();
+  const db = new Sqlite(path);
+  db.unsafeMode();
+  db.pragma('writable_schema = ON');
+  db.exec("UPDATE sqlite_schema SET sql = 'CREATE INDEX kv_by_key ON kv (value)' WHERE name = 'kv_by_key'");
+  db.close();
+  const { findings } = checkDatabase(path);
+  expect(findings[0]).toMatchObject({ check: 'file', problem: expect.stringMatching(/^row \d+ .*index kv_by_key$/) });
 });
 
 test('a damaged page, a foreign file and a newer schema are refused in words', async () => {
