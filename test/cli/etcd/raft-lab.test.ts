@@ -24,6 +24,7 @@ test.each(scenarios)('%s tells its story', async (name) => {
   const story = `${stripVTControlCharacters(text)}\n`;
   await expect(story).toMatchFileSnapshot(join(goldens, name.replace('.yaml', '.txt')));
   expect(ok).toBe(true);
+  expect(story.split('\n').filter((line) => line.length > 100)).toEqual([]);
 });
 
 test.each(scenarios)('%s holds whatever chance decides', async (name) => {

@@ -1,7 +1,8 @@
 /** Whether what a scenario expects is true. */
-import { type Host, type LabNetwork, nameOf } from './network.ts';
+import type { Host, LabNetwork } from './network.ts';
 import { pictureOf } from './picture.ts';
 import type { Amount, Expectation } from './scenario.ts';
+import { nameOf } from './words.ts';
 
 export interface Check {
   /** `term of m2: 3`. */

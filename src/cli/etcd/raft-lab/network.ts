@@ -15,6 +15,7 @@ import {
   type Ready,
   type Role,
 } from '../../../raft/index.ts';
+import { entryText, messageText, nameOf, retryText, roleText, whyNot } from './words.ts';
 
 export interface LabConfig {
   readonly electionTicks: number;
@@ -89,15 +90,6 @@ interface Rule {
 const entrySize = 1;
 /** Messages of one tick: more means that something answers itself forever. */
 const storm = 100_000;
-
-export const nameOf = (id: number): string => `m${id}`;
-
-export function entryText(entry: Entry): string {
-  if (entry.type === 'normal') return entry.data === undefined ? '(empty)' : String(entry.data);
-  const { type, node } = entry.data as ConfChange;
-  const does = { addVoter: 'add voter', addLearner: 'add learner', remove: 'remove', update: 'update' }[type];
-  return `(${does} ${nameOf(node)})`;
-}
 
 export class LabNetwork {
   readonly hosts = new Map<string, Host>();
@@ -315,6 +307,8 @@ export class LabNetwork {
   /** What a driver does with a Ready, in its order; told as it happens. */
   #store(host: Host, node: RawNode, ready: Ready): void {
     if (ready.softState) this.#tellRole(host, node, ready.softState.role, ready.softState.leader);
+    const again = !ready.softState && retryText(node, ready.messages[0]);
+    if (again) this.#tell('role', host.name, ...again);
     if (ready.snapshot) {
       host.storage.applySnapshot(ready.snapshot);
       host.applied = (ready.snapshot.data as string[]).slice();
@@ -400,32 +394,8 @@ export class LabNetwork {
       const other = this.#leaders.get(term) ?? host.id;
       assert(other === host.id, `two leaders in term ${term}: ${nameOf(other)} and ${host.name}`);
       this.#leaders.set(term, host.id);
-      this.#tell('role', host.name, `becomes leader of term ${term}`);
-    } else if (role === 'candidate') {
-      this.#tell(
-        'role',
-        host.name,
-        `becomes candidate, votes for itself in term ${term}`,
-        `become candidates, each votes for itself in term ${term}`,
-      );
-    } else if (role === 'pre-candidate') {
-      this.#tell(
-        'role',
-        host.name,
-        `hears no leader and asks whether it could win term ${term + 1}`,
-        `hear no leader and ask whether they could win term ${term + 1}`,
-      );
-    } else if (leader !== 0) {
-      const of = `${nameOf(leader)} as leader of term ${term}`;
-      this.#tell('role', host.name, `follows ${of}`, `follow ${of}`);
-    } else {
-      this.#tell(
-        'role',
-        host.name,
-        `is follower without a leader in term ${term}`,
-        `are followers without a leader in term ${term}`,
-      );
     }
+    this.#tell('role', host.name, ...roleText(role, term, leader));
   }
 
   #tellAppend(host: Host, node: RawNode, entries: readonly Entry[]): void {
@@ -436,11 +406,8 @@ export class LabNetwork {
     if (first.index <= last) {
       const gone = storage.entries(first.index, last + 1, Number.MAX_SAFE_INTEGER);
       const what = gone.map((entry) => `${entry.index}:${entryText(entry)} of term ${entry.term}`).join(', ');
-      this.#tell(
-        'overwrite',
-        host.name,
-        `throws away ${what}: never committed, and the leader's log has another entry there`,
-      );
+      const why = "never committed, and the leader's log has another entry there";
+      this.#tell('overwrite', host.name, `throws away ${what}: ${why}`, `throw away ${what}: ${why}`);
     }
     const what = entries.map((entry) => `${entry.index}:${entryText(entry)}`).join(' ');
     if (node.role === 'leader') this.#tell('append', host.name, `appends ${what} to its log`);
@@ -456,38 +423,4 @@ export class LabNetwork {
 function lastValue(host: Host, key: string): string {
   const found = host.applied.findLast((command) => command.startsWith(`${key}=`));
   return found === undefined ? '(not set)' : found.slice(key.length + 1);
-}
-
-function whyNot(host: Host, message: Message, before: NodeStatus): string {
-  const { node, storage } = host;
-  const after = node!.status();
-  if (before.leader !== 0 && message.term > before.term && after.term === before.term) {
-    return before.leader === host.id ? 'it leads' : `it hears the leader ${nameOf(before.leader)}`;
-  }
-  if (message.term < before.term) return `it is in term ${before.term} already`;
-  const last = storage.lastIndex();
-  const lastTerm = storage.term(last);
-  if (lastTerm > message.logTerm) return `its own log ends in term ${lastTerm}, the other's in term ${message.logTerm}`;
-  if (lastTerm === message.logTerm && last > message.index) {
-    return `its own log ends at index ${last}, the other's at ${message.index}`;
-  }
-  if (after.vote !== 0 && after.vote !== message.from) {
-    return after.vote === host.id ? 'it votes for itself' : `it has voted for ${nameOf(after.vote)}`;
-  }
-  return after.leader !== 0 ? `it knows the leader ${nameOf(after.leader)}` : 'it may not';
-}
-
-/** A message in a few words: `MsgApp 3..4 after 2/1, commit 2`. */
-export function messageText(message: Message): string {
-  const { type, term, index, logTerm, entries, commit, reject } = message;
-  const head = `${type} (term ${term})`;
-  if (type === 'MsgApp') {
-    const what = entries.length === 0 ? 'nothing new' : entries.map((e) => `${e.index}:${entryText(e)}`).join(' ');
-    return `${head} after ${index}/${logTerm}: ${what}, commit ${commit}`;
-  }
-  if (type === 'MsgAppResp') return `${head} ${reject ? `no, not at ${index}` : `has up to ${index}`}`;
-  if (type === 'MsgVote' || type === 'MsgPreVote') return `${head} my log ends at ${index}/${logTerm}`;
-  if (type === 'MsgVoteResp' || type === 'MsgPreVoteResp') return `${head} ${reject ? 'no' : 'yes'}`;
-  if (type === 'MsgHeartbeat') return `${head} commit ${commit}`;
-  return head;
 }

@@ -1,5 +1,6 @@
 /** How the members of a scenario stand, as data. */
-import { entryText, type Host, type LabNetwork, nameOf } from './network.ts';
+import type { Host, LabNetwork } from './network.ts';
+import { entryText, nameOf } from './words.ts';
 
 export interface MemberPicture {
   readonly name: string;

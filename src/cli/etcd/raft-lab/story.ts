@@ -21,7 +21,7 @@ export function renderStory(play: Play, options: StoryOptions): string {
   const out: string[] = [chalk.bold(play.title), chalk.dim(`seed ${play.seed}`)];
   if (play.about) out.push('', ...paragraphs(play.about, width));
   for (const step of play.steps) out.push(...stepLines(step, options, width));
-  out.push('', chalk.bold('In the end'), ...memberLines(play.members), '');
+  out.push('', chalk.bold('In the end'), ...memberLines(play.members, width), '');
   const checks = play.steps.flatMap((step) => step.checks);
   const failed = checks.filter(({ ok }) => !ok).length;
   const were = (n: number) => `${n} expectation${n === 1 ? '' : 's'}`;
@@ -36,10 +36,10 @@ export function renderStory(play: Play, options: StoryOptions): string {
 function stepLines(step: PlayedStep, options: StoryOptions, width: number): string[] {
   const { action, events, checks, position } = step;
   if (action.do === 'say') return ['', ...paragraphs(action.text, width)];
-  if (action.do === 'show') return ['', ...memberLines(step.members ?? [])];
+  if (action.do === 'show') return ['', ...memberLines(step.members ?? [], width)];
   const out: string[] = [];
   if (action.do !== 'expect') out.push('', chalk.cyan(`▸ ${actionText(action)}`));
-  out.push(...eventLines(events, options));
+  out.push(...eventLines(events, options, width));
   for (const { expected, ok, found } of checks) {
     if (ok) out.push(`  ${chalk.green('✓')} ${expected}`);
     else {
@@ -51,7 +51,7 @@ function stepLines(step: PlayedStep, options: StoryOptions, width: number): stri
 }
 
 /** What several members do in one tick in the same words is one line; losses are counted unless messages are told. */
-function eventLines(events: readonly LabEvent[], { messages }: StoryOptions): string[] {
+function eventLines(events: readonly LabEvent[], { messages }: StoryOptions, width: number): string[] {
   const lines: { readonly tick: number; readonly who: string[]; readonly event: LabEvent }[] = [];
   const lost = new Map<string, number>();
   for (const event of events) {
@@ -68,21 +68,30 @@ function eventLines(events: readonly LabEvent[], { messages }: StoryOptions): st
     else lines.push({ tick: event.tick, who: [event.who], event });
   }
   let before = -1;
-  const out = lines.map(({ tick, who, event }) => {
+  const out = lines.flatMap(({ tick, who, event }) => {
     const when = tick === before ? '' : `tick ${tick}`;
     before = tick;
     const text = `${who.sort().join(', ')} ${who.length === 1 ? event.one : event.many}`;
-    return `  ${chalk.dim(when.padEnd(gutter))}${event.kind === 'message' ? chalk.dim(text) : text}`;
+    return hanging(when, text, width).map(([left, line]) => {
+      return `  ${chalk.dim(left)}${event.kind === 'message' ? chalk.dim(line) : line}`;
+    });
   });
   if (lost.size > 0) {
     const ways = [...lost].map(([way, n]) => `${n} from ${way}`).join(', ');
-    out.push(`  ${' '.repeat(gutter)}${chalk.dim(`messages lost: ${ways}`)}`);
+    for (const [left, line] of hanging('', `messages lost: ${ways}`, width)) out.push(`  ${left}${chalk.dim(line)}`);
   }
   return out;
 }
 
-/** Logs with what is committed in front of the bar. */
-export function memberLines(members: readonly MemberPicture[]): string[] {
+/** A text beside the gutter, filled up to the width: what goes on stands further in. */
+function hanging(left: string, text: string, width: number): (readonly [left: string, line: string])[] {
+  return fill(text.split(' '), width - gutter - 4).map((line, i) => {
+    return i === 0 ? [left.padEnd(gutter), line] : [' '.repeat(gutter + 2), line];
+  });
+}
+
+/** Logs with what is committed in front of the bar; those longer than a line go on in their column. */
+export function memberLines(members: readonly MemberPicture[], width: number = defaultWidth): string[] {
   const table = renderTable(
     ['MEMBER', 'ROLE', 'TERM', 'VOTE', 'COMMIT', 'APPLIED', 'LOG (index:term:entry, committed | not yet)'],
     members.map((member) => [
@@ -95,7 +104,19 @@ export function memberLines(members: readonly MemberPicture[]): string[] {
       logText(member),
     ]),
   );
-  return table.split('\n').map((line) => `  ${line.trimEnd()}`);
+  const [head, ...rows] = table.split('\n');
+  const column = head!.indexOf('LOG (');
+  const lines = rows.flatMap((row) => {
+    const [first, ...more] = fill(
+      row
+        .slice(column)
+        .trimEnd()
+        .split(/ (?![^(]*\))/),
+      width - column - 2,
+    );
+    return [`${row.slice(0, column)}${first}`, ...more.map((line) => `${' '.repeat(column)}${line}`)];
+  });
+  return [head!, ...lines].map((line) => `  ${line.trimEnd()}`);
 }
 
 export function logText({ log, commit, snapshot }: MemberPicture): string {
@@ -162,15 +183,20 @@ function actionText(action: Action): string {
 
 /** Blank lines part paragraphs; lines are filled up to the width. */
 function paragraphs(text: string, width: number): string[] {
-  return text.split(/\n\s*\n/).flatMap((paragraph, i) => {
-    const lines: string[] = i > 0 ? [''] : [];
-    let line = '';
-    for (const word of paragraph.split(/\s+/)) {
-      if (line && line.length + word.length + 1 > width) {
-        lines.push(line);
-        line = word;
-      } else line = line ? `${line} ${word}` : word;
-    }
-    return [...lines, line];
-  });
+  return text
+    .split(/\n\s*\n/)
+    .flatMap((paragraph, i) => [...(i > 0 ? [''] : []), ...fill(paragraph.split(/\s+/), width)]);
+}
+
+/** Lines as full as they get; a word longer than a line is a line. */
+function fill(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of words) {
+    if (line && line.length + word.length + 1 > width) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line];
 }
