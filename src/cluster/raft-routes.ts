@@ -1,7 +1,7 @@
 /** `/klab/v1/etcd/raft/…`: the members of the store as they are, and faults for them. */
 import { newBadRequest, newConflict, newNotFound } from '../apimachinery/index.ts';
 import type { KlabRoute, RequestContext, ServerResponse } from '../apiserver/index.ts';
-import type { EtcdCluster, EtcdServerApi, LinkRule, TracedMessage } from '../etcd/index.ts';
+import { type EtcdCluster, type EtcdServerApi, isHeartbeat, type LinkRule, type TracedMessage } from '../etcd/index.ts';
 import { maxViewEntries, raftMessages, raftState, raftView, wire } from './raft-view.ts';
 
 const ok = (object: object): ServerResponse => ({ code: 200, body: { kind: 'object', object } });
@@ -61,6 +61,9 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
   };
   const raftIndex = (i: number) => etcd.members[i]!.index;
   const state = (i: number) => etcd.status()[i]!;
+  const noLoop = () => {
+    if (chosen.length === 2 && chosen[0] === chosen[1]) throw newBadRequest('a member has no link to itself');
+  };
   const conflict = (i: number, why: string) => newConflict({ group: '', resource: 'etcd members' }, state(i).name, why);
   let stepped: readonly TracedMessage[] | undefined;
   switch (action) {
@@ -101,13 +104,18 @@ export async function actOnRaft(etcd: EtcdCluster, request: RaftRequest): Promis
     }
     case 'cut':
       need(2, 'two members: from and to');
+      noLoop();
       etcd.transport.cut(raftIndex(chosen[0]!), raftIndex(chosen[1]!));
       break;
     case 'link': {
       const rule = linkRule(request.rule);
-      if (chosen.length === 0) etcd.transport.setDefault(rule);
-      else {
+      if (chosen.length === 0) {
+        // Every link: those with a rule of their own too.
+        etcd.transport.clearRules();
+        etcd.transport.setDefault(rule);
+      } else {
         need(2, 'two members, from and to, or none for every link');
+        noLoop();
         etcd.transport.setLink(raftIndex(chosen[0]!), raftIndex(chosen[1]!), rule);
       }
       break;
@@ -184,10 +192,15 @@ export function raftRoutes(deps: {
       handler: async (context) => {
         const heartbeats = context.request.query.get('heartbeats') === 'true';
         const limit = integer(context, 'limit') ?? 50;
-        const held = context.request.query.get('held') === 'true';
-        const all = etcd.transport.trace({ heartbeats });
-        const some = held ? all.filter(({ fate }) => fate === 'held' || fate === 'underway') : all;
-        return ok({ kind: 'RaftMessages', items: raftMessages(etcd, limit === 0 ? [] : some.slice(-limit)) });
+        if (context.request.query.get('held') === 'true') {
+          // The oldest: what a step delivers first.
+          const waiting = etcd.transport.waiting();
+          const some = heartbeats ? waiting : waiting.filter((message) => !isHeartbeat(message));
+          const more = { heartbeats: waiting.length - some.length, later: Math.max(0, some.length - limit) };
+          return ok({ kind: 'RaftMessages', items: raftMessages(etcd, some.slice(0, limit)), more });
+        }
+        const items = limit === 0 ? [] : etcd.transport.trace({ heartbeats }).slice(-limit);
+        return ok({ kind: 'RaftMessages', items: raftMessages(etcd, items) });
       },
     },
     {

@@ -12,11 +12,13 @@ export function raftState(etcd: EtcdCluster): object {
   const cuts = indices.flatMap((from) =>
     indices.filter((to) => to !== from && !transport.connected(from, to)).map((to) => [nameOf(from), nameOf(to)]),
   );
+  const { all, links } = transport.rules;
+  const slow = links.map(({ from, to, rule }) => ({ from: nameOf(from), to: nameOf(to), ...rule }));
   return {
     kind: 'RaftStatus',
     members: etcd.status().map((status, i) => ({ ...wire(status), paused: etcd.members[i]!.paused })),
     serving: etcd.live.current.name,
-    network: { cuts, holding: transport.holding.map(nameOf) },
+    network: { cuts, holding: transport.holding.map(nameOf), everyLink: all, links: slow },
   };
 }
 
@@ -64,10 +66,7 @@ export function raftView(etcd: EtcdCluster, request: RaftViewRequest): object {
   const traced = etcd.transport.trace({ heartbeats: request.heartbeats });
   const fresh = traced.filter(({ seq }) => seq > request.after).slice(-maxViewMessages);
   // What is under way was sent long ago, maybe: it counts whatever its number is.
-  const flying = etcd.transport
-    .trace({ heartbeats: true })
-    .filter(({ fate }) => fate === 'held' || fate === 'underway')
-    .slice(-maxViewMessages);
+  const flying = etcd.transport.waiting().slice(-maxViewMessages);
   return {
     ...raftState(etcd),
     kind: 'RaftView',

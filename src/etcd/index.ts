@@ -66,4 +66,4 @@ export type {
   RaftStatus,
 } from './server-api.ts';
 export { type ClusterStorage, memoryStorage } from './storage.ts';
-export type { LinkRule, TracedMessage, Transport } from './transport.ts';
+export { isHeartbeat, type LinkRule, type TracedMessage, type Transport } from './transport.ts';

@@ -50,6 +50,9 @@ const traceSize = 512;
 const maxHeld = 4096;
 const heartbeats: ReadonlySet<Message['type']> = new Set(['MsgHeartbeat', 'MsgHeartbeatResp']);
 
+/** Every member sends them all the time: shown only to who asks for them. */
+export const isHeartbeat = ({ message }: TracedMessage): boolean => heartbeats.has(message.type);
+
 /**
  * The network between the members of one process. Messages of links without delay arrive within the turn; others
  * leave only after the turn's commit (`release`). Partitions are sets of members that hear each other.
@@ -85,6 +88,18 @@ export class Transport {
   setLink(from: number, to: number, rule: LinkRule | undefined): void {
     if (rule) this.#rules.set(link(from, to), rule);
     else this.#rules.delete(link(from, to));
+  }
+
+  /** The rule of every link without one of its own, and those that have one. */
+  get rules(): {
+    readonly all: LinkRule;
+    readonly links: readonly { readonly from: number; readonly to: number; readonly rule: LinkRule }[];
+  } {
+    const links = [...this.#rules].map(([name, rule]) => {
+      const [from, to] = name.split('>').map(Number) as [number, number];
+      return { from, to, rule };
+    });
+    return { all: this.#default, links };
   }
 
   /** Every link is perfect again. */
@@ -140,6 +155,13 @@ export class Transport {
   trace(options: { readonly heartbeats?: boolean; readonly limit?: number } = {}): readonly TracedMessage[] {
     const all = options.heartbeats ? [...this.#trace, ...this.#beats].sort((a, b) => a.seq - b.seq) : this.#trace;
     return all.slice(-(options.limit ?? traceSize));
+  }
+
+  /** What was sent and has not arrived, oldest first: everything held, and what is under way as far as it is remembered. */
+  waiting(): readonly TracedMessage[] {
+    const held = [...this.#held, ...this.#outbox].map(({ traced }) => traced).filter(({ fate }) => fate === 'held');
+    const underway = [...this.#trace, ...this.#beats].filter(({ fate }) => fate === 'underway');
+    return [...held, ...underway].sort((a, b) => a.seq - b.seq);
   }
 
   #remember(message: Message): TracedMessage {

@@ -47,9 +47,26 @@ test('held messages wait for a step and say what they mean', async () => {
   const text = await lab.klab('etcd', 'raft', 'messages', '--held', '--limit', '200');
   expect(text).toContain('held');
   expect(text).toMatch(/(entry|entries) after \d+ of term/);
-  expect(await lab.klab('etcd', 'raft', 'step')).toContain('delivered');
+  // A step takes the oldest, heartbeats too: the list says that there are some.
+  expect(text).toMatch(/\d+ heartbeats?, which a step delivers like any other/);
+  const all = await lab.klab('etcd', 'raft', 'messages', '--held', '--heartbeats', '--limit', '1');
+  const seq = all.split('\n')[1]!.split(' ')[0]!;
+  expect(await lab.klab('etcd', 'raft', 'step')).toMatch(new RegExp(`^${seq} .* delivered `, 'm'));
   await act('release');
   expect(await lab.klab('etcd', 'raft', 'messages', '--held')).toContain('no messages are waiting');
+});
+
+test('slow and lossy links stand in the status until they are as they were', async () => {
+  await act('link', 'm1', 'm2', '--delay', '30', '--jitter', '10', '--drop', '0.25');
+  expect(await lab.klab('etcd', 'raft', 'status')).toContain(
+    'Messages from m1 to m2 take 30 to 40 ms and are lost 25 times in 100.',
+  );
+  await act('link', '--delay', '5');
+  const every = await lab.klab('etcd', 'raft', 'status');
+  expect(every).toContain('Messages between the members take 5 ms.');
+  expect(every).not.toContain('30 to 40 ms');
+  await act('link');
+  expect(await lab.klab('etcd', 'raft', 'status')).not.toContain('Messages');
 });
 
 async function writeUntil(over: () => boolean): Promise<void> {
@@ -80,6 +97,9 @@ test('what cannot be done is refused in words', async () => {
   expect(await refused('pause', 'nobody')).toContain('etcd members "nobody" not found');
   expect(await refused('restart', (await status()).serving)).toContain('it runs already');
   expect(await refused('step')).toContain('no messages are held back');
+  expect(await refused('cut', 'm1', 'm1')).toContain('a member has no link to itself');
+  expect(await refused('link', 'm2', 'm2', '--delay', '5')).toContain('a member has no link to itself');
+  expect(await refused('log', 'nobody')).toContain('etcd members "nobody" not found');
   expect(await refused('partition', 'm1,m2', 'm2')).toContain('a member cannot be on two sides');
 });
 

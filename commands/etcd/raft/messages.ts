@@ -7,7 +7,7 @@ export default class EtcdRaftMessages extends OwnEtcdCommand {
     '<%= config.bin %> etcd raft messages --held --heartbeats',
   ];
   static override flags = {
-    limit: Flags.integer({ summary: 'the newest so many', default: 30, min: 1 }),
+    limit: Flags.integer({ summary: 'the newest so many; with --held the oldest', default: 30, min: 1 }),
     heartbeats: Flags.boolean({ summary: 'heartbeats and their answers, too' }),
     held: Flags.boolean({ summary: 'only those that have not arrived yet' }),
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),

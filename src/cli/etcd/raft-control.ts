@@ -55,8 +55,16 @@ export async function raftMessages(session: Session, request: RaftMessagesReques
   const answer = await session.client.raw('/klab/v1/etcd/raft/messages', { query, signal: session.signal });
   if (request.output === 'json' || request.output === 'yaml') return printData(answer, request.output);
   const messages = answer.items as RaftMessage[];
-  if (messages.length === 0) return request.held ? 'no messages are waiting' : 'the members have said nothing yet';
-  return renderMessages(messages);
+  const { heartbeats = 0, later = 0 } = answer.more ?? {};
+  if (messages.length === 0 && heartbeats === 0)
+    return request.held ? 'no messages are waiting' : 'the members have said nothing yet';
+  const lines = messages.length === 0 ? [] : [renderMessages(messages)];
+  if (later > 0) lines.push(`and ${later} later ${later === 1 ? 'one' : 'ones'}; see --limit`);
+  if (heartbeats > 0)
+    lines.push(
+      `${lines.length > 0 ? 'and ' : ''}${many(heartbeats, 'heartbeat', 'heartbeats')}, which a step delivers like any other; see --heartbeats`,
+    );
+  return lines.join('\n');
 }
 
 export function renderMessages(messages: readonly RaftMessage[]): string {

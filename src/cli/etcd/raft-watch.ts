@@ -3,7 +3,7 @@ import { rfc3339, wallClock } from '../../base/index.ts';
 import { ConnectionError } from '../../client/index.ts';
 import type { Output } from '../get/plan.ts';
 import type { Session } from '../session.ts';
-import type { RaftMember, RaftState } from './raft.ts';
+import { linkLines, type RaftMember, type RaftState } from './raft.ts';
 import { type RaftMessage, says } from './raft-control.ts';
 
 export interface RaftViewEntry {
@@ -120,6 +120,10 @@ function networkNews(before: RaftView | undefined, view: RaftView): string[] {
   if (holding !== (before?.network.holding.join(', ') ?? '')) {
     lines.push(holding === '' ? 'no messages wait for a step' : `messages to and from ${holding} wait for a step`);
   }
+  const links = linkLines(view.network);
+  const known = new Set(before && linkLines(before.network));
+  lines.push(...links.filter((line) => !known.has(line)));
+  if (links.length === 0 && known.size > 0) lines.push('no link is slow or loses messages any more');
   return lines;
 }
 

@@ -52,7 +52,17 @@ export interface RaftState {
     readonly cuts: readonly (readonly [string, string])[];
     /** Members whose messages wait for `step`. */
     readonly holding: readonly string[];
+    /** Of every link without a rule of its own, and of those that have one. */
+    readonly everyLink: RaftLinkRule;
+    readonly links: readonly (RaftLinkRule & { readonly from: string; readonly to: string })[];
   };
+}
+
+/** What `klab etcd raft link` sets; absent: no delay, nothing lost. */
+export interface RaftLinkRule {
+  readonly delayMs?: number;
+  readonly jitterMs?: number;
+  readonly drop?: number;
 }
 
 export function renderRaftStatus({ members, serving, network }: RaftState): string {
@@ -93,13 +103,32 @@ export function renderRaftStatus({ members, serving, network }: RaftState): stri
 /** Nothing of a network without faults. */
 function networkLines(members: readonly RaftMember[], serving: string, network: RaftState['network']): string[] {
   const lines: string[] = [];
-  if (members.length > 1) lines.push(`The API server uses ${serving}.`);
+  if (members.every(({ role }) => role === 'crashed')) lines.push('No member runs: nothing can be read or written.');
+  else if (members.length > 1) lines.push(`The API server uses ${serving}.`);
   const both = network.cuts.filter(([a, b]) => network.cuts.some(([c, d]) => c === b && d === a));
   const pairs = both.filter(([a, b]) => a < b).map(([a, b]) => `${a} and ${b}`);
   if (pairs.length > 0) lines.push(`Cut off from each other: ${pairs.join('; ')}.`);
   for (const cut of network.cuts) if (!both.includes(cut)) lines.push(`Nothing gets from ${cut[0]} to ${cut[1]}.`);
+  lines.push(...linkLines(network));
   if (network.holding.length > 0) lines.push(`Messages to and from ${network.holding.join(', ')} wait for a step.`);
   return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+/** Links that are slow or lose messages, in words. */
+export function linkLines({ everyLink, links }: Pick<RaftState['network'], 'everyLink' | 'links'>): string[] {
+  const lines = links.map((rule): [string, string] => [`Messages from ${rule.from} to ${rule.to}`, linkText(rule)]);
+  const every = linkText(everyLink);
+  const rest = links.length > 0 ? 'Messages on other links' : 'Messages between the members';
+  if (every !== '') lines.push([rest, every]);
+  return lines.map(([which, what]) => `${which} ${what || 'arrive at once'}.`);
+}
+
+/** Empty for a link without faults. */
+function linkText({ delayMs = 0, jitterMs = 0, drop = 0 }: RaftLinkRule): string {
+  const words: string[] = [];
+  if (delayMs > 0 || jitterMs > 0) words.push(`take ${delayMs}${jitterMs > 0 ? ` to ${delayMs + jitterMs}` : ''} ms`);
+  if (drop > 0) words.push(`are lost ${+(drop * 100).toFixed(1)} times in 100`);
+  return words.join(' and ');
 }
 
 export interface RaftLogRequest {
