@@ -6,9 +6,13 @@ export default class EtcdWatch extends EtcdCommand {
     '<%= config.bin %> etcd watch /registry --prefix',
     '<%= config.bin %> etcd watch /registry/pods --prefix --rev 1 -o json',
   ];
-  static override args = { key: Args.string({ description: 'the key, or with --prefix its beginning' }) };
+  static override args = {
+    key: Args.string({ description: 'the key, or with --prefix its beginning' }),
+    end: Args.string({ description: 'all keys from the first up to this one, without it' }),
+  };
   static override flags = {
     prefix: Flags.boolean({ summary: 'all keys that begin so' }),
+    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
     rev: Flags.integer({ summary: 'begin with this revision', min: 1 }),
     'prev-kv': Flags.boolean({ summary: 'with json and yaml: the value before, too' }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
@@ -24,7 +28,9 @@ export default class EtcdWatch extends EtcdCommand {
     const { args, flags } = await this.parse(EtcdWatch);
     const request = {
       key: args.key ?? '',
+      rangeEnd: args.end,
       prefix: flags.prefix,
+      fromKey: flags['from-key'],
       revision: flags.rev,
       previous: flags['prev-kv'],
       showSecrets: flags['show-secrets'],

@@ -103,16 +103,43 @@ export { diffObjects } from './diff/diff.ts';
 export { dnsQuery } from './dns/query.ts';
 export { editLastApplied, editObjects } from './edit/edit.ts';
 export { ManyErrors, renderError } from './errors.ts';
+export {
+  etcdAuthDisable,
+  etcdAuthEnable,
+  etcdAuthStatus,
+  etcdGrantPermission,
+  etcdRevokePermission,
+  etcdRoleAdd,
+  etcdRoleDelete,
+  etcdRoleGet,
+  etcdRoleList,
+  etcdUserAdd,
+  etcdUserDelete,
+  etcdUserGet,
+  etcdUserList,
+  etcdUserPassword,
+  etcdUserRole,
+} from './etcd/accounts.ts';
 export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
+export { etcdAlarms, etcdDefragment, etcdHashKV, etcdHealth, etcdMoveLeader } from './etcd/endpoints.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { EtcdHistoryCommand, valueFlags } from './etcd/history-command.ts';
-export { type EtcdOutput, etcdCompact, etcdDelete, etcdGet, etcdPut, etcdWatch } from './etcd/keys.ts';
-export { etcdLeaseGrant, etcdLeaseKeepAliveOnce, etcdLeaseRevoke } from './etcd/leases.ts';
+export { readInput, readPassword, runProgram } from './etcd/input.ts';
+export { type EtcdOutput, etcdCompact, etcdGet, etcdSort } from './etcd/keys.ts';
+export {
+  etcdLeaseGrant,
+  etcdLeaseKeepAlive,
+  etcdLeaseList,
+  etcdLeaseRevoke,
+  etcdLeaseTimeToLive,
+} from './etcd/leases.ts';
+export { etcdElect, etcdLock, etcdObserve } from './etcd/locks.ts';
 export { etcdEnv, etcdMemberAdd, etcdMemberChange, etcdMembers, etcdStatus } from './etcd/members.ts';
 export { OwnEtcdCommand } from './etcd/own-etcd-command.ts';
 export { etcdPurge } from './etcd/purge.ts';
+export { etcdDelete, etcdPut } from './etcd/puts.ts';
 export { type RaftMember, type RaftState, raftLog, raftStatus } from './etcd/raft.ts';
 export {
   type RaftAction,
@@ -134,6 +161,7 @@ export {
 export { etcdCheck, etcdSnapshotRestore, etcdSnapshotSave, etcdSnapshotStatus } from './etcd/snapshot.ts';
 export { etcdTree } from './etcd/tree.ts';
 export { etcdTxn } from './etcd/txn.ts';
+export { etcdWatch } from './etcd/watch.ts';
 export { type EventsRequest, printEvents } from './events/events.ts';
 export { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
 export { type ExplainRequest, explain } from './explain.ts';

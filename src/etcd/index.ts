@@ -4,6 +4,7 @@
 
 export { type LeaseId, leaseIdOf } from '../mvcc/index.ts';
 export { underPrefix } from './client/prefixed-kv.ts';
+export type { PermissionType, RolePermission } from './client/remote-auth.ts';
 export { RemoteHistory, type WrittenBy } from './client/remote-history.ts';
 export { RemoteKV, type RemoteKVOptions } from './client/remote-kv.ts';
 export { EtcdCluster } from './cluster.ts';

@@ -10,7 +10,7 @@ import { dnsQuery } from '../../src/cli/dns/query.ts';
 import { prefixEnd } from '../../src/cli/etcd/connection.ts';
 import { etcdHistory } from '../../src/cli/etcd/history.ts';
 import { sessionHistory } from '../../src/cli/etcd/history-source.ts';
-import { rangeOf } from '../../src/cli/etcd/keys.ts';
+import { rangeOf } from '../../src/cli/etcd/key-range.ts';
 import { etcdEnv } from '../../src/cli/etcd/members.ts';
 import { raftLog, raftStatus } from '../../src/cli/etcd/raft.ts';
 import { decodeStored, storedSummary, storedText } from '../../src/cli/etcd/value.ts';

@@ -1,7 +1,8 @@
 /** The verbs of `klab etcd` on a running cluster, as a person types them. */
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Lab } from '../helpers/lab.ts';
+import { bin, eventually, Lab } from '../helpers/lab.ts';
 
 const lab = new Lab();
 const etcd = (...args: string[]) => lab.klab('etcd', ...args);
@@ -65,4 +66,38 @@ test('history, diff and changes read the same cluster through its etcd door, as 
   expect(await etcd('diff', key, '--from', String(from), '--to', to, ...door)).toMatch(/\n- {2}a: "1"\n\+ {2}a: "2"\n/);
   const changed = await etcd('changes', '--prefix', key, '--from', String(from), '--to', to, ...door);
   expect(changed).toMatch(/update +\/registry\/configmaps\/default\/twice +unknown/);
+}, 60_000);
+
+test('the newest change first, a lease kept until it is revoked, a lock for a program', async () => {
+  await lab.kubectl('create', 'configmap', 'newest', '--from-literal=a=1');
+  const newest = ['--prefix', '--sort-by', 'MODIFY', '--order', 'DESCEND', '--limit', '1', '--keys-only'];
+  expect(await etcd('get', '/registry/configmaps', ...newest)).toBe('/registry/configmaps/default/newest\n');
+
+  const lease = (await etcd('lease', 'grant', '600', '--id-only')).trim();
+  await etcd('put', '/services/a', 'x', '--lease', lease);
+  expect(await etcd('lease', 'list')).toContain(lease);
+  expect(await etcd('lease', 'timetolive', lease, '--keys')).toMatch(
+    /TTL\(600s\), remaining\(\d+s\), attached keys\(\[\/services\/a\]\)/,
+  );
+  const short = (await etcd('lease', 'grant', '3', '--id-only')).trim();
+  const keeper = spawn(process.execPath, [bin, 'etcd', 'lease', 'keep-alive', short], {
+    env: { ...process.env, ...lab.env },
+  });
+  const ended = new Promise((resolve) => keeper.once('exit', resolve));
+  let said = '';
+  keeper.stdout.on('data', (bytes: Buffer) => {
+    said += bytes;
+  });
+  await eventually(
+    async () => said,
+    (lines) => lines === `lease ${short} keepalived with TTL(3)\n`.repeat(4),
+  );
+  await etcd('lease', 'revoke', short);
+  expect(await ended).toBe(0);
+  expect(said).toMatch(/\nlease [0-9a-f]+ expired or revoked\.\n$/);
+
+  expect(await etcd('endpoint', 'health')).toMatch(/is healthy: successfully committed proposal/);
+  const held = await lab.try(['etcd', 'lock', 'mine', '--', 'sh', '-c', 'exit 7']);
+  expect(held.code).toBe(7);
+  expect(await etcd('get', 'mine', '--prefix', '--count-only')).toBe('0\n');
 }, 60_000);

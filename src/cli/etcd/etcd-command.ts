@@ -1,7 +1,8 @@
 /** The base of commands that speak etcd's own protocol, to the cluster's members or to any other etcd. */
 import { boolean } from '@oclif/core/flags';
 import { BaseCommand, clusterFlags } from '../base-command.ts';
-import { type EtcdFlags, etcdFlags, withEtcd } from './connection.ts';
+import { type EtcdAddress, type EtcdFlags, etcdAddress, etcdFlags, withEtcd } from './connection.ts';
+import { wholeCluster } from './endpoints.ts';
 import type { EtcdIo } from './keys.ts';
 
 export abstract class EtcdCommand extends BaseCommand {
@@ -27,5 +28,11 @@ export abstract class EtcdCommand extends BaseCommand {
 
   protected withEtcd<T>(flags: EtcdFlags, work: Parameters<typeof withEtcd<T>>[2]): Promise<T> {
     return withEtcd(flags, this.io, work);
+  }
+
+  /** What of the flags is asked one by one: the endpoints given, or with --cluster all that the cluster knows. */
+  protected async endpoints(flags: EtcdFlags & { readonly cluster?: boolean }): Promise<EtcdAddress> {
+    const { address } = await etcdAddress(flags, this.io);
+    return flags.cluster ? wholeCluster(address, this.signal) : address;
   }
 }

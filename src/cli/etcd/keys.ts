@@ -1,22 +1,23 @@
-/** `klab etcd get|put|del|watch`: etcdctl's words, with values decoded. */
-import { wallClock } from '../../base/index.ts';
-import type { KeyValue, RemoteKV, StoreEvent, WatchResponse } from '../../etcd/index.ts';
+/** `klab etcd get|compact`: etcdctl's words, with values decoded. */
+import type { KeyValue, RangeRequest, RemoteKV } from '../../etcd/index.ts';
 import { UserError } from '../exit-codes.ts';
 import { printData } from '../output.ts';
-import { prefixEnd } from './connection.ts';
-import { parseLease } from './lease-id.ts';
-import { type DecodeOptions, decodeStored, protobufFor, storedData, storedSummary, storedText } from './value.ts';
+import { isOneKey, type KeyRange, rangeOf } from './key-range.ts';
+import { type DecodeOptions, decodeStored, protobufFor, storedData, storedText } from './value.ts';
 
 export type EtcdOutput = 'simple' | 'json' | 'yaml';
 
-export interface KeyRange {
-  readonly key: string;
-  readonly prefix: boolean;
-}
+type SortTarget = NonNullable<RangeRequest['sortTarget']>;
+type SortOrder = NonNullable<RangeRequest['sortOrder']>;
 
 export interface EtcdGetRequest extends KeyRange {
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** Values without their keys. */
+  readonly valuesOnly?: boolean;
+  readonly sort?: Pick<RangeRequest, 'sortTarget' | 'sortOrder'>;
+  /** Any member may answer, with what it has. */
+  readonly serializable?: boolean;
   readonly limit?: number;
   readonly revision?: number;
   readonly output: EtcdOutput;
@@ -25,33 +26,43 @@ export interface EtcdGetRequest extends KeyRange {
   readonly raw?: boolean;
 }
 
-const text = (bytes: Uint8Array): string =>
+export const text = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 
-/** @throws UserError when there is neither a key nor a prefix. */
-export function rangeOf({ key, prefix }: KeyRange): { key: Uint8Array; rangeEnd?: Uint8Array } {
-  const bytes = Buffer.from(key);
-  if (!prefix) {
-    if (key === '') throw new UserError('etcd get needs a key; all keys come with --prefix', 2);
-    return { key: bytes };
-  }
-  // The empty prefix means every key; etcd has no empty key, so the range starts at \0.
-  return { key: key === '' ? Uint8Array.of(0) : bytes, rangeEnd: prefixEnd(bytes) };
+const sortTargets: Readonly<Record<string, SortTarget>> = {
+  CREATE: 'create',
+  KEY: 'key',
+  MODIFY: 'mod',
+  VALUE: 'value',
+  VERSION: 'version',
+};
+const sortOrders: Readonly<Record<string, SortOrder>> = { ASCEND: 'ascend', DESCEND: 'descend' };
+
+/** `--sort-by` and `--order`, in any case. @throws UserError in etcdctl's words */
+export function etcdSort(by: string | undefined, order: string | undefined): EtcdGetRequest['sort'] {
+  if (by === undefined && order === undefined) return undefined;
+  const sortTarget = sortTargets[(by ?? 'KEY').toUpperCase()];
+  if (!sortTarget) throw new UserError(`bad sort target ${by}`, 2);
+  const sortOrder = sortOrders[(order ?? 'ASCEND').toUpperCase()];
+  if (!sortOrder) throw new UserError(`bad sort order ${order}`, 2);
+  return sortTarget === 'key' && sortOrder === 'ascend' ? undefined : { sortTarget, sortOrder };
 }
 
 const pageSize = 1000;
 
-/** Pairs of a range in pages from one revision, so that a large store never makes a large message. */
+/** Pairs of a range in pages from one revision, so that a large store never makes a large message; sorted ones in one. */
 async function* pages(kv: RemoteKV, request: EtcdGetRequest, signal?: AbortSignal) {
-  const range = rangeOf(request);
-  let { key } = range;
+  const { keysOnly, serializable, sort, limit = 0 } = request;
+  const range = { ...rangeOf(request), keysOnly, serializable };
   let { revision } = request;
-  let left = request.limit || Number.POSITIVE_INFINITY;
+  if (sort) {
+    yield await kv.range({ ...range, ...sort, revision, limit }, { signal });
+    return;
+  }
+  let { key } = range;
+  let left = limit || Number.POSITIVE_INFINITY;
   for (;;) {
-    const answer = await kv.range(
-      { ...range, key, revision, keysOnly: request.keysOnly, limit: Math.min(left, pageSize) },
-      { signal },
-    );
+    const answer = await kv.range({ ...range, key, revision, limit: Math.min(left, pageSize) }, { signal });
     yield answer;
     left -= answer.kvs.length;
     const last = answer.kvs.at(-1);
@@ -95,7 +106,7 @@ export async function etcdGet(kv: RemoteKV, request: EtcdGetRequest, io: EtcdIo)
   const { output } = request;
   if (request.countOnly) {
     const { count, header } = await kv.range(
-      { ...rangeOf(request), revision: request.revision, countOnly: true },
+      { ...rangeOf(request), revision: request.revision, serializable: request.serializable, countOnly: true },
       { signal: io.signal },
     );
     io.print(output === 'simple' ? String(count) : printData({ revision: header.revision, count }, output));
@@ -116,15 +127,21 @@ export async function etcdGet(kv: RemoteKV, request: EtcdGetRequest, io: EtcdIo)
         refuseSecret(pair, decode);
         if (output !== 'simple')
           kvs.push({ ...pairData(pair, { ...decode, keysOnly: true }), value: base64(pair.value) });
-        else if (request.prefix) io.print(`${text(pair.key)}\n${base64(pair.value)}`);
+        else if (!isOneKey(request)) io.print(`${text(pair.key)}\n${base64(pair.value)}`);
         else io.write?.(pair.value);
       } else if (output !== 'simple') kvs.push(pairData(pair, decode));
       else if (request.keysOnly) io.print(text(pair.key));
-      else io.print(`${text(pair.key)}\n${storedText(decodeStored(pair.value, decode))}`);
+      else io.print(pairText(pair, decode, request.valuesOnly));
     }
   }
   if (output !== 'simple') io.print(printData({ revision, count, kvs }, output));
-  else if (seen === 0 && !request.prefix) io.say(`there is no key "${request.key}"`);
+  else if (seen === 0 && isOneKey(request)) io.say(`there is no key "${request.key}"`);
+}
+
+/** The key, and its value decoded on the lines below. */
+export function pairText(pair: KeyValue, options: DecodeOptions, valueOnly = false): string {
+  const value = storedText(decodeStored(pair.value, options));
+  return valueOnly ? value : `${text(pair.key)}\n${value}`;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
@@ -137,7 +154,7 @@ function refuseSecret(pair: KeyValue, options: DecodeOptions): void {
   if (kind === 'Secret') throw new UserError(`${text(pair.key)} is a Secret; add --show-secrets to see its bytes`);
 }
 
-function pairData(pair: KeyValue, request: DecodeOptions & { readonly keysOnly?: boolean }): object {
+export function pairData(pair: KeyValue, request: DecodeOptions & { readonly keysOnly?: boolean }): object {
   const { createRevision, modRevision, version, lease } = pair;
   return {
     key: text(pair.key),
@@ -147,87 +164,4 @@ function pairData(pair: KeyValue, request: DecodeOptions & { readonly keysOnly?:
     ...(lease !== 0 && { lease: lease.toString(16) }),
     ...(!request.keysOnly && { value: storedData(decodeStored(pair.value, request)) }),
   };
-}
-
-/** Prints OK, as etcdctl. */
-export async function etcdPut(
-  kv: RemoteKV,
-  request: { readonly key: string; readonly value: string; readonly lease?: string },
-  io: EtcdIo,
-): Promise<void> {
-  const lease = request.lease === undefined ? undefined : parseLease(request.lease);
-  await kv.put({ key: Buffer.from(request.key), value: Buffer.from(request.value), lease }, { signal: io.signal });
-  io.print('OK');
-}
-
-/** Prints how many keys went, as etcdctl. */
-export async function etcdDelete(kv: RemoteKV, range: KeyRange, io: EtcdIo): Promise<void> {
-  if (!range.prefix && range.key === '') throw new UserError('etcd del needs a key', 2);
-  const { deleted } = await kv.deleteRange(rangeOf(range), { signal: io.signal });
-  io.print(String(deleted));
-}
-
-export interface EtcdWatchRequest extends KeyRange {
-  readonly revision?: number;
-  readonly previous: boolean;
-  readonly output: EtcdOutput;
-  readonly showSecrets: boolean;
-}
-
-const retryMs = 500;
-
-/** Prints events until interrupted; a lost connection is taken up where it was. */
-export async function etcdWatch(kv: RemoteKV, request: EtcdWatchRequest, io: EtcdIo): Promise<void> {
-  const range = rangeOf(request);
-  let next = request.revision;
-  let established = false;
-  while (!io.signal?.aborted) {
-    const watch = kv.watch({ ...range, startRevision: next, prevKv: request.previous });
-    const stop = () => watch.cancel();
-    io.signal?.addEventListener('abort', stop, { once: true });
-    try {
-      for await (const response of watch) {
-        established = true;
-        if (response.canceled) throw canceled(response);
-        const values = response.events.flatMap(({ kv: pair, prevKv }) => [
-          pair.value,
-          ...(prevKv ? [prevKv.value] : []),
-        ]);
-        const decode = { ...request, protobuf: await protobufFor(values) };
-        for (const event of response.events) io.print(eventText(event, decode));
-        next = response.revision + 1;
-      }
-      if (io.signal?.aborted) return;
-    } catch (error) {
-      if (io.signal?.aborted) return;
-      const lost = (error as { code?: string }).code === 'Unavailable';
-      if (!lost || !established) throw error;
-      io.say(`connection lost, watching again from revision ${next}`);
-      await wallClock.sleep(retryMs, io.signal);
-    } finally {
-      io.signal?.removeEventListener('abort', stop);
-    }
-  }
-}
-
-function canceled(response: WatchResponse): UserError {
-  const compacted = response.compactRevision
-    ? `; the oldest revision that can be watched is ${response.compactRevision}`
-    : '';
-  return new UserError(`watch was canceled (${response.cancelReason || 'by the server'})${compacted}`);
-}
-
-function eventText(event: StoreEvent, request: EtcdWatchRequest & DecodeOptions): string {
-  const { kv: pair, prevKv } = event;
-  if (request.output !== 'simple') {
-    const data = {
-      type: event.type.toUpperCase(),
-      ...pairData(pair, { ...request, keysOnly: event.type === 'delete' }),
-      ...(prevKv && { previous: pairData(prevKv, request) }),
-    };
-    return request.output === 'json' ? JSON.stringify(data) : `---\n${printData(data, 'yaml')}`;
-  }
-  const what =
-    event.type === 'delete' ? '' : `  (${storedSummary(decodeStored(pair.value, request), pair.value.length)})`;
-  return `${pair.modRevision}  ${event.type.toUpperCase().padEnd(6)}  ${text(pair.key)}${what}`;
 }

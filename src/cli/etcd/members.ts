@@ -92,14 +92,11 @@ export async function etcdMembers(
 
 export type MemberVerb = 'remove' | 'promote' | 'update';
 
-/** A member's ID as etcd writes it. @throws UserError in etcdctl's words */
-function parseMemberId(text: string): bigint {
-  if (!/^[0-9a-f]{1,16}$/i.test(text))
-    throw new UserError(
-      `bad member ID arg (strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax), expecting ID in Hex`,
-      2,
-    );
-  return BigInt(`0x${text}`);
+/** A member's ID as etcd writes it. `what` it is on the command line. @throws UserError in etcdctl's words */
+export function parseMemberId(text: string, what?: 'member ID arg'): bigint {
+  if (/^[0-9a-f]{1,16}$/i.test(text)) return BigInt(`0x${text}`);
+  const cause = `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw new UserError(what ? `bad ${what} (${cause}), expecting ID in Hex` : cause, 2);
 }
 
 /** Takes a member in. Without addresses it is one of the cluster's own process, which starts at once. */
@@ -132,7 +129,7 @@ export async function etcdMemberChange(
   const kv = await connectEtcd(address);
   try {
     const { members } = await kv.memberList({ signal });
-    const id = members.find(({ name }) => name !== '' && name === member)?.id ?? parseMemberId(member);
+    const id = members.find(({ name }) => name !== '' && name === member)?.id ?? parseMemberId(member, 'member ID arg');
     const options = { signal };
     const { header } =
       verb === 'remove'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { LeaseId } from '../../mvcc/index.ts';
-import type { MessageInput, Method } from '../../wire/index.ts';
+import type { Infer, MessageInput, Method } from '../../wire/index.ts';
 import {
   type CallOptions,
   type DeleteRangeRequest,
@@ -41,6 +41,8 @@ import { toEtcdError } from '../v3/errors.ts';
 import type * as m from '../v3/messages.ts';
 import { clusterService, kvService, leaseService, maintenanceService } from '../v3/services.ts';
 import { Endpoints, type EndpointsOptions } from './endpoints.ts';
+import { RemoteAuth } from './remote-auth.ts';
+import { RemoteLocks } from './remote-locks.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
 export type RemoteKVOptions = EndpointsOptions;
@@ -55,9 +57,13 @@ const alarmTypes: readonly AlarmType[] = ['none', 'nospace', 'corrupt'];
 export class RemoteKV implements KV {
   readonly #endpoints: Endpoints;
   #progressIsReliable: boolean | undefined;
+  readonly auth: RemoteAuth;
+  readonly locks: RemoteLocks;
 
   constructor(options: RemoteKVOptions) {
     this.#endpoints = new Endpoints(options);
+    this.auth = new RemoteAuth(this.#endpoints);
+    this.locks = new RemoteLocks(this.#endpoints);
   }
 
   async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
@@ -171,8 +177,12 @@ export class RemoteKV implements KV {
   }
 
   async alarms(options?: CallOptions): Promise<readonly AlarmMember[]> {
-    const { alarms } = await this.#read(maintenanceService.alarm, {}, options);
-    return alarms.map(({ memberId, alarm }) => ({ memberId, alarm: alarmTypes[alarm] ?? 'none' }));
+    return alarmsFromWire(await this.#read(maintenanceService.alarm, {}, options));
+  }
+
+  /** Ends all alarms; those that it ended. */
+  async disarmAlarms(options?: CallOptions): Promise<readonly AlarmMember[]> {
+    return alarmsFromWire(await this.#write(maintenanceService.alarm, { action: 2 }, options));
   }
 
   async hashKV(revision: number, options?: CallOptions): Promise<HashKVResponse> {
@@ -228,6 +238,10 @@ export class RemoteKV implements KV {
   ): Promise<Res> {
     return this.#endpoints.call(method, request, { signal: options?.signal, repeatable });
   }
+}
+
+function alarmsFromWire({ alarms }: Infer<typeof m.AlarmResponse>): readonly AlarmMember[] {
+  return alarms.map(({ memberId, alarm }) => ({ memberId, alarm: alarmTypes[alarm] ?? 'none' }));
 }
 
 /** 48 random bits: safe as a number, and no two clients meet. */

@@ -1,0 +1,22 @@
+import { Args, EtcdCommand, type EtcdOutput, etcdRoleGet, Flags } from '../../../src/cli/index.ts';
+
+export default class EtcdRoleGet extends EtcdCommand {
+  static override summary = 'Show what a role permits.';
+  static override examples = ['<%= config.bin %> etcd role get readers'];
+  static override args = {
+    role: Args.string({ description: 'its name', required: true }),
+  };
+  static override flags = {
+    output: Flags.string({
+      char: 'o',
+      summary: 'output format',
+      options: ['simple', 'json', 'yaml'],
+      default: 'simple',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(EtcdRoleGet);
+    await this.withEtcd(flags, (kv) => etcdRoleGet(kv, args.role, flags.output as EtcdOutput, this.io));
+  }
+}
