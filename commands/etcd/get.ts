@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdGet, etcdSort, Flags } from '../../src/cli/index.ts';
+import { Args, EtcdCommand, type EtcdOutput, etcdGetAnyRevision, etcdSort, Flags } from '../../src/cli/index.ts';
 
 export default class EtcdGet extends EtcdCommand {
   static override summary = 'Show keys and values of etcd, values decoded.';
@@ -32,7 +32,7 @@ export default class EtcdGet extends EtcdCommand {
       default: 'l',
     }),
     limit: Flags.integer({ summary: 'at most so many', min: 0 }),
-    rev: Flags.integer({ summary: 'as of this revision', min: 0 }),
+    rev: Flags.integer({ summary: "as of this revision; of one key also when only klab's history has it", min: 0 }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
     raw: Flags.boolean({ summary: 'the stored bytes as they are, of several keys in base64' }),
     output: Flags.string({
@@ -61,6 +61,6 @@ export default class EtcdGet extends EtcdCommand {
       raw: flags.raw,
       output: flags.output as EtcdOutput,
     };
-    await this.withEtcd(flags, (kv) => etcdGet(kv, request, this.io));
+    await etcdGetAnyRevision(flags, request, this.io);
   }
 }

@@ -124,10 +124,11 @@ export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { etcdAlarms, etcdDefragment, etcdHashKV, etcdHealth, etcdMoveLeader } from './etcd/endpoints.ts';
 export { EtcdCommand } from './etcd/etcd-command.ts';
+export { etcdGetAnyRevision } from './etcd/get-past.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { EtcdHistoryCommand, valueFlags } from './etcd/history-command.ts';
 export { readInput, readPassword, runProgram } from './etcd/input.ts';
-export { type EtcdOutput, etcdCompact, etcdGet, etcdSort } from './etcd/keys.ts';
+export { type EtcdOutput, etcdCompact, etcdSort } from './etcd/keys.ts';
 export {
   etcdLeaseGrant,
   etcdLeaseKeepAlive,

@@ -9,6 +9,7 @@ export interface HistoryItem {
   readonly key: string;
   readonly revision: number;
   readonly version: number;
+  readonly createRevision?: number;
   readonly type: 'create' | 'update' | 'delete';
   /** Absent where another wrote it to a real etcd. */
   readonly time?: string;

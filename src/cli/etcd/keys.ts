@@ -51,7 +51,7 @@ export function etcdSort(by: string | undefined, order: string | undefined): Etc
 const pageSize = 1000;
 
 /** Pairs of a range in pages from one revision, so that a large store never makes a large message; sorted ones in one. */
-async function* pages(kv: RemoteKV, request: EtcdGetRequest, signal?: AbortSignal) {
+async function* pages(kv: Pick<RemoteKV, 'range'>, request: EtcdGetRequest, signal?: AbortSignal) {
   const { keysOnly, serializable, sort, limit = 0 } = request;
   const range = { ...rangeOf(request), keysOnly, serializable };
   let { revision } = request;
@@ -102,7 +102,7 @@ export interface EtcdIo {
   readonly signal?: AbortSignal;
 }
 
-export async function etcdGet(kv: RemoteKV, request: EtcdGetRequest, io: EtcdIo): Promise<void> {
+export async function etcdGet(kv: Pick<RemoteKV, 'range'>, request: EtcdGetRequest, io: EtcdIo): Promise<void> {
   const { output } = request;
   if (request.countOnly) {
     const { count, header } = await kv.range(
