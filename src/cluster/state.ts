@@ -106,8 +106,13 @@ export function ensureStateFolder(paths: ClusterPaths): void {
 /** Replaces a file in one step, so that readers never see half of it. */
 export function writeFileAtomically(file: string, text: string): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, file);
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new Error(`cannot write ${file}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function readJson<T>(file: string): T | undefined {

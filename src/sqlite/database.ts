@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { type WalUse, walLimit } from './checkpointer.ts';
 import { StorageError, storageError } from './errors.ts';
@@ -94,6 +94,7 @@ export class Database {
         db.pragma(`application_id = ${applicationId}`);
       }).immediate();
     }
+    if (tables === 0) keepPrivate(this.path);
   }
 
   get inTransaction(): boolean {
@@ -142,6 +143,14 @@ export class Database {
     this.#walSync?.close();
     this.#walIndex.close();
     this.db.close();
+  }
+}
+
+/** A new database is its owner's alone: it holds Secrets. SQLite gives the files beside it the mode that it has by then. */
+function keepPrivate(path: string): void {
+  if (path === ':memory:') return;
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    if (statSync(file, { throwIfNoEntry: false })) chmodSync(file, 0o600);
   }
 }
 

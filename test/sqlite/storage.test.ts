@@ -238,6 +238,14 @@ describe('a database', () => {
     expect(checkDatabase(path).findings).toEqual([]);
   });
 
+  test.skipIf(process.platform === 'win32')('is readable for its owner alone', async () => {
+    const path = join(tempDir(), 'cluster.db');
+    const storage = openStorage({ path });
+    const modes = [path, `${path}-wal`, `${path}-shm`].map((file) => (statSync(file).mode & 0o777).toString(8));
+    expect(modes).toEqual(['600', '600', '600']);
+    await storage.close();
+  });
+
   test('of a newer klab is refused with a remedy', async () => {
     const path = join(tempDir(), 'cluster.db');
     await openStorage({ path }).close();
