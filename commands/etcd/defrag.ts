@@ -1,4 +1,4 @@
-import { EtcdCommand, etcdDefragment, Flags } from '../../src/cli/index.ts';
+import { EtcdCommand, etcdDefragment, wholeClusterFlag } from '../../src/cli/index.ts';
 
 export default class EtcdDefrag extends EtcdCommand {
   static override summary = 'Give the space of what is gone back to the file system, member by member.';
@@ -6,9 +6,7 @@ export default class EtcdDefrag extends EtcdCommand {
     '<%= config.bin %> etcd defrag',
     '<%= config.bin %> etcd defrag --cluster --endpoints 10.0.0.1:2379',
   ];
-  static override flags = {
-    cluster: Flags.boolean({ summary: 'all members that the cluster knows, instead of the endpoints given' }),
-  };
+  static override flags = wholeClusterFlag;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EtcdDefrag);

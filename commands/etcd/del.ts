@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, etcdDelete, Flags } from '../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdDelete, Flags, keyRangeFlags } from '../../src/cli/index.ts';
 
 export default class EtcdDel extends EtcdCommand {
   static override summary = 'Delete keys of etcd and print how many went.';
@@ -13,8 +13,7 @@ export default class EtcdDel extends EtcdCommand {
     end: Args.string({ description: 'all keys from the first up to this one, without it' }),
   };
   static override flags = {
-    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
-    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
+    ...keyRangeFlags,
     'prev-kv': Flags.boolean({ summary: 'print the pairs that went' }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
   };

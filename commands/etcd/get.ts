@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdGetAnyRevision, etcdSort, Flags } from '../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdGetAnyRevision, etcdOutput, etcdSort, Flags, keyRangeFlags } from '../../src/cli/index.ts';
 
 export default class EtcdGet extends EtcdCommand {
   static override summary = 'Show keys and values of etcd, values decoded.';
@@ -16,8 +16,7 @@ export default class EtcdGet extends EtcdCommand {
     end: Args.string({ description: 'all keys from the first up to this one, without it' }),
   };
   static override flags = {
-    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
-    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
+    ...keyRangeFlags,
     'keys-only': Flags.boolean({ summary: 'only the keys' }),
     'count-only': Flags.boolean({ summary: 'only how many there are' }),
     'print-value-only': Flags.boolean({ summary: 'only the values' }),
@@ -35,12 +34,7 @@ export default class EtcdGet extends EtcdCommand {
     rev: Flags.integer({ summary: "as of this revision; of one key also when only klab's history has it", min: 0 }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
     raw: Flags.boolean({ summary: 'the stored bytes as they are, of several keys in base64' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
@@ -59,7 +53,7 @@ export default class EtcdGet extends EtcdCommand {
       revision: flags.rev,
       showSecrets: flags['show-secrets'],
       raw: flags.raw,
-      output: flags.output as EtcdOutput,
+      output: flags.output,
     };
     await etcdGetAnyRevision(flags, request, this.io);
   }

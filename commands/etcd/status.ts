@@ -1,11 +1,11 @@
-import { EtcdCommand, etcdStatus, Flags } from '../../src/cli/index.ts';
+import { EtcdCommand, etcdStatus, Flags, wholeClusterFlag } from '../../src/cli/index.ts';
 
 export default class EtcdStatus extends EtcdCommand {
   static override summary = "Show each etcd member's version, size, leader, revision and Raft index.";
   static override aliases = ['etcd:endpoint:status'];
   static override examples = ['<%= config.bin %> etcd status', '<%= config.bin %> etcd status -o json'];
   static override flags = {
-    cluster: Flags.boolean({ summary: 'all members that the cluster knows, instead of the endpoints given' }),
+    ...wholeClusterFlag,
     output: Flags.string({ char: 'o', summary: 'output format', options: ['json', 'yaml'] }),
   };
 

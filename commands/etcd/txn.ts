@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { EtcdCommand, type EtcdOutput, etcdTxn, Flags } from '../../src/cli/index.ts';
+import { EtcdCommand, etcdOutput, etcdTxn, Flags } from '../../src/cli/index.ts';
 
 export default class EtcdTxn extends EtcdCommand {
   static override summary = 'Run a transaction: compares, and what to do when they hold and when not.';
@@ -12,12 +12,7 @@ export default class EtcdTxn extends EtcdCommand {
   ];
   static override flags = {
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
@@ -25,7 +20,7 @@ export default class EtcdTxn extends EtcdCommand {
     if (process.stdin.isTTY)
       this.say('compares, success requests, failure requests; an empty line ends each, Ctrl-D all:');
     const input = await text(process.stdin);
-    const options = { output: flags.output as EtcdOutput, showSecrets: flags['show-secrets'] };
+    const options = { output: flags.output, showSecrets: flags['show-secrets'] };
     await this.withEtcd(flags, (kv) => etcdTxn(kv, input, options, this.io));
   }
 }

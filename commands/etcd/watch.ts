@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdWatch, Flags } from '../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdWatch, Flags, keyRangeFlags } from '../../src/cli/index.ts';
 
 export default class EtcdWatch extends EtcdCommand {
   static override summary = 'Show every change of etcd as it happens: revision, PUT or DELETE, key.';
@@ -11,8 +11,7 @@ export default class EtcdWatch extends EtcdCommand {
     end: Args.string({ description: 'all keys from the first up to this one, without it' }),
   };
   static override flags = {
-    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
-    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
+    ...keyRangeFlags,
     rev: Flags.integer({ summary: 'begin with this revision', min: 1 }),
     'prev-kv': Flags.boolean({ summary: 'with json and yaml: the value before, too' }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
@@ -34,7 +33,7 @@ export default class EtcdWatch extends EtcdCommand {
       revision: flags.rev,
       previous: flags['prev-kv'],
       showSecrets: flags['show-secrets'],
-      output: flags.output as EtcdOutput,
+      output: flags.output,
     };
     await this.withEtcd(flags, (kv) => etcdWatch(kv, request, this.io));
   }

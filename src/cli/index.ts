@@ -123,7 +123,7 @@ export {
 export { etcdCompareAndDelete, etcdCompareAndSwap } from './etcd/compare.ts';
 export { type EtcdFlags, etcdAddress, etcdFlags } from './etcd/connection.ts';
 export { etcdAlarms, etcdDefragment, etcdHashKV, etcdHealth, etcdMoveLeader } from './etcd/endpoints.ts';
-export { EtcdCommand } from './etcd/etcd-command.ts';
+export { EtcdCommand, etcdOutput, keyRangeFlags, wholeClusterFlag } from './etcd/etcd-command.ts';
 export { etcdGetAnyRevision } from './etcd/get-past.ts';
 export { etcdChanges, etcdDiff, etcdHistory } from './etcd/history.ts';
 export { EtcdHistoryCommand, valueFlags } from './etcd/history-command.ts';

@@ -1,4 +1,4 @@
-import { EtcdCommand, type EtcdOutput, etcdHealth, Flags } from '../../../src/cli/index.ts';
+import { EtcdCommand, etcdHealth, etcdOutput, wholeClusterFlag } from '../../../src/cli/index.ts';
 
 export default class EtcdEndpointHealth extends EtcdCommand {
   static override summary = 'Say of each etcd member whether it answers with a quorum; exit code 1 when one does not.';
@@ -7,17 +7,12 @@ export default class EtcdEndpointHealth extends EtcdCommand {
     '<%= config.bin %> etcd endpoint health --cluster -o json',
   ];
   static override flags = {
-    cluster: Flags.boolean({ summary: 'all members that the cluster knows, instead of the endpoints given' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...wholeClusterFlag,
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EtcdEndpointHealth);
-    await etcdHealth(await this.endpoints(flags), flags.output as EtcdOutput, this.io);
+    await etcdHealth(await this.endpoints(flags), flags.output, this.io);
   }
 }

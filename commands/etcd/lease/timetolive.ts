@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdLeaseTimeToLive, Flags } from '../../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdLeaseTimeToLive, etcdOutput, Flags } from '../../../src/cli/index.ts';
 
 export default class EtcdLeaseTimeToLive extends EtcdCommand {
   static override summary = 'Show how long a lease lives, and which keys hang on it.';
@@ -11,17 +11,12 @@ export default class EtcdLeaseTimeToLive extends EtcdCommand {
   };
   static override flags = {
     keys: Flags.boolean({ summary: 'the keys that hang on it' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(EtcdLeaseTimeToLive);
-    const request = { lease: args.lease, keys: flags.keys, output: flags.output as EtcdOutput };
+    const request = { lease: args.lease, keys: flags.keys, output: flags.output };
     await this.withEtcd(flags, (kv) => etcdLeaseTimeToLive(kv, request, this.io));
   }
 }

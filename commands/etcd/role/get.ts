@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdRoleGet, Flags } from '../../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdOutput, etcdRoleGet } from '../../../src/cli/index.ts';
 
 export default class EtcdRoleGet extends EtcdCommand {
   static override summary = 'Show what a role permits.';
@@ -6,17 +6,10 @@ export default class EtcdRoleGet extends EtcdCommand {
   static override args = {
     role: Args.string({ description: 'its name', required: true }),
   };
-  static override flags = {
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
-  };
+  static override flags = etcdOutput;
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(EtcdRoleGet);
-    await this.withEtcd(flags, (kv) => etcdRoleGet(kv, args.role, flags.output as EtcdOutput, this.io));
+    await this.withEtcd(flags, (kv) => etcdRoleGet(kv, args.role, flags.output, this.io));
   }
 }

@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, etcdGrantPermission, Flags } from '../../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdGrantPermission, keyRangeFlags } from '../../../src/cli/index.ts';
 
 export default class EtcdRoleGrantPermission extends EtcdCommand {
   static override summary = 'Let a role read or write keys.';
@@ -12,10 +12,7 @@ export default class EtcdRoleGrantPermission extends EtcdCommand {
     key: Args.string({ description: 'the key, or with --prefix its beginning', required: true }),
     end: Args.string({ description: 'all keys from the first up to this one, without it' }),
   };
-  static override flags = {
-    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
-    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
-  };
+  static override flags = keyRangeFlags;
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(EtcdRoleGrantPermission);

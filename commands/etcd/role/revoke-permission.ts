@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, etcdRevokePermission, Flags } from '../../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdRevokePermission, keyRangeFlags } from '../../../src/cli/index.ts';
 
 export default class EtcdRoleRevokePermission extends EtcdCommand {
   static override summary = 'Take keys from a role again.';
@@ -8,10 +8,7 @@ export default class EtcdRoleRevokePermission extends EtcdCommand {
     key: Args.string({ description: 'the key, or with --prefix its beginning', required: true }),
     end: Args.string({ description: 'all keys from the first up to this one, without it' }),
   };
-  static override flags = {
-    prefix: Flags.boolean({ summary: 'all keys that begin so' }),
-    'from-key': Flags.boolean({ summary: 'all keys from this one on' }),
-  };
+  static override flags = keyRangeFlags;
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(EtcdRoleRevokePermission);

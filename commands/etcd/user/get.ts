@@ -1,4 +1,4 @@
-import { Args, EtcdCommand, type EtcdOutput, etcdUserGet, Flags } from '../../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdOutput, etcdUserGet, Flags } from '../../../src/cli/index.ts';
 
 export default class EtcdUserGet extends EtcdCommand {
   static override summary = 'Show the roles of an account.';
@@ -11,17 +11,12 @@ export default class EtcdUserGet extends EtcdCommand {
   };
   static override flags = {
     detail: Flags.boolean({ summary: 'what the roles permit' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(EtcdUserGet);
-    const request = { name: args.name, detail: flags.detail, output: flags.output as EtcdOutput };
+    const request = { name: args.name, detail: flags.detail, output: flags.output };
     await this.withEtcd(flags, (kv) => etcdUserGet(kv, request, this.io));
   }
 }
