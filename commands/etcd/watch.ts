@@ -1,7 +1,8 @@
-import { Args, EtcdCommand, etcdWatch, Flags, keyRangeFlags } from '../../src/cli/index.ts';
+import { Args, EtcdCommand, etcdOutput, etcdWatch, Flags, keyRangeFlags } from '../../src/cli/index.ts';
 
 export default class EtcdWatch extends EtcdCommand {
-  static override summary = 'Show every change of etcd as it happens: revision, PUT or DELETE, key.';
+  static override summary =
+    'Show every change of etcd as it happens: a line with revision, PUT or DELETE and key, or with -o json an object.';
   static override examples = [
     '<%= config.bin %> etcd watch /registry --prefix',
     '<%= config.bin %> etcd watch /registry/pods --prefix --rev 1 -o json',
@@ -15,12 +16,7 @@ export default class EtcdWatch extends EtcdCommand {
     rev: Flags.integer({ summary: 'begin with this revision', min: 1 }),
     'prev-kv': Flags.boolean({ summary: 'with json and yaml: the value before, too' }),
     'show-secrets': Flags.boolean({ summary: 'show the values of Secrets' }),
-    output: Flags.string({
-      char: 'o',
-      summary: 'output format: simple is one line an event, json one object a line',
-      options: ['simple', 'json', 'yaml'],
-      default: 'simple',
-    }),
+    ...etcdOutput,
   };
 
   async run(): Promise<void> {
