@@ -5,6 +5,7 @@
 import type { NodeDecision } from './decision/columns.ts';
 import type { Decision } from './decision/record.ts';
 import { unseenBecause } from './decision/unseen.ts';
+import { favouredBy } from './favours.ts';
 
 export interface ExplainTable {
   readonly title: string;
@@ -81,6 +82,16 @@ function scoreTable(decision: Decision, options: ExplainOptions): ExplainTable |
     columns: ['NODE', 'TOTAL', ...plugins.map((plugin) => plugin.toUpperCase())],
     rows,
   };
+}
+
+/** What the plugins that had a say give points for. */
+function favoursTable(decision: Decision): ExplainTable | undefined {
+  const rows = decision.plugins.flatMap(({ name, skipped }) => {
+    const favoured = skipped || decision.feasible < 2 ? undefined : favouredBy(name);
+    return favoured === undefined ? [] : [[name, favoured]];
+  });
+  if (rows.length === 0) return undefined;
+  return { title: 'What earns points, 0 to 100 from each plugin', columns: ['PLUGIN', 'FAVOURS'], rows };
 }
 
 /** One row a node when they are few, else one a plugin and reason. */
@@ -173,8 +184,10 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
     if (reasons.length > 0) story.push(`PreFilter ${plugin}: ${reasons.join(', ')}${detail ? ` (${detail})` : ''}.`);
     else if (nodes !== undefined) story.push(`PreFilter ${plugin} pins the pod to ${plural(nodes, 'node')}.`);
   }
-  const nominated = unseenBecause(decision, decision.nodes) === 'Nominated';
-  if (nominated) {
+  const unseen = unseenBecause(decision, decision.nodes);
+  if (unseen === 'Sampling')
+    story.push(`No more nodes were looked at, as ${decision.feasible} feasible ones are enough to choose from.`);
+  if (unseen === 'Nominated') {
     story.push(
       `Room had been made for the pod on ${decision.node}, so it was tried first and no other node was looked at.`,
     );
@@ -200,6 +213,11 @@ export function explainDecision(decision: Decision, options: ExplainOptions = {}
     Unschedulable: `${key} could not be scheduled (${attempt})`,
     Error: `${key} was meant for ${decision.node}, but ${decision.bindError ?? 'binding failed'} (${attempt})`,
   };
-  const tables = [scoreTable(decision, options), filterTable(decision, options), preemptionTable(decision)];
+  const tables = [
+    scoreTable(decision, options),
+    filterTable(decision, options),
+    preemptionTable(decision),
+    favoursTable(decision),
+  ];
   return { headline: headlines[decision.result], story, tables: tables.filter((table) => table !== undefined) };
 }

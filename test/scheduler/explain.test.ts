@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { favouredBy } from '../../src/scheduler/favours.ts';
 import { explainDecision, numFeasibleNodesToFind } from '../../src/scheduler/index.ts';
 import { cycleOver, makeNode, makePod } from './objects.ts';
 
@@ -15,7 +16,16 @@ describe('explain', () => {
     expect(headline).toBe('default/web was scheduled to big (attempt 1)');
     expect(story[0]).toContain('3 nodes: 1 filtered out, 2 feasible');
     expect(story.join(' ')).toMatch(/big leads small by \d+ points: /);
-    expect(tables.map((table) => table.title.split(':')[0])).toEqual(['Scores', 'Filtered out']);
+    expect(tables.map((table) => table.title.split(':')[0])).toEqual([
+      'Scores',
+      'Filtered out',
+      'What earns points, 0 to 100 from each plugin',
+    ]);
+    expect(tables[2]!.rows.map(([plugin]) => plugin)).toEqual([
+      'NodeResourcesFit',
+      'NodeResourcesBalancedAllocation',
+      'ImageLocality',
+    ]);
     expect(tables[1]!.rows).toEqual([
       ['off', 'NodeUnschedulable', 'node(s) were unschedulable', 'spec.unschedulable is true (cordoned)'],
     ]);
@@ -29,6 +39,11 @@ describe('explain', () => {
     expect(tables[1]!.rows).toHaveLength(1);
     expect(tables[1]!.rows[0]!.slice(0, 3)).toEqual(['60', 'NodeResourcesFit', 'Insufficient cpu']);
     expect(tables[1]!.rows[0]![3]).toContain('short by 500m');
+  });
+
+  it('has words for every plugin of upstream’s that gives points', () => {
+    const scorers = cycleOver([makeNode('n')]).profile.points.score.map(({ name }) => name);
+    expect(scorers.filter((name) => favouredBy(name) === undefined)).toEqual([]);
   });
 
   it('the record’s totals are those the choice was made by', () => {
