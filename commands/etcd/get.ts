@@ -1,4 +1,12 @@
-import { Args, EtcdCommand, etcdGetAnyRevision, etcdOutput, etcdSort, Flags, keyRangeFlags } from '../../src/cli/index.ts';
+import {
+  Args,
+  EtcdCommand,
+  etcdGetAnyRevision,
+  etcdOutput,
+  etcdSort,
+  Flags,
+  keyRangeFlags,
+} from '../../src/cli/index.ts';
 
 export default class EtcdGet extends EtcdCommand {
   static override summary = 'Show keys and values of etcd, values decoded.';

@@ -1,7 +1,7 @@
 /** `klab scheduler simulate`: a workload placed on a copy of a cluster, or on a made-up one without any server. */
 import { basename } from 'node:path';
 import type { KubeObject } from '../apimachinery/index.ts';
-import type { Expanded, Simulation, WorldObjects } from '../scheduler/index.ts';
+import type { Comparison, Criterion, Expanded, Simulation, WorldObjects } from '../scheduler/index.ts';
 import { exitCodes, UserError } from './exit-codes.ts';
 import { printData, renderTable } from './output.ts';
 import { readSchedulerConfig, schedulerSetup } from './scheduler-setup.ts';
@@ -81,10 +81,12 @@ export async function schedulerSimulate(request: SimulateRequest, session: () =>
     ...(configs.length > 0 && { configs }),
     ...(seed !== undefined && { seed }),
   });
+  const compared = results.length > 1 ? scheduler.compareSimulations(results) : undefined;
   if (output === 'json' || output === 'yaml') {
-    return printData({ kind: 'SimulationList', ...(notes.length > 0 && { notes }), items: results }, output);
+    const list = { kind: 'SimulationList', ...(notes.length > 0 && { notes }), items: results };
+    return printData({ ...list, ...(compared && { comparison: compared }) }, output);
   }
-  return [simulationText(results), ...notes].join('\n\n');
+  return [simulationText(results, compared), ...notes].join('\n\n');
 }
 
 /** Its base name, unless another one has the same. */
@@ -105,7 +107,7 @@ function bounded(columns: string[], rows: string[][], what: string): string {
 }
 
 /** Pure. */
-export function simulationText(results: readonly Simulation[]): string {
+export function simulationText(results: readonly Simulation[], compared?: Comparison): string {
   const parts: string[] = [];
   const summary = results.map(
     ({ config, placements, unscheduled, evicted, nodesInUse, nodes, utilisation, fragmentation, cost }) => [
@@ -126,6 +128,7 @@ export function simulationText(results: readonly Simulation[]): string {
       summary,
     ),
   );
+  if (compared) parts.push(comparisonText(results, compared));
   const [first, second] = results;
   if (results.length === 1 && first) {
     const byNode = first.nodes
@@ -157,6 +160,29 @@ export function simulationText(results: readonly Simulation[]): string {
     parts.push(`${title}\n${bounded(['POD', 'FROM', 'BY', 'THEN ON'], rows, 'evictions')}`);
   }
   return parts.join('\n\n');
+}
+
+/** A simulation's figure, and what it counts. */
+const measures: Readonly<Record<Criterion, readonly [figure: (simulation: Simulation) => string, what: string]>> = {
+  placed: [({ placements }) => String(placements.length), 'pods placed'],
+  evicted: [({ evicted }) => String(evicted.length), 'pods evicted'],
+  cost: [({ cost }) => String(cost?.inUse ?? 0), 'per hour for the nodes in use'],
+  nodesInUse: [({ nodesInUse }) => String(nodesInUse), 'nodes in use'],
+  fragmentation: [({ fragmentation }) => percent(fragmentation.lost), 'of the free room lost in pieces'],
+};
+
+const order = 'pods placed, evictions, cost, nodes in use and fragmentation, in this order';
+
+/** Who is ahead and by what: a choice that weighs something else finds it in the table. */
+function comparisonText(results: readonly Simulation[], { ahead, by }: Comparison): string {
+  if (!by) return `Nothing tells them apart by ${order}.`;
+  const [figure, what] = measures[by];
+  const winner = results.find(({ config }) => config === ahead[0])!;
+  const others = results
+    .filter(({ config }) => !ahead.includes(config))
+    .map((simulation) => `${figure(simulation)} with ${simulation.config}`);
+  const who = `${ahead.join(' and ')} ${ahead.length === 1 ? 'is' : 'are'} ahead`;
+  return `By ${order}, ${who}: ${figure(winner)} ${what}, ${others.join(', ')}.`;
 }
 
 function differences(a: Simulation, b: Simulation): string {

@@ -40,6 +40,7 @@ export {
 export { type QueueLengths, SchedulingQueue } from './queue.ts';
 export { Scheduler } from './scheduler.ts';
 export type { SchedulerDeps, SchedulerOptions } from './scheduler-options.ts';
+export { type Comparison, type Criterion, compareSimulations } from './simulate/compare.ts';
 export { type Expanded, expandWorkloads } from './simulate/expand.ts';
 export type { Simulation, SimulationEviction } from './simulate/result.ts';
 export { nodesOfShapes, parseShape, priceAnnotation, type Shape } from './simulate/shape.ts';

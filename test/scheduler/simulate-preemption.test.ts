@@ -4,6 +4,7 @@ import type { Pod } from '../../src/api/index.ts';
 import type { KubeObject } from '../../src/apimachinery/index.ts';
 import { simulationText } from '../../src/cli/scheduler-simulate.ts';
 import {
+  compareSimulations,
   type ExtenderPost,
   expandWorkloads,
   loadSchedulerConfig,
@@ -304,6 +305,8 @@ describe('what simulate prints', () => {
         { name: 'pack', config: packing },
       ],
     });
-    await expect(simulationText(results)).toMatchFileSnapshot('golden/simulate-compare.txt');
+    await expect(simulationText(results, compareSimulations(results))).toMatchFileSnapshot(
+      'golden/simulate-compare.txt',
+    );
   });
 });
