@@ -63,10 +63,15 @@ export function renderError(error: unknown): RenderedError {
     return { text: withStack(`error: ${unknownFlag(error)}\nSee: klab help`), exitCode: exitCodes.usage };
   }
   const integer =
-    error instanceof Error && /^Parsing --(\S+) \n\tExpected an integer but received: (.*)/.exec(error.message);
+    error instanceof Error &&
+    /^Parsing --(\S+) \n\tExpected an integer ((?:less|greater) than or equal to \S+ )?but received: (.*)/.exec(
+      error.message,
+    );
   if (integer) {
-    const [, flag = '', text = ''] = integer;
-    const why = `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
+    const [, flag = '', bound, text = ''] = integer;
+    const why = bound
+      ? `must be ${bound.trimEnd()}`
+      : `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
     return {
       text: withStack(`error: ${badValue(flag, text, why).message}\nSee: klab help`),
       exitCode: exitCodes.usage,
@@ -105,6 +110,18 @@ function isUsageError(error: unknown): error is Error {
   return error instanceof Error && ('parse' in error || error.constructor.name === 'CommandNotFoundError');
 }
 
+/** oclif's words without its advice; flags that are missing in cobra's. */
 function firstLines(text: string): string {
-  return text.replace(/\nSee more help with --help$/, '').trimEnd();
+  const said = text.replace(/\nSee more help with --help$/, '').trimEnd();
+  const [head, ...failures] = said.split('\n');
+  if (!/^The following errors? occurred:$/.test(head!)) return said;
+  const missing: string[] = [];
+  const others: string[] = [];
+  for (const failure of failures) {
+    const flag = /^\s*Missing required flag (\S+)$/.exec(failure)?.[1];
+    if (flag === undefined) others.push(failure.trim());
+    else missing.push(JSON.stringify(flag));
+  }
+  if (missing.length > 0) others.unshift(`required flag(s) ${missing.join(', ')} not set`);
+  return others.join('\n');
 }

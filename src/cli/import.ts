@@ -84,6 +84,10 @@ export async function importCluster(request: ImportRequest, target: Target): Pro
     // It decides when all is there.
     await switchComponent(control, 'scheduler', undefined, 'stop');
     const summary = await send(info, source, target);
+    if (Object.keys(summary.imported).length === 0) {
+      const why = Object.entries(summary.skipped).map(([what, count]) => `  ${what} (${count})`);
+      throw new UserError(['there is nothing to import', ...why].join('\n'));
+    }
     await switchComponent(control, 'scheduler', undefined, 'start');
     return { name, ...summary };
   } catch (error) {

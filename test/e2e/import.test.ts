@@ -168,6 +168,8 @@ describe('import from files', () => {
       'there is nothing to import',
     );
     expect(await problem('-f', file('p.json', '{}'), '--config', file('bad.yaml', 'kind: Nope\n'))).toMatch(/error: /);
+    const unknown = file('nope.yaml', 'kind: Nope\napiVersion: v1\nmetadata:\n  name: x\n');
+    expect(await problem('-f', unknown)).toMatch(/there is nothing to import\n {2}Nope: v1 is not served here \(1\)/);
     expect(await problem('--context', 'nobody')).toContain('nobody');
   });
 });

@@ -119,6 +119,7 @@ describe('simulate', () => {
   it('refuses shapes that say nothing', () => {
     expect(() => parseShape('cpu')).toThrow('shape "cpu": "cpu" is not KEY=VALUE');
     expect(() => parseShape('cpu=four')).toThrow('cpu must be a quantity, not "four"');
+    expect(() => parseShape('cpu=-1')).toThrow('cpu must not be negative, as "-1" is');
     expect(() => parseShape('price=cheap')).toThrow('price must be a number');
     expect(parseShape('cpu=2,disk=ssd,nvidia.com/gpu=1', 5)).toMatchObject({
       count: 5,

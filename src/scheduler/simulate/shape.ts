@@ -49,11 +49,13 @@ export function parseShape(text: string, defaultCount = 1): Shape {
       /^(.+\.)?.+\/.+$/.test(key) ||
       key.startsWith('hugepages-')
     ) {
+      let negative = false;
       try {
-        parseQuantity(value);
+        negative = parseQuantity(value).sign < 0;
       } catch {
         fail(`${key} must be a quantity, not "${value}"`);
       }
+      if (negative) fail(`${key} must not be negative, as "${value}" is`);
       resources[key] = value;
     } else labels[key] = value;
   }
