@@ -50,8 +50,7 @@ export async function connect(
         const message = `connection error: desc = "transport: ${reason}"`;
         reject(new GrpcError(grpcCode.unavailable, message, { cause, unsent: true }));
       };
-      const onError = (error: Error & { reason?: string }) =>
-        settle(`Error while dialing: ${error.reason ?? error.message}`, error);
+      const onError = (error: DialError) => settle(failureText(error), error);
       const onClose = () => settle('connection closed before the server preface was received');
       // Not 'connect': only a server that speaks HTTP/2 sends settings.
       const onReady = () => settle();
@@ -84,6 +83,26 @@ async function dial({ unixPath, host, port, secure }: Target, tls: TlsOptions | 
     rejectUnauthorized: !tls?.insecureSkipVerify,
     ...(tls ? loadTls(tls) : {}),
   });
+}
+
+type DialError = Error & { readonly code?: string; readonly reason?: string };
+
+const unknownAuthority = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** In the words of grpc-go, which people look for; Node's give advice for programs of one's own. */
+function failureText({ code = '', reason, message }: DialError): string {
+  const verify = 'authentication handshake failed: tls: failed to verify certificate: x509:';
+  if (unknownAuthority.has(code)) return `${verify} certificate signed by unknown authority`;
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+    return `${verify} certificate has expired or is not yet valid`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${verify} ${reason ?? message}`;
+  return `Error while dialing: ${reason ?? message}`;
 }
 
 const bare = (host: string) => host.replace(/^\[|\]$/g, '');

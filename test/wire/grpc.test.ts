@@ -231,9 +231,20 @@ describe('TLS', () => {
     const target = await start();
     const ca = pki.etcdCa.certPath;
     const foreign = { cert: pki.admin.certPath, key: pki.admin.keyPath, ca };
-    for (const tls of [{ ca }, foreign, { ...tlsOf(pki.etcdHealthcheckClient), ca: pki.ca.certPath }]) {
+    const known = tlsOf(pki.etcdHealthcheckClient);
+    const verify = 'authentication handshake failed: tls: failed to verify certificate: x509:';
+    const why = [
+      [{ ca }, 'connection error'],
+      [foreign, 'connection error'],
+      [{ ...known, ca: pki.ca.certPath }, `${verify} certificate signed by unknown authority`],
+      [
+        { ...known, serverName: 'elsewhere.example' },
+        `${verify} Host: elsewhere.example. is not in the cert's altnames`,
+      ],
+    ] as const;
+    for (const [tls, words] of why) {
       const error = await failure(channel(target, { tls }).unary(echo.say, {}));
-      expect(error).toMatchObject({ code: grpcCode.unavailable });
+      expect(error).toMatchObject({ code: grpcCode.unavailable, message: expect.stringContaining(words) });
     }
   });
 });
