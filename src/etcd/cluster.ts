@@ -8,27 +8,26 @@ import {
   TaskGroup,
   wallClock,
 } from '../base/index.ts';
-import { MemoryBackend } from '../mvcc/index.ts';
 import type { Entry, Message } from '../raft/index.ts';
-import { noAuth } from './auth/state.ts';
 import type { EtcdClusterOptions } from './cluster-options.ts';
 import { proposalCodec } from './codec.ts';
 import { etcdError } from './errors.ts';
 import { EtcdMember } from './etcd-member.ts';
 import { Histogram } from './histogram.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { clusterIdentity, membershipMeta } from './identity.ts';
+import { clusterIdentity } from './identity.ts';
 import { EtcdError } from './kv.ts';
 import { LeaderWaits } from './leader-waits.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
 import { LiveMembers } from './live-members.ts';
+import { Machines } from './machines.ts';
 import type { Member } from './member.ts';
 import type { Membership } from './membership.ts';
 import type { ProposedRequest } from './proposal.ts';
 import { Reconfigure } from './reconfigure.ts';
+import { RequestIds } from './request-ids.ts';
 import { Roster, type RosterHost } from './roster.ts';
 import type { EtcdServerApi, RaftLogEntry, RaftStatus } from './server-api.ts';
-import { type SideState, StateMachine } from './state-machine.ts';
+import type { StateMachine } from './state-machine.ts';
 import type { ClusterStorage } from './storage.ts';
 import { Transport } from './transport.ts';
 import { Turns } from './turns.ts';
@@ -60,15 +59,12 @@ export class EtcdCluster implements RosterHost {
   readonly #log: Logger;
   readonly #roster: Roster;
   #any: EtcdMember | undefined;
-  readonly #machines: StateMachine[] = [];
+  readonly #machines: Machines;
   /** As the storage had it: where machines begin. */
   readonly #membership: Membership;
-  readonly #keepers: LeaseKeeper[] = [];
   readonly #tasks = new TaskGroup();
   readonly #heartbeatMs: number;
-  #incarnation = 0;
-  #leaseIds: Prng | undefined;
-  #proposals = 0;
+  readonly #ids: RequestIds;
   readonly #turns = new Turns(() => this.#turn());
   #closed = false;
   #failure: unknown;
@@ -101,6 +97,13 @@ export class EtcdCluster implements RosterHost {
     this.sharedStore = options.stores !== 'own';
     this.reconfigure = new Reconfigure(this);
     this.#leaderWaits = new LeaderWaits(clock, this.electionTicks * this.#heartbeatMs);
+    this.#machines = new Machines({
+      storage,
+      clock,
+      electionMs: this.electionMs,
+      shared: this.sharedStore,
+      valueCacheBytes: options.valueCacheBytes,
+    });
     this.#roster = new Roster(this, storage);
     this.members = this.#roster.members;
     this.transport = new Transport(
@@ -117,15 +120,14 @@ export class EtcdCluster implements RosterHost {
       options,
       log: this.#log,
       members: this.members,
-      machines: this.#machines,
+      machines: this.#machines.all,
       signal: this.#tasks.signal,
       commit: () => this.#commit(),
     });
     storage.setCodec(proposalCodec);
     const identity = clusterIdentity(storage, this.#prng.fork('identity'), options.members);
     this.clusterId = identity.clusterId;
-    this.#incarnation = Number(storage.getMeta('incarnation') ?? 0) + 1;
-    storage.setMeta('incarnation', String(this.#incarnation));
+    this.#ids = new RequestIds(storage, this.#prng);
     this.#membership = identity.membership;
     this.#roster.open(identity.membership, identity.fresh);
     this.live = new LiveMembers(this.members, (a, b) => this.connected(a, b) && !this.transport.isHeld(a, b));
@@ -138,33 +140,7 @@ export class EtcdCluster implements RosterHost {
   }
 
   machineFor(): StateMachine {
-    if (!this.sharedStore) return this.#machine(new MemoryBackend());
-    return this.#machines[0] ?? this.#machine(this.#storage.backend);
-  }
-
-  #machine(backend: MemoryBackend | ClusterStorage['backend']): StateMachine {
-    const { electionMs } = this;
-    const kept = (name: string) => JSON.parse(this.#storage.getMeta(name) ?? 'null');
-    const side: SideState = {
-      alarms: kept('alarms') ?? [],
-      auth: kept('auth') ?? noAuth,
-      membership: this.#membership,
-    };
-    const save = (now: SideState, before: SideState) => {
-      if (now.alarms !== before.alarms) this.#storage.setMeta('alarms', JSON.stringify(now.alarms));
-      if (now.auth !== before.auth) this.#storage.setMeta('auth', JSON.stringify(now.auth));
-      if (now.membership !== before.membership) {
-        this.#storage.setMeta(membershipMeta, JSON.stringify(now.membership));
-      }
-    };
-    const machine = new StateMachine(backend, side, save, {
-      valueCacheBytes: this.#options.valueCacheBytes,
-      // etcd: at least one and a half election timeouts.
-      minLeaseTtl: Math.ceil((1.5 * electionMs) / 1000),
-    });
-    this.#machines.push(machine);
-    this.#keepers.push(new LeaseKeeper(machine, this.#clock, electionMs));
-    return machine;
+    return this.#machines.forMember(this.#membership);
   }
 
   #start(): void {
@@ -277,7 +253,7 @@ export class EtcdCluster implements RosterHost {
   }
 
   #stop(error: EtcdError): void {
-    for (const keeper of this.#keepers) keeper.stop();
+    this.#machines.stopKeepers();
     this.#leaderWaits.fail(error);
     for (const member of this.members) if (member.running) member.crash(error);
     this.live.stop(error);
@@ -317,15 +293,12 @@ export class EtcdCluster implements RosterHost {
     this.#storage.markApplied(entry);
   }
 
-  /** incarnation, counter, member: no entry of an earlier life has the same. */
   nextProposalId(member: number): number {
-    return (this.#incarnation * 2 ** 30 + ++this.#proposals) * 8 + (member & 7);
+    return this.#ids.nextProposal(member);
   }
 
-  /** A positive number of 52 bits. Drawn anew in each life: a cluster of the same seed must not ask for the leases it has. */
   newLeaseId(): number {
-    this.#leaseIds ??= this.#prng.fork(`leases/${this.#incarnation}`);
-    return (this.#leaseIds.uint32() % 2 ** 20) * 2 ** 32 + this.#leaseIds.uint32() + 1;
+    return this.#ids.newLease();
   }
 
   sizes() {
@@ -424,12 +397,10 @@ export class EtcdCluster implements RosterHost {
   }
 
   #finish(): void {
-    const published = new Map(this.#machines.map((machine) => [machine, machine.publish()]));
+    const published = new Map(this.#machines.all.map((machine) => [machine, machine.publish()]));
     for (const member of this.members) if (member.running) member.finish(published.get(member.machine)!);
     this.transport.release();
-    for (const [i, machine] of this.#machines.entries()) {
-      this.#keepers[i]!.update(this.members.filter((m) => m.machine === machine));
-    }
+    this.#machines.updateKeepers(this.members);
     this.#leaderWaits.check();
     this.#reconcile();
     this.#housekeeping.committed();
@@ -450,7 +421,7 @@ export class EtcdCluster implements RosterHost {
       this.#fail(fatal);
       return;
     }
-    for (const machine of this.#machines) machine.rollback();
+    for (const machine of this.#machines.all) machine.rollback();
     this.transport.discard();
     const refusal = code === 'NoSpace' ? etcdError('NoSpace') : new EtcdError('Unavailable', (error as Error).message);
     this.members.forEach((m, i) => {
