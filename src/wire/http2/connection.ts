@@ -26,6 +26,7 @@ import {
   writeFrameHeader,
 } from './frames.ts';
 import { HpackDecoder } from './hpack.ts';
+import { flushBytes, Outbox } from './outbox.ts';
 import { requestHeaders } from './request-headers.ts';
 import { Http2Stream, type StreamHost } from './stream.ts';
 
@@ -42,11 +43,6 @@ export interface Http2Options {
 
 /** What all streams together may send before the connection says more; what arrives is credited at once. */
 const connectionWindow = 8 * 1024 * 1024;
-/** Bytes gathered for one write. */
-const flushBytes = 256 * 1024;
-/** From this on they are gathered in a buffer of the connection's own; a last frame may go beyond `flushBytes`. */
-const largeWrite = 32 * 1024;
-const largestWrite = flushBytes + 2 * defaultMaxFrame;
 /** Answers to pings and settings a client may leave unread. */
 const maxUnreadReplies = 10_000;
 const empty = Buffer.alloc(0);
@@ -76,19 +72,14 @@ export class Http2Connection implements StreamHost {
   #uncredited = 0;
   #sendWindow = defaultWindow;
   #initialSendWindow = defaultWindow;
-  #out: Uint8Array[] = [];
-  #outBytes = 0;
-  #gathered: Buffer | undefined;
-  /** `#gathered` is on its way. */
-  #gathering = false;
+  readonly #out: Outbox;
   #flushing = false;
-  /** The socket's buffer is full. */
-  #blocked = false;
   #replies = 0;
   #closed = false;
 
   constructor(socket: Duplex, options: Http2Options) {
     this.socket = socket;
+    this.#out = new Outbox(socket);
     this.#options = options;
     this.#streamWindow = options.streamWindow ?? 1024 * 1024;
     this.#maxHeaderBytes = options.maxHeaderBytes ?? 64 * 1024;
@@ -101,7 +92,7 @@ export class Http2Connection implements StreamHost {
     this.#send(numberFrame(frameType.windowUpdate, 0, connectionWindow - defaultWindow));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => {
-      this.#blocked = false;
+      this.#out.blocked = false;
       this.#replies = 0;
       this.#flush();
     });
@@ -123,7 +114,7 @@ export class Http2Connection implements StreamHost {
       stream.close();
     }
     // Who reads nothing is not waited for.
-    if (this.#blocked || !socket.writable) socket.destroy();
+    if (this.#out.blocked || !socket.writable) socket.destroy();
     else socket.end(() => socket.destroy());
   }
 
@@ -402,7 +393,7 @@ export class Http2Connection implements StreamHost {
 
   /** What a client made this end say: it cannot make it keep any number of them. */
   #reply(frame: Buffer): void {
-    if (this.#blocked && ++this.#replies > maxUnreadReplies) {
+    if (this.#out.blocked && ++this.#replies > maxUnreadReplies) {
       throw new Http2Error(http2Code.enhanceYourCalm, 'too many answers are unread');
     }
     this.#send(frame);
@@ -411,12 +402,11 @@ export class Http2Connection implements StreamHost {
   #send(frame: Uint8Array): void {
     if (this.#closed) return;
     this.#out.push(frame);
-    this.#outBytes += frame.length;
     this.#schedule();
   }
 
   #schedule(): void {
-    if (this.#flushing || this.#blocked) return;
+    if (this.#flushing || this.#out.blocked) return;
     this.#flushing = true;
     deferLast(() => {
       this.#flushing = false;
@@ -425,37 +415,17 @@ export class Http2Connection implements StreamHost {
   }
 
   #flush(): void {
-    while (!this.#blocked && !this.#closed) {
+    while (!this.#out.blocked && !this.#closed) {
       this.#pump();
-      if (this.#out.length === 0) return;
-      const [parts, bytes] = [this.#out, this.#outBytes];
-      this.#out = [];
-      this.#outBytes = 0;
-      if (bytes >= largeWrite && bytes <= largestWrite && !this.#gathering) this.#writeLarge(parts, bytes);
-      else if (!this.socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes))) this.#blocked = true;
+      if (!this.#out.write()) return;
     }
-  }
-
-  /** Large answers are gathered in one buffer again and again: a fresh one for each keeps the collector busy. */
-  #writeLarge(parts: readonly Uint8Array[], bytes: number): void {
-    this.#gathered ??= Buffer.allocUnsafeSlow(largestWrite);
-    this.#gathering = true;
-    let at = 0;
-    for (const part of parts) {
-      this.#gathered.set(part, at);
-      at += part.length;
-    }
-    const written = () => {
-      this.#gathering = false;
-    };
-    if (!this.socket.write(this.#gathered.subarray(0, bytes), written)) this.#blocked = true;
   }
 
   /** A frame of each stream in turn, as far as windows and one write go. */
   #pump(): void {
     const waiting: Http2Stream[] = [];
     for (const stream of this.#ready) {
-      if (this.#outBytes >= flushBytes) break;
+      if (this.#out.bytes >= flushBytes) break;
       this.#ready.delete(stream);
       const most = Math.min(defaultMaxFrame, this.#sendWindow, stream.sendWindow);
       if (stream.hasData && most > 0) this.#sendData(stream, most);
@@ -482,7 +452,6 @@ export class Http2Connection implements StreamHost {
     this.#sendWindow -= length;
     stream.sendWindow -= length;
     writeFrameHeader(header, 0, length, frameType.data, 0, stream.id);
-    this.#outBytes += frameHeaderBytes + length;
   }
 
   #sendEnd(stream: Http2Stream): void {
@@ -490,7 +459,6 @@ export class Http2Connection implements StreamHost {
       ? headerFrames(stream.id, stream.trailers, true, defaultMaxFrame)
       : makeFrame(frameType.data, flag.endStream, stream.id, 0);
     this.#out.push(frame);
-    this.#outBytes += frame.length;
     stream.sent();
   }
 }
