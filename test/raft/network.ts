@@ -21,6 +21,8 @@ export class Network {
   snapshotsForNew = false;
   /** Called with every entry a node applies. */
   onApply: (host: Host, entry: Entry) => void = () => {};
+  /** Called with what a node is about to write, its snapshot apart: its storage is as it was before. */
+  onStore: (host: Host, ready: Ready) => void = () => {};
   /** Called with what leaves a node. Return false to lose it. */
   onSend: (message: Message) => boolean = () => true;
 
@@ -99,6 +101,7 @@ export class Network {
       host.storage.applySnapshot(ready.snapshot);
       host.applied = (ready.snapshot.data as Entry[]).slice();
     }
+    this.onStore(host, ready);
     host.storage.append(ready.entries);
     if (ready.hardState) host.storage.setHardState(ready.hardState);
     for (const message of ready.messages) if (this.onSend(message)) this.queue.push(message);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/index.ts';
-import type { ConfState, Entry, Message } from '../../src/raft/index.ts';
+import type { ConfState, Entry, Message, RawNode, Ready } from '../../src/raft/index.ts';
 import { type Host, Network } from './network.ts';
 
 /**
@@ -18,6 +18,8 @@ class Simulation {
   /** What the configuration became at an index, by any node. */
   readonly #confAt = new Map<number, string>();
   readonly #leaderOf = new Map<number, number>();
+  /** Every entry that was ever in a log, by index and term → the term before it and what it says. */
+  readonly #stored = new Map<string, string>();
   /** What has been applied anywhere: position → identity. */
   readonly #applied: string[] = [];
   readonly #cut = new Set<string>();
@@ -38,6 +40,7 @@ class Simulation {
       preVote: checkQuorum,
     });
     this.net.snapshotsForNew = true;
+    this.net.onStore = (host, ready) => this.#checkStored(host, ready);
     this.net.onApply = (host, entry) => this.#checkApplied(host, entry);
   }
 
@@ -152,6 +155,37 @@ class Simulation {
     }
   }
 
+  /**
+   * Terms and commits never go back, and a vote given is given for its term. Leader append-only: who leads overwrites
+   * nothing. Log matching, by induction over what is written: one index and term is one entry, after one and the same term.
+   */
+  #checkStored(host: Host, { hardState, entries }: Ready): void {
+    const { storage, id } = host;
+    const before = storage.initialState().hardState;
+    if (hardState) {
+      const { term, vote, commit } = hardState;
+      if (term < before.term || commit < before.commit) throw new Error(`node ${id} goes back`);
+      if (term === before.term && before.vote !== 0 && vote !== before.vote) {
+        throw new Error(`node ${id} votes twice in term ${term}`);
+      }
+    }
+    const [first] = entries;
+    if (!first) return;
+    if (first.index <= storage.lastIndex()) {
+      if (host.node!.role === 'leader') throw new Error(`node ${id} leads and overwrites entry ${first.index}`);
+      if (first.index <= before.commit) throw new Error(`node ${id} overwrites the committed entry ${first.index}`);
+    }
+    let previous = storage.term(first.index - 1);
+    for (const { index, term, data } of entries) {
+      const name = `${index}:${term}`;
+      const what = `${previous}:${JSON.stringify(data)}`;
+      const known = this.#stored.get(name);
+      if (known === undefined) this.#stored.set(name, what);
+      else if (known !== what) throw new Error(`node ${id} has ${what} as entry ${name}, another one ${known}`);
+      previous = term;
+    }
+  }
+
   /** State machine safety: no two nodes apply different entries at one index. */
   #checkApplied(host: Host, entry: Entry): void {
     const identity = `${entry.term}:${JSON.stringify(entry.data)}`;
@@ -181,9 +215,21 @@ class Simulation {
       expect(known, `leaders of term ${node.term}`).toBe(node.id);
       if (!this.#leaderOf.has(node.term)) {
         this.#leaderOf.set(node.term, node.id);
-        expect(node.status().lastIndex).toBeGreaterThanOrEqual(this.#applied.length - 1);
+        this.#checkComplete(node);
       }
     }
+  }
+
+  /** Of what was applied the newest is enough: its log matches. */
+  #checkComplete(node: RawNode): void {
+    const last = this.#applied.length - 1;
+    expect(node.status().lastIndex).toBeGreaterThanOrEqual(last);
+    const { storage } = this.net.host(node.id);
+    if (last < storage.firstIndex() || last > storage.lastIndex()) return;
+    const [entry] = storage.entries(last, last + 1, 1);
+    expect(`${entry!.term}:${JSON.stringify(entry!.data)}`, `leader ${node.id}'s entry ${last}`).toBe(
+      this.#applied[last],
+    );
   }
 
   /** Log matching: where two logs agree on an entry, they agree on all before it. */
