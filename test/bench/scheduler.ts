@@ -1,7 +1,8 @@
 /**
  * Scheduling rates on static nodes: a whole control plane in this process on a durable store, decisions recorded. The
  * workloads are those of upstream's scheduler_perf, as data. Pods are created and bound in the measured time; beside it, the
- * part of it that the scheduling cycles took, and the part that recording them took. Some are run again without records.
+ * part of it that the scheduling cycles took, and the part that recording them took. For some the cost of recording is measured:
+ * runs with and without records take turns in this process, warm and without counters.
  *
  *   node test/bench/scheduler.ts [WORKLOAD]
  */
@@ -11,7 +12,7 @@ import { join } from 'node:path';
 import { createCluster } from '../../src/cluster/create-cluster.ts';
 import { DecisionBuilder } from '../../src/scheduler/decision/record.ts';
 import { DecisionStore, SchedulingCycle } from '../../src/scheduler/index.ts';
-import { markdown, type Row, row } from './row.ts';
+import { markdown, median, type Row, row } from './row.ts';
 
 interface Workload {
   readonly nodes: number;
@@ -23,7 +24,7 @@ interface Workload {
   /** Of the pods bound before, when another than `spec`. */
   readonly specBefore?: (index: number) => object;
   readonly nodeCapacity?: Record<string, string>;
-  /** Run it without records too. */
+  /** Run it with and without records, in turns. */
   readonly compare?: true;
 }
 
@@ -249,23 +250,52 @@ async function measure(name: string, workload: Workload): Promise<Row[]> {
   }
 }
 
-export async function scheduler(only?: string): Promise<Row[]> {
-  const stop = measured(SchedulingCycle.prototype, 'run', cycles);
-  const rows: Row[] = [];
-  try {
-    for (const [name, workload] of Object.entries(workloads)) {
-      if (only !== undefined && !name.includes(only)) continue;
-      const uncount = measured(DecisionStore.prototype, 'record', records);
-      const found = await measure(name, workload).finally(uncount);
-      if (workload.compare) {
-        const again = withoutRecords();
-        found.push(...(await measure(`${name}, nothing recorded`, workload).finally(again)));
-      }
-      process.stderr.write(`${markdown(found)}\n`);
-      rows.push(...found);
+/** Pairs of runs, one with records and one without, the other way round each time; a pair before them warms up. */
+const pairs = 6;
+/** Pods of a run: enough for a second, or two. */
+const pairPods = 4000;
+
+async function recordingCost(name: string, workload: Workload): Promise<Row[]> {
+  const rates: [number[], number[]] = [[], []];
+  const times: [number[], number[]] = [[], []];
+  const small = { ...workload, pods: Math.min(workload.pods * 2, pairPods) };
+  for (let pair = 0; pair <= pairs; pair++) {
+    for (const recorded of pair % 2 === 0 ? [true, false] : [false, true]) {
+      const again = recorded ? () => {} : withoutRecords();
+      const [rate, time] = await measure(name, small).finally(again);
+      if (pair === 0) continue;
+      rates[recorded ? 0 : 1].push(rate!.klab);
+      times[recorded ? 0 : 1].push(time!.klab);
     }
-  } finally {
-    stop();
+  }
+  const [recorded, not] = rates.map(median) as [number, number];
+  const [time, timeNot] = times.map(median) as [number, number];
+  return [
+    row(`${name}, warm, ${pairs} runs in turns: pods bound`, '1/s', recorded, true, {
+      name: 'nothing recorded',
+      value: not,
+    }),
+    row(`${name}, warm: all that binding a pod takes, processor time`, 'ms', time, false, {
+      name: 'nothing recorded',
+      value: timeNot,
+    }),
+    row(`${name}: cost of recording, fewer pods/s`, '%', (1 - recorded / not) * 100, false),
+  ];
+}
+
+export async function scheduler(only?: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [name, workload] of Object.entries(workloads)) {
+    if (only !== undefined && !name.includes(only)) continue;
+    const stop = measured(SchedulingCycle.prototype, 'run', cycles);
+    const uncount = measured(DecisionStore.prototype, 'record', records);
+    const found = await measure(name, workload).finally(() => {
+      uncount();
+      stop();
+    });
+    if (workload.compare) found.push(...(await recordingCost(name, workload)));
+    process.stderr.write(`${markdown(found)}\n`);
+    rows.push(...found);
   }
   return rows;
 }
