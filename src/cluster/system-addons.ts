@@ -2,7 +2,7 @@
  * kube-proxy and CoreDNS as kubeadm installs them. What they do, klab's network does by itself; the objects are what
  * people, charts and tools look for. Upstream: kubeadm app/phases/addons/{proxy,dns}/manifests.go.
  */
-import { isAlreadyExists, type KubeObject } from '../apimachinery/index.ts';
+import { isAlreadyExists, isInvalid, isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import type { KubeClient } from '../client/index.ts';
 import type { Program } from '../kubelet/index.ts';
 import type { ComponentLogs } from './component-logs.ts';
@@ -242,8 +242,19 @@ export async function ensureSystemAddons(
     try {
       await client.forObject(object).create(object, { signal });
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+      // A service that exists is refused for its address before it is for its name, as upstream.
+      if (!isAlreadyExists(error) && !(isInvalid(error) && (await isThere(client, object, signal)))) throw error;
     }
+  }
+}
+
+async function isThere(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.forObject(object).get(object.metadata.name!, { signal });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** kube-system as on a cluster of kubeadm: static pods with their mirrors, kube-proxy, CoreDNS. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/create-cluster.ts';
+import { ensureSystemAddons } from '../../src/cluster/system-addons.ts';
 import { quietCluster, until } from './lab.ts';
 
 let cluster: Cluster;
@@ -23,6 +24,15 @@ async function boot(options: Parameters<typeof quietCluster>[0] = {}): Promise<v
 }
 
 describe('kube-system', () => {
+  it('is made complete again when much of it is there', async () => {
+    await boot();
+    const { client: api } = cluster;
+    await api.resource('daemonsets').namespace('kube-system').delete('kube-proxy');
+    const facts = { clusterDns: '10.96.0.10', podCidr: '10.244.0.0/16' };
+    await ensureSystemAddons(api, facts, AbortSignal.timeout(10_000));
+    expect(await api.resource('daemonsets').namespace('kube-system').get('kube-proxy')).toBeDefined();
+  });
+
   it('shows what kubeadm would have started, all of it Ready', async () => {
     await boot();
     expect(names()).toEqual([
