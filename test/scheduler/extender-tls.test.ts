@@ -77,6 +77,21 @@ describe('tlsConfig of an extender', () => {
       await expect(ask(url, { caFile })).rejects.toThrow(/^Post "https:/);
     }));
 
+  it('takes up a renewed identity, and fails the call while the files are no pair', () =>
+    withExtender(async (url) => {
+      const certFile = file('renewed.crt', identity.cert);
+      const keyFile = file('renewed.key', identity.key);
+      const { tls } = configOf({ ...files, certFile, keyFile }, url);
+      const signal = new AbortController().signal;
+      const call = async () =>
+        (await postToExtender(`${url}/filter`, '{}', { timeoutMs: 30_000, signal, tls: tls! })).body;
+      expect(await call()).toBe('"system:kube-scheduler"');
+      file('renewed.crt', other.cert);
+      await expect(call()).rejects.toThrow('tls: private key does not match public key');
+      file('renewed.key', other.key);
+      expect(await call()).toBe('"other"');
+    }));
+
   it('prefers data to the file of the same', () =>
     withExtender(async (url) => {
       const tls = { ...files, certData: base64(other.cert), keyData: base64(other.key) };

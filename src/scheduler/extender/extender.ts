@@ -14,8 +14,16 @@ export type ExtenderPost = (
   options: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly tls?: ExtenderTls },
 ) => Promise<{ readonly status: number; readonly body: string }>;
 
+/** PEM texts of one pair. */
+export interface ExtenderIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** PEM texts. */
 export interface ExtenderTls {
+  /** The certificate and key of this moment; goes before `cert` and `key`. @throws SchedulerConfigError */
+  readonly identity?: () => ExtenderIdentity;
   readonly insecure?: boolean;
   readonly serverName?: string;
   readonly ca?: string;

@@ -15,13 +15,14 @@ export const postToExtender: ExtenderPost = (url, body, { timeoutMs, signal, tls
       signal,
     };
     let late = false;
-    const secure = {
+    const secure = () => ({
       rejectUnauthorized: tls?.insecure !== true,
       ...(tls?.serverName && { servername: tls.serverName }),
       ...(tls?.ca && { ca: tls.ca }),
       ...(tls?.cert && { cert: tls.cert }),
       ...(tls?.key && { key: tls.key }),
-    };
+      ...tls?.identity?.(),
+    });
     const fail = (error: Error) => {
       timer.cancel();
       const text = late ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : error.message;
@@ -34,7 +35,7 @@ export const postToExtender: ExtenderPost = (url, body, { timeoutMs, signal, tls
     let send: ClientRequest | undefined;
     try {
       const https = url.startsWith('https:');
-      const call = https ? requestHttps(url, { ...options, ...secure }) : requestHttp(url, options);
+      const call = https ? requestHttps(url, { ...options, ...secure() }) : requestHttp(url, options);
       send = call;
       call.once('error', fail);
       call.once('response', (response) => {

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SchedulerConfigError } from '../config/types.ts';
-import type { ExtenderTls } from './extender.ts';
+import type { ExtenderIdentity, ExtenderTls } from './extender.ts';
 
 /** As written: texts of `…Data` are base64 and go before the file of the same. */
 export interface ExtenderTlsConfig {
@@ -57,6 +57,20 @@ function checkPair(cert: string, key: string): void {
   if (!certificate.checkPrivateKey(secret)) refuse('tls: private key does not match public key');
 }
 
+/** Files are looked at for every call, so that a renewed certificate is taken up without a restart; a pair that is no pair fails the call. */
+function identityFromFiles(certFile: string, keyFile: string, known: ExtenderIdentity): () => ExtenderIdentity {
+  let last = known;
+  return () => {
+    const cert = dataOrFile(undefined, certFile)!;
+    const key = dataOrFile(undefined, keyFile)!;
+    if (cert !== last.cert || key !== last.key) {
+      checkPair(cert, key);
+      last = { cert, key };
+    }
+    return last;
+  };
+}
+
 /**
  * What connections to the extender are made with, files read. Undefined: Node's defaults do.
  * @throws SchedulerConfigError about files that cannot be read and keys that are none.
@@ -77,8 +91,10 @@ export function readExtenderTls(config: ExtenderTlsConfig | undefined, enableHtt
   // One of the two without the other is no identity, and is left alone.
   const pair = cert !== undefined && key !== undefined;
   if (pair) checkPair(cert, key);
+  const renewed = pair && certFile && keyFile && !certData && !keyData;
   return {
     insecure,
+    ...(renewed && { identity: identityFromFiles(certFile, keyFile, { cert, key }) }),
     ...(serverName && { serverName }),
     ...(ca !== undefined && { ca }),
     ...(pair && { cert, key }),
