@@ -15,6 +15,15 @@ afterEach(() => {
   server = undefined;
 });
 
+/** An answer that is no JSON. */
+class Raw {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** `answer` undefined: it never answers. */
 async function serve(answer: (verb: string, args: any) => unknown): Promise<{ url: string; seen: any[] }> {
   const seen: any[] = [];
@@ -26,7 +35,8 @@ async function serve(answer: (verb: string, args: any) => unknown): Promise<{ ur
       seen.push({ verb: request.url, args });
       const given = answer(request.url!.split('/').at(-1)!, args);
       if (given === undefined) return;
-      response.writeHead(given === 500 ? 500 : 200).end(JSON.stringify(given));
+      const body = given instanceof Raw ? given.text : JSON.stringify(given);
+      response.writeHead(given === 500 ? 500 : 200).end(body);
     });
   });
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
@@ -66,6 +76,9 @@ describe('an extender', () => {
       /claims a filtered node "z" which is not found in the input node list/,
     ],
     ['that says it failed', { Error: 'out of order' }, /^out of order$/],
+    ['that answers a page', new Raw('<html>'), /extender at URL .*\/x\/filter did not answer JSON/],
+    ['that ends in the middle', new Raw('{"NodeNames": ["a"'), /extender at URL .*\/x\/filter did not answer JSON/],
+    ['that answers a list', ['a'], /extender at URL .* did not answer an object/],
     ['that answers 500', 500, /failed filter with extender at URL .*\/x\/filter, code 500/],
     ['that hangs', undefined, /Post ".*": context deadline exceeded/],
   ])('%s ends the attempt, unless it may be ignored', async (_name, answer, error) => {
@@ -73,6 +86,28 @@ describe('an extender', () => {
     const config = { urlPrefix: url, filterVerb: 'filter', nodeCacheCapable: true, httpTimeoutMs: 200 };
     await expect(decide(config)).rejects.toThrow(error);
     expect((await decide({ ...config, ignorable: true })).node).toBeDefined();
+  });
+
+  it.each([
+    ['a page', new Raw('<html>')],
+    ['no list', { Host: 'c', Score: 10 }],
+    ['nodes that are not there', [{ Host: 'z', Score: 10 }]],
+    ['no numbers', [{ Host: 'c', Score: '10' }, { Host: 'c', Score: 1.5 }, { Host: 'c', Score: null }, null, 'c']],
+    ['an error', 500],
+  ])('that scores with %s changes nothing', async (_name, answer) => {
+    const { url, seen } = await serve(() => answer);
+    const outcome = await decide({ urlPrefix: url, prioritizeVerb: 'score', weight: 100, nodeCacheCapable: true });
+    expect(seen).toHaveLength(1);
+    expect(outcome.node).toBe((await decide({ urlPrefix: url, weight: 100 })).node);
+  });
+
+  it('may score above 10 or below 0, as upstream lets it', async () => {
+    const { url } = await serve(() => [
+      { Host: 'a', Score: -1000 },
+      { Host: 'b', Score: 1_000_000 },
+      { Host: 'c', Score: 10 },
+    ]);
+    expect((await decide({ urlPrefix: url, prioritizeVerb: 'score', weight: 1 })).node).toBe('b');
   });
 
   it('is not asked about pods that do not use what it manages', async () => {
