@@ -24,6 +24,7 @@ export default class SchedulerExplain extends ApiCommand {
     const { flags } = parsed;
     const pod = podName(this.wordsOf(parsed));
     const { attempt, node, output } = flags;
-    this.print(await schedulerExplain(await this.session(flags), { pod, attempt, node, output }));
+    const width = process.stdout.columns as number | undefined;
+    this.print(await schedulerExplain(await this.session(flags), { pod, attempt, node, output, width }));
   }
 }

@@ -20,6 +20,7 @@ export default class SchedulerWhy extends ApiCommand {
     const parsed = await this.parse(SchedulerWhy);
     const { config, output } = parsed.flags;
     const pod = podName(this.wordsOf(parsed));
-    this.print(await schedulerWhy(await this.session(parsed.flags), { pod, config, output }));
+    const width = process.stdout.columns as number | undefined;
+    this.print(await schedulerWhy(await this.session(parsed.flags), { pod, config, output, width }));
   }
 }

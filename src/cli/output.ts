@@ -27,3 +27,25 @@ export function renderTable(columns: readonly string[], rows: readonly (readonly
 export function printData(data: unknown, format: 'json' | 'yaml'): string {
   return format === 'json' ? JSON.stringify(data, null, 4) : encodeYaml(data as never).trimEnd();
 }
+
+/**
+ * Prose for a terminal of `width` cells: lines end between words, and go on with `indent` spaces and two more. Without a width,
+ * as in a pipe, it is one line, which programs and people can search.
+ */
+export function paragraph(text: string, width: number | undefined, indent = 0): string {
+  const begin = ' '.repeat(indent);
+  if (width === undefined || width < 40) return begin + text;
+  const lines: string[] = [];
+  let line = begin;
+  let empty = true;
+  for (const word of text.split(' ')) {
+    if (!empty && fastStringWidth(line) + 1 + fastStringWidth(word) > width) {
+      lines.push(line);
+      line = `${begin}  `;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line].join('\n');
+}

@@ -9,7 +9,7 @@ import {
   unseenBecause,
 } from '../scheduler/index.ts';
 import { UserError } from './exit-codes.ts';
-import { printData, renderTable } from './output.ts';
+import { paragraph, printData, renderTable } from './output.ts';
 import { schedulerSetup } from './scheduler-setup.ts';
 import type { Session } from './session.ts';
 
@@ -18,6 +18,8 @@ export interface SchedulerExplainRequest {
   readonly attempt?: number;
   readonly node?: string;
   readonly output?: string;
+  /** Of the terminal, in cells; absent in a pipe. */
+  readonly width?: number | undefined;
 }
 
 /** `NAME`, `pod/NAME` or `pod NAME`. @throws UserError */
@@ -36,7 +38,7 @@ const isPodWord = (word: string): boolean => ['pod', 'pods', 'po'].includes(word
 /** @throws UserError for a pod that is not there or about which the scheduler has nothing to say. */
 export async function schedulerExplain(session: Session, request: SchedulerExplainRequest): Promise<string> {
   const { namespace } = session;
-  const { pod: name, attempt, node, output } = request;
+  const { pod: name, attempt, node, output, width } = request;
   const path = `/klab/v1/scheduler/decisions/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
   const query = { columns: 'true', ...(attempt !== undefined && { attempt: String(attempt) }) };
   const answer = await session.client.raw(path, { query, signal: session.signal });
@@ -62,7 +64,7 @@ export async function schedulerExplain(session: Session, request: SchedulerExpla
     nodesMax: output === 'wide' ? Number.POSITIVE_INFINITY : undefined,
     node,
   });
-  const parts = [[headline, ...story.map((sentence) => `  ${sentence}`)].join('\n')];
+  const parts = [[headline, ...story.map((sentence) => paragraph(sentence, width, 2))].join('\n')];
   for (const { title, columns, rows } of tables) parts.push(`${title}\n${renderTable(columns, rows)}`);
   const others = attempts.filter((entry) => entry.attempt !== decision.attempt);
   if (others.length > 0) {

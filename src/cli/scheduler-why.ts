@@ -1,7 +1,7 @@
 /** `klab scheduler why`: one paragraph about a pod, from the scheduler's records or, where there are none, a dry run. */
 import { isNotFound, type KubeObject } from '../apimachinery/index.ts';
 import { type Decision, type DecisionByColumns, decisionFromWire, type Why, whyDecision } from '../scheduler/index.ts';
-import { printData } from './output.ts';
+import { paragraph, printData } from './output.ts';
 import { heldBack, noDecisionReason, nodeMissing } from './scheduler-explain.ts';
 import { byDefaults, rehearsed, type SchedulerSetup, schedulerSetup, worldOf } from './scheduler-setup.ts';
 import { isGuess } from './scheduler-what-if.ts';
@@ -45,15 +45,20 @@ export interface WhyRequest {
   /** Of dry runs, in place of the cluster's own. */
   readonly config?: string;
   readonly output?: string;
+  /** Of the terminal, in cells; absent in a pipe. */
+  readonly width?: number | undefined;
 }
 
-export async function schedulerWhy(session: Session, { pod: name, config, output }: WhyRequest): Promise<string> {
+export async function schedulerWhy(
+  session: Session,
+  { pod: name, config, output, width }: WhyRequest,
+): Promise<string> {
   const pod = await readPod(session, name);
   const { namespace, uid } = pod.metadata;
   const about = { namespace: namespace!, name, ...(uid !== undefined && { uid }) };
   const say = (answer: WhyAnswer): string => {
     if (output === 'json' || output === 'yaml') return printData(answer, output);
-    return `pod ${about.namespace}/${name}: ${answer.sentence}`;
+    return paragraph(`pod ${about.namespace}/${name}: ${answer.sentence}`, width);
   };
   // A configuration that is given is asked about, whatever the cluster decided by its own.
   const decision = config === undefined ? await decisionAbout(session, pod) : undefined;
