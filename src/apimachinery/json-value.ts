@@ -1,16 +1,9 @@
 /**
  * Plain JSON values: copy, compare, freeze, change by path copy. Integers beyond 2^53 may be bigints (see json-decode.ts).
  */
-import { verifyEnabled } from '../base/index.ts';
+import { setOwn, verifyEnabled } from '../base/index.ts';
 
-/** Sets an own property even for `__proto__`, which plain assignment would take as the prototype. */
-export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    target[key] = value;
-  }
-}
+export { setOwn };
 
 /** The own value of a key; never what Object.prototype has. */
 export function getOwn(target: Readonly<Record<string, unknown>>, key: string): unknown {

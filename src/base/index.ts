@@ -1,5 +1,5 @@
 /**
- * base: time, randomness, tasks, queues, assertions, logging. Imports nothing of klab.
+ * base: time, randomness, tasks, queues, assertions, logging, Go's JSON. Imports nothing of klab.
  *
  * Promises: outside this room nobody touches timers, dates or global randomness; a loop ends only when all it started
  * has ended; every queue has a bound; the same seed and the same inputs give the same sequence.
@@ -23,6 +23,7 @@ export {
   yieldToEventLoop,
 } from './clock.ts';
 export { Deferred } from './deferred.ts';
+export { JsonReader, type JsonReaderOptions, JsonSyntaxError, setOwn } from './json-reader.ts';
 export { type Logger, silentLogger } from './log.ts';
 export { packageRoot, packageVersion } from './package-root.ts';
 export { Prng, safeEncodeString } from './prng.ts';

@@ -7,7 +7,10 @@ export interface Room {
 }
 
 export const rooms: Readonly<Record<string, Room>> = {
-  base: { what: 'clocks, prng, task group, queues, slices of long work, assert, log', mayImport: [] },
+  base: {
+    what: 'clocks, prng, task group, queues, slices of long work, assert, log, JSON as Go reads it',
+    mayImport: [],
+  },
   wire: { what: 'gRPC client and server, protobuf runtime, SPDY/3.1 and WebSocket framing', mayImport: ['base'] },
   pki: { what: 'X.509, CSR, JWT', mayImport: ['base'] },
   apimachinery: {

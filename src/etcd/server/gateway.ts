@@ -7,7 +7,8 @@ import { GrpcError, type Method, type Peer, ServerCall, ServerStream } from '../
 import { electionService, lockService } from '../v3/concurrency.ts';
 import { toGrpcError } from '../v3/errors.ts';
 import * as v3 from '../v3/services.ts';
-import { fromJson, toJson } from './json.ts';
+import { toJson } from './json.ts';
+import { JsonMessageError, readMessages } from './json-read.ts';
 
 const { kvService: kv, leaseService: lease, clusterService: cluster, maintenanceService, authService: auth } = v3;
 
@@ -115,15 +116,12 @@ export class Gateway {
 
 /** One message, or several one after the other for a method that takes a stream. */
 function parse(method: Method<any, any>, text: string): unknown[] {
+  const type = method.request;
   try {
-    const parts = method.clientStreaming ? text.split('\n').filter((line) => line.trim() !== '') : [text];
-    // An empty body is an empty message.
-    if (parts.length === 0 || parts[0] === '') return [method.request.decode(new Uint8Array(0))];
-    return parts.map((part) =>
-      method.request.decode(method.request.encode(fromJson(method.request, JSON.parse(part)))),
-    );
+    return readMessages(type, text, method.clientStreaming).map((read) => type.decode(type.encode(read)));
   } catch (error) {
-    throw new GrpcError(3, (error as Error).message);
+    if (!(error instanceof JsonMessageError)) throw error;
+    throw new GrpcError(method.clientStreaming ? 2 : 3, error.message);
   }
 }
 

@@ -1,4 +1,7 @@
-/** Messages as JSON, as protobuf defines it and etcd's gateway writes it: names of the .proto, 64-bit numbers as strings. */
+/**
+ * Messages as JSON, as protobuf defines it and etcd's gateway writes it: names of the .proto, 64-bit numbers as strings.
+ * What comes in is read by `json-read.ts`.
+ */
 import type { MessageType } from '../../wire/index.ts';
 
 type Json = unknown;
@@ -34,25 +37,53 @@ const namesOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'etcdserverpb.StatusResponse': keep('dbSize', 'raftIndex', 'raftTerm', 'raftAppliedIndex', 'dbSizeInUse'),
 };
 
-const alarms = ['NONE', 'NOSPACE', 'CORRUPT'];
-/** Names of enumerations by message and key; index = number. */
-const enums: Readonly<Record<string, readonly string[]>> = {
-  'etcdserverpb.RangeRequest.sortOrder': ['NONE', 'ASCEND', 'DESCEND'],
-  'etcdserverpb.RangeRequest.sortTarget': ['KEY', 'VERSION', 'CREATE', 'MOD', 'VALUE'],
-  'etcdserverpb.Compare.result': ['EQUAL', 'GREATER', 'LESS', 'NOT_EQUAL'],
-  'etcdserverpb.Compare.target': ['VERSION', 'CREATE', 'MOD', 'VALUE', 'LEASE'],
-  'etcdserverpb.WatchCreateRequest.filters': ['NOPUT', 'NODELETE'],
-  'mvccpb.Event.type': ['PUT', 'DELETE'],
-  'etcdserverpb.AlarmRequest.action': ['GET', 'ACTIVATE', 'DEACTIVATE'],
+/** Go's name, and the names of the values; index = number. */
+interface Enumeration {
+  readonly type: string;
+  readonly values: readonly string[];
+}
+const enumeration = (type: string, ...values: string[]): Enumeration => ({ type, values });
+const alarms = enumeration('etcdserverpb.AlarmType', 'NONE', 'NOSPACE', 'CORRUPT');
+const enumerations: Readonly<Record<string, Enumeration>> = {
+  'etcdserverpb.RangeRequest.sortOrder': enumeration(
+    'etcdserverpb.RangeRequest_SortOrder',
+    'NONE',
+    'ASCEND',
+    'DESCEND',
+  ),
+  'etcdserverpb.RangeRequest.sortTarget': enumeration(
+    'etcdserverpb.RangeRequest_SortTarget',
+    ...['KEY', 'VERSION', 'CREATE', 'MOD', 'VALUE'],
+  ),
+  'etcdserverpb.Compare.result': enumeration(
+    'etcdserverpb.Compare_CompareResult',
+    ...['EQUAL', 'GREATER', 'LESS', 'NOT_EQUAL'],
+  ),
+  'etcdserverpb.Compare.target': enumeration(
+    'etcdserverpb.Compare_CompareTarget',
+    ...['VERSION', 'CREATE', 'MOD', 'VALUE', 'LEASE'],
+  ),
+  'etcdserverpb.WatchCreateRequest.filters': enumeration(
+    'etcdserverpb.WatchCreateRequest_FilterType',
+    ...['NOPUT', 'NODELETE'],
+  ),
+  'mvccpb.Event.type': enumeration('mvccpb.Event_EventType', 'PUT', 'DELETE'),
+  'etcdserverpb.AlarmRequest.action': enumeration(
+    'etcdserverpb.AlarmRequest_AlarmAction',
+    ...['GET', 'ACTIVATE', 'DEACTIVATE'],
+  ),
   'etcdserverpb.AlarmRequest.alarm': alarms,
   'etcdserverpb.AlarmMember.alarm': alarms,
-  'authpb.Permission.permType': ['READ', 'WRITE', 'READWRITE'],
+  'authpb.Permission.permType': enumeration('authpb.Permission_Type', 'READ', 'WRITE', 'READWRITE'),
 };
 
-const nameOf = (message: string, key: string): string =>
-  namesOf[message]?.[key] ?? namesOfAll[key] ?? key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** Of a field by its key in klab; undefined for numbers that are only numbers. */
+export const enumerationOf = (message: string, key: string): Enumeration | undefined =>
+  enumerations[`${message}.${key}`];
 
-const camel = (name: string) => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** What the gateway calls a field. */
+export const nameOf = (message: string, key: string): string =>
+  namesOf[message]?.[key] ?? namesOfAll[key] ?? key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const isLong = (type: string) => /64$/.test(type);
 
@@ -75,52 +106,7 @@ const isZero = (value: any) => !value || value.length === 0;
 function writeValue(message: string, key: string, field: Fields[string], value: any): Json {
   if (field.type === 'message') return toJson(field.message!(), value);
   if (field.type === 'bytes') return Buffer.from(value).toString('base64');
-  const names = enums[`${message}.${key}`];
+  const names = enumerationOf(message, key)?.values;
   if (names) return names[value] ?? value;
   return isLong(field.type) ? String(value) : value;
-}
-
-/** Names as the .proto has them or in camel case; what is unknown is ignored. Throws TypeError. */
-export function fromJson(type: MessageType<any>, json: Json): Record<string, unknown> {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new TypeError(`json: cannot unmarshal ${describe(json)} into Go value of type ${type.name}`);
-  }
-  const given = json as Record<string, Json>;
-  const out: Record<string, unknown> = {};
-  for (const [key, field] of Object.entries(type.fields)) {
-    const name = nameOf(type.name, key);
-    const value = given[name] ?? given[camel(name)];
-    if (value === undefined || value === null) continue;
-    const read = (item: Json) => readValue(type.name, key, field, item);
-    if (field.presence !== 'repeated') out[key] = read(value);
-    else if (Array.isArray(value)) out[key] = value.map(read);
-    else throw new TypeError(`json: cannot unmarshal ${describe(value)} into field ${name}, an array`);
-  }
-  return out;
-}
-
-const describe = (json: Json) => (Array.isArray(json) ? 'array' : json === null ? 'null' : typeof json);
-
-function readValue(message: string, key: string, field: Fields[string], value: Json): unknown {
-  const wrong = () => new TypeError(`json: cannot unmarshal ${describe(value)} into field ${nameOf(message, key)}`);
-  if (field.type === 'message') return fromJson(field.message!(), value);
-  if (field.type === 'bytes') {
-    if (typeof value !== 'string' || !/^[\w+/-]*={0,2}$/.test(value)) throw wrong();
-    return new Uint8Array(Buffer.from(value, 'base64'));
-  }
-  if (field.type === 'string' || field.type === 'bool') {
-    if (typeof value !== (field.type === 'bool' ? 'boolean' : 'string')) throw wrong();
-    return value;
-  }
-  const names = enums[`${message}.${key}`];
-  if (names && typeof value === 'string') {
-    const number = names.indexOf(value);
-    if (number < 0) throw new TypeError(`unknown value ${JSON.stringify(value)} for enum ${nameOf(message, key)}`);
-    return number;
-  }
-  if (!/^-?\d+$/.test(String(value))) throw wrong();
-  const number = BigInt(value as string | number);
-  const safe = number >= BigInt(Number.MIN_SAFE_INTEGER) && number <= BigInt(Number.MAX_SAFE_INTEGER);
-  if (field.long === 'bigint') return number;
-  return field.long === 'exact' && !safe ? number : Number(number);
 }
