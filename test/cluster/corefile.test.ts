@@ -83,12 +83,9 @@ it('a server that forwards to itself stops, and the ConfigMap is told', async ()
 });
 
 it('without reload a change waits for the pods', async () => {
-  await put(base('').replace('  reload\n', ''));
-  await waitFor(async () =>
-    expect(await resolver.resolve4('printer.office.example').catch((error) => error.code)).toMatch(
-      /^E(SERVFAIL|REFUSED)$/,
-    ),
-  );
+  // What the test before left answers failures too: only a name of its own shows that this one is in use.
+  await put(base('  hosts {\n    192.0.2.30 early.example\n  }\n').replace('  reload\n', ''));
+  await waitFor(async () => expect(await resolver.resolve4('early.example')).toEqual(['192.0.2.30']));
   await put(base('  hosts {\n    192.0.2.20 late.example\n  }\n'));
   const late = () => resolver.resolve4('late.example').catch((error) => error.code);
   expect(await late()).toMatch(/^E/);
