@@ -13,6 +13,7 @@ import {
   processAlive,
   readServer,
   type ServerInfo,
+  serverPid,
 } from './state.ts';
 
 /** What `klab up` was asked for; absent = as the cluster was before, else the default. */
@@ -80,7 +81,8 @@ export async function startServer(
         reject(
           new ClusterError(
             'StartTimeout',
-            `cluster "${paths.name}" did not become ready within ${timeoutMs / 1000} s; its log is ${paths.log}`,
+            `cluster "${paths.name}" did not become ready within ${timeoutMs / 1000} s and is still starting; its log is ` +
+              `${paths.log}, and this stops it: klab down --name ${paths.name}`,
           ),
         ),
       );
@@ -185,24 +187,24 @@ export async function stopServer(
   paths: ClusterPaths,
   options: { readonly purge?: boolean; readonly timeoutMs?: number } = {},
 ): Promise<boolean> {
-  const info = readServer(paths);
-  if (info) {
-    process.kill(info.pid, 'SIGTERM');
+  const pid = serverPid(paths);
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGTERM');
     const timeoutMs = options.timeoutMs ?? 15_000;
     const end = wallClock.monotonic() + timeoutMs;
-    while (processAlive(info.pid)) {
+    while (processAlive(pid)) {
       if (wallClock.monotonic() > end) {
         throw new ClusterError(
           'StopTimeout',
-          `the server (pid ${info.pid}) did not stop within ${timeoutMs / 1000} s; see ${paths.log}`,
+          `the server (pid ${pid}) did not stop within ${timeoutMs / 1000} s; see ${paths.log}`,
         );
       }
       await wallClock.sleep(20);
     }
-    rmSync(paths.serverFile, { force: true });
+    for (const file of [paths.serverFile, paths.startingFile]) rmSync(file, { force: true });
   }
   if (options.purge) rmSync(paths.dir, { recursive: true, force: true });
-  return info !== undefined;
+  return pid !== undefined;
 }
 
 /** What to say when CLI and server are of different versions; undefined when they are the same. */

@@ -88,6 +88,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
   ensureStateFolder(paths);
   const lock = lockFolder(paths);
   try {
+    writeFileAtomically(paths.startingFile, `${JSON.stringify({ pid: process.pid })}\n`);
     const settings = resolveSettings(paths, request);
     const phase = (text: string, detail = true) =>
       options.onPhase({ type: 'phase', text, detail, ms: wallClock.monotonic() - startedAt });
@@ -141,6 +142,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
         writeFileAtomically(paths.serverFile, `${JSON.stringify(serverInfo(), null, 2)}\n`);
       };
       record();
+      rmSync(paths.startingFile, { force: true });
       options.onReady(serverInfo());
       await Promise.race([aborted(options.signal), cluster.failed]);
     } finally {
@@ -149,6 +151,7 @@ export async function runServer(paths: ClusterPaths, request: StartRequest, opti
       await cluster.stop();
     }
   } finally {
+    rmSync(paths.startingFile, { force: true });
     lock.release();
   }
 }

@@ -13,6 +13,8 @@ export interface ClusterPaths {
   readonly log: string;
   /** Present while a server runs (or has been killed). */
   readonly serverFile: string;
+  /** Who is starting: `{"pid": …}`; absent once it is ready. */
+  readonly startingFile: string;
   /** What the cluster was made with: nodes, ports, seed. */
   readonly settingsFile: string;
 }
@@ -82,6 +84,7 @@ export function clusterPaths(name: string, home: string = klabHome()): ClusterPa
     kubeconfig: join(dir, 'kubeconfig'),
     log: join(dir, 'server.log'),
     serverFile: join(dir, 'server.json'),
+    startingFile: join(dir, 'starting.json'),
     settingsFile: join(dir, 'cluster.json'),
   };
 }
@@ -146,6 +149,14 @@ export function readServer(paths: ClusterPaths): ServerInfo | undefined {
   if (processAlive(info.pid)) return info;
   rmSync(paths.serverFile, { force: true });
   return undefined;
+}
+
+/** Process ID of the cluster's server, whether it is ready or still starting; undefined when there is none. */
+export function serverPid(paths: ClusterPaths): number | undefined {
+  const ready = readServer(paths);
+  if (ready) return ready.pid;
+  const pid = readJson<{ pid: number }>(paths.startingFile)?.pid;
+  return pid !== undefined && processAlive(pid) ? pid : undefined;
 }
 
 export function readSettings(paths: ClusterPaths): ClusterSettings | undefined {

@@ -1,5 +1,13 @@
 import { assert } from '../base/index.ts';
-import { compareLeaseIds, emptyBytes, keyRange, keyString, type Store, type WriteTxn } from '../mvcc/index.ts';
+import {
+  compareLeaseIds,
+  emptyBytes,
+  isDamage,
+  keyRange,
+  keyString,
+  type Store,
+  type WriteTxn,
+} from '../mvcc/index.ts';
 import { asEtcdError, etcdError } from './errors.ts';
 import {
   type Compare,
@@ -96,7 +104,14 @@ export class Applier {
 
   #single<T>(proposal: Proposal, work: (txn: WriteTxn) => T): T {
     const txn = this.#store.write(proposal.time, proposal.provenance);
-    const response = work(txn);
+    let response: T;
+    try {
+      response = work(txn);
+    } catch (error) {
+      // Half of a transaction cannot be taken back here: the cluster stops before anybody is told of it.
+      if (txn.changed && isDamage(error)) throw new Error(error.message, { cause: error });
+      throw error;
+    }
     txn.end();
     return response;
   }

@@ -1,4 +1,4 @@
-import { MvccError } from '../mvcc/index.ts';
+import { isDamage, MvccError } from '../mvcc/index.ts';
 import { EtcdError, type EtcdErrorCode, errCompacted, errFutureRev, errNoSpace } from './kv.ts';
 
 /** etcd's errors by name. Upstream: etcd api/v3rpc/rpctypes/error.go. */
@@ -76,5 +76,6 @@ const fromMvcc: Record<MvccError['code'], EtcdErrorName> = {
 
 /** An error of the store in etcd's words; anything else is klab's own fault and passes. */
 export function asEtcdError(error: unknown): unknown {
-  return error instanceof MvccError ? etcdError(fromMvcc[error.code]) : error;
+  if (error instanceof MvccError) return etcdError(fromMvcc[error.code]);
+  return isDamage(error) ? new EtcdError('DataLoss', error.message) : error;
 }

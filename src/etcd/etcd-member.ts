@@ -124,6 +124,14 @@ export class EtcdMember implements EtcdServerApi {
   }
 
   async range(request: RangeRequest, options?: CallOptions): Promise<RangeResponse> {
+    try {
+      return await this.#range(request, options);
+    } catch (error) {
+      throw asEtcdError(error);
+    }
+  }
+
+  async #range(request: RangeRequest, options: CallOptions | undefined): Promise<RangeResponse> {
     checkRange(request);
     const member = await this.#current(request.serializable, options);
     if (this.auth.enabled) this.auth.checkRead(options?.auth, request.key, request.rangeEnd);
@@ -162,7 +170,11 @@ export class EtcdMember implements EtcdServerApi {
     const read = (revision: number): ReadRange => {
       return (range, how) => store.range(range, revision, how);
     };
-    return executeReadTxn(request, read, member.header(), member.cursor);
+    try {
+      return executeReadTxn(request, read, member.header(), member.cursor);
+    } catch (error) {
+      throw asEtcdError(error);
+    }
   }
 
   async compact(revision: number, options?: CallOptions & { physical?: boolean }): Promise<ResponseHeader> {

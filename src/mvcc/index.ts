@@ -21,6 +21,7 @@ export {
   futureRevision,
   type HistoryQuery,
   inRange,
+  isDamage,
   type KeyRange,
   type KeyValue,
   keyBytes,

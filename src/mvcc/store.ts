@@ -10,6 +10,7 @@ import {
   type Event,
   emptyBytes,
   futureRevision,
+  isDamage,
   type KeyRange,
   type KeyValue,
   keyBytes,
@@ -257,10 +258,18 @@ export class Store {
     );
   }
 
-  /** A superseded revision's key value; undefined when history has let go of it meanwhile. */
+  /**
+   * A superseded revision's key value; undefined when history has let go of it meanwhile, or when it cannot be read: etcd
+   * too sends the event without it then.
+   */
   #previousKeyValue(key: Uint8Array, r: Revision): KeyValue | undefined {
-    if (r.value === undefined && this.backend.value(r.main, r.sub) === undefined) return undefined;
-    return this.#keyValue(key, r);
+    try {
+      if (r.value === undefined && this.backend.value(r.main, r.sub) === undefined) return undefined;
+      return this.#keyValue(key, r);
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
   }
 
   /** For WriteTxn: ends a transaction that changed something. */

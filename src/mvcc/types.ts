@@ -96,7 +96,8 @@ export interface ChangesQuery {
 
 /**
  * Where revisions live. Writes happen inside a transaction that the owner opens and ends (the store never commits);
- * reads see them at once. Revisions outlive etcd's compaction until `prune`: that is klab's history.
+ * reads see them at once. Revisions outlive etcd's compaction until `prune`: that is klab's history. Reading throws what
+ * `isDamage` tells when a row is not as it was written.
  */
 export interface Backend {
   load(): BackendState;
@@ -166,6 +167,10 @@ export class MvccError extends Error {
     this.code = code;
   }
 }
+
+/** What a backend throws for a row that is not as it was written: an error with code `Corrupt`, which names it. */
+export const isDamage = (error: unknown): error is Error =>
+  error instanceof Error && (error as { code?: unknown }).code === 'Corrupt';
 
 export function compacted(): MvccError {
   return new MvccError('Compacted', 'required revision has been compacted');

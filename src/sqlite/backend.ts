@@ -14,7 +14,9 @@ import type {
 } from '../mvcc/index.ts';
 import { Actors } from './actors.ts';
 import type { Database } from './database.ts';
+import { storageError } from './errors.ts';
 import { mainOf, rowId, subOf } from './row-id.ts';
+import { kvRow, kvSum, notAsWritten } from './row-sum.ts';
 
 /** An INTEGER of 64 bits as a number, or as text where a number would round it. */
 const exact = (column: string) =>
@@ -22,7 +24,7 @@ const exact = (column: string) =>
 type ExactColumn = number | string;
 const leaseOf = (column: ExactColumn): LeaseId => (typeof column === 'number' ? column : BigInt(column));
 
-const written = 'id, key, create_rev, version, lease, tombstone, time, actor, cause, value';
+const written = 'id, key, create_rev, version, lease, tombstone, time, actor, cause, value, crc';
 const columns = written.replace('lease', exact('lease'));
 type Columns = [
   id: number,
@@ -35,7 +37,17 @@ type Columns = [
   actor: number | null,
   cause: string | null,
   value: Buffer | null,
+  /** Of rows that a klab before schema 5 wrote there is none. */
+  crc: number | null,
 ];
+
+/** Throws StorageError Corrupt, naming the row, when it is not what was written. */
+function verify(c: Columns, path: string): Columns {
+  const [id, key, createRev, version, lease, tombstone, time, actor, cause, value, crc] = c;
+  if (crc === null || crc === kvSum({ id, key, createRev, version, lease, tombstone, time, actor, cause, value }))
+    return c;
+  throw notAsWritten(path, kvRow(id, key));
+}
 
 /**
  * Text comes out of the driver at half the price of a blob. A key of as many characters as bytes is ASCII, or has bytes that
@@ -113,9 +125,11 @@ export class SqliteBackend implements Backend {
     const id = rowId(row.main, row.sub);
     const actor = row.provenance ? this.#actors.idOf(row.provenance.actor, row.provenance.agent ?? '') : null;
     const cause = row.provenance?.cause ? JSON.stringify(row.provenance.cause) : null;
-    const { key, createRevision, version, lease } = row;
+    const { key, createRevision, version, lease, time } = row;
     const value = row.tombstone ? null : row.value;
-    this.#sql.append.run(id, key, createRevision, version, lease, row.tombstone ? 1 : 0, row.time, actor, cause, value);
+    const tombstone = row.tombstone ? 1 : 0;
+    const crc = kvSum({ id, key, createRev: createRevision, version, lease, tombstone, time, actor, cause, value });
+    this.#sql.append.run(id, key, createRevision, version, lease, tombstone, time, actor, cause, value, crc);
     if (row.tombstone) this.#sql.dropLatest.run(key);
     else if (version === 1) this.#sql.insertLatest.run(key, id, createRevision, version, lease);
     else if (this.#sql.updateLatest.run(id, version, lease, key).changes === 0) {
@@ -164,24 +178,37 @@ export class SqliteBackend implements Backend {
     this.#sql.deleteLease.run(id);
   }
 
+  /** Damage that SQLite itself comes upon, as a StorageError. */
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw storageError(error, this.#database.path);
+    }
+  }
+
   value(main: number, sub: number): Uint8Array | undefined {
-    const found = this.#sql.value.get(rowId(main, sub)) as { value: Buffer | null } | undefined;
-    return found && (found.value ?? noBytes);
+    const found = this.#reading(() => this.#sql.byId.get(rowId(main, sub))) as Columns | undefined;
+    return found && (verify(found, this.#database.path)[9] ?? noBytes);
   }
 
   rangeAt(start: Uint8Array, end: Uint8Array | undefined, revision: number, limit: number): readonly Row[] {
-    const out: Row[] = [];
-    for (const row of this.#liveAt(start, end, revision)) {
-      out.push(this.#row(row));
-      if (out.length >= limit) break;
-    }
-    return out;
+    return this.#reading(() => {
+      const out: Row[] = [];
+      for (const row of this.#liveAt(start, end, revision)) {
+        out.push(this.#row(row));
+        if (out.length >= limit) break;
+      }
+      return out;
+    });
   }
 
   countAt(start: Uint8Array, end: Uint8Array | undefined, revision: number): number {
-    let count = 0;
-    for (const _ of this.#liveAt(start, end, revision)) count++;
-    return count;
+    return this.#reading(() => {
+      let count = 0;
+      for (const _ of this.#liveAt(start, end, revision)) count++;
+      return count;
+    });
   }
 
   /** Skips from key to key, however many revisions each has. */
@@ -197,16 +224,19 @@ export class SqliteBackend implements Backend {
 
   history(key: Uint8Array, query: HistoryQuery): readonly Row[] {
     const below = query.before === undefined ? Number.MAX_SAFE_INTEGER : rowId(query.before, 0);
-    return (this.#sql.history.all(key, below, query.limit ?? -1) as Columns[]).map((row) => this.#row(row));
+    const rows = this.#reading(() => this.#sql.history.all(key, below, query.limit ?? -1)) as Columns[];
+    return rows.map((row) => this.#row(row));
   }
 
   changes(query: ChangesQuery): readonly Row[] {
     const { start = noBytes, end } = query;
     const below = rowId(query.to + 1, 0);
     const read = (from: number, to: number, limit: number) =>
-      (end === undefined
-        ? this.#sql.changesFrom.all(from, to, start, limit)
-        : this.#sql.changesIn.all(from, to, start, end, limit)) as Columns[];
+      this.#reading(() =>
+        end === undefined
+          ? this.#sql.changesFrom.all(from, to, start, limit)
+          : this.#sql.changesIn.all(from, to, start, end, limit),
+      ) as Columns[];
     const rows = read(rowId(query.from + 1, 0), below, query.limit ?? -1);
     if (query.limit !== undefined && rows.length === query.limit) {
       // Complete the last revision.
@@ -217,7 +247,7 @@ export class SqliteBackend implements Backend {
   }
 
   previous(key: Uint8Array, main: number): Row | undefined {
-    const row = this.#sql.newestBelow.get(key, rowId(main, 0)) as Columns | undefined;
+    const row = this.#reading(() => this.#sql.newestBelow.get(key, rowId(main, 0))) as Columns | undefined;
     return row && this.#row(row);
   }
 
@@ -262,7 +292,10 @@ export class SqliteBackend implements Backend {
   }
 
   #row(c: Columns): Row {
-    const [id, key, createRevision, version, lease, tombstone, time, actor, cause, value] = c;
+    const [id, key, createRevision, version, lease, tombstone, time, actor, cause, value] = verify(
+      c,
+      this.#database.path,
+    );
     let provenance: RowProvenance | undefined;
     if (actor !== null) {
       const { name, agent } = this.#actors.byId(actor);
@@ -307,11 +340,11 @@ function prepareAll(db: Sqlite.Database) {
     leases: db.prepare(`SELECT ${exact('id')} AS id, ttl FROM lease ORDER BY lease.id`),
     putLease: db.prepare('INSERT INTO lease (id, ttl) VALUES (?, ?)'),
     deleteLease: db.prepare('DELETE FROM lease WHERE id = ?'),
-    append: db.prepare(`INSERT INTO kv (${written}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    append: db.prepare(`INSERT INTO kv (${written}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     insertLatest: db.prepare('INSERT INTO latest (key, id, create_rev, version, lease) VALUES (?, ?, ?, ?, ?)'),
     updateLatest: db.prepare('UPDATE latest SET id = ?, version = ?, lease = ? WHERE key = ?'),
     dropLatest: db.prepare('DELETE FROM latest WHERE key = ?'),
-    value: db.prepare('SELECT value FROM kv WHERE id = ?'),
+    byId: db.prepare(`SELECT ${columns} FROM kv WHERE id = ?`).raw(),
     firstKey: db.prepare('SELECT key FROM kv WHERE key >= ? ORDER BY key LIMIT 1').pluck(),
     nextKey: db.prepare('SELECT key FROM kv WHERE key > ? ORDER BY key LIMIT 1').pluck(),
     newestBelow: db.prepare(`SELECT ${columns} FROM kv WHERE key = ? AND id < ? ORDER BY id DESC LIMIT 1`).raw(),

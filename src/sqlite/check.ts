@@ -1,5 +1,16 @@
 import Sqlite from 'better-sqlite3';
 import { StorageError, storageError } from './errors.ts';
+import {
+  entryRow,
+  entrySum,
+  kvRow,
+  kvSum,
+  metaRow,
+  metaSum,
+  problemOfSum,
+  type SummedEntry,
+  type SummedKv,
+} from './row-sum.ts';
 import { applicationId, migrations } from './schema.ts';
 
 /** One thing that is wrong, at the first row where it is. */
@@ -23,6 +34,8 @@ export interface CheckReport {
   readonly findings: readonly CheckFinding[];
 }
 
+/** The schema with checksums. */
+const summedSince = 5;
 /** Of a damaged file: more of them say nothing more. */
 const maxFileFindings = 5;
 
@@ -198,18 +211,68 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Tables, indexes and views of this schema that the file lacks. */
-function missingParts(db: Sqlite.Database, schema: number): string[] {
+/** Its name, and what takes it as it is: `UPDATE …`. */
+type Altered = [row: string, update: string];
+
+const finding = (check: string, row: string, update: string): CheckFinding => ({
+  check,
+  row,
+  problem: `${problemOfSum}; this takes the row as it is now: UPDATE ${update}`,
+});
+
+/** The first row of each table that is not what was written. Its own columns are what it is compared with, so this is no query. */
+function alteredRows(db: Sqlite.Database, schema: number): CheckFinding[] {
+  if (schema < summedSince) return [];
+  const found: CheckFinding[] = [];
+  const first = <Row>(check: string, table: string, sql: string, altered: (row: Row) => Altered | undefined) => {
+    for (const columns of db.prepare(`${sql} FROM ${table} WHERE crc IS NOT NULL ORDER BY id`).iterate()) {
+      const wrong = altered(columns as Row);
+      if (wrong === undefined) continue;
+      found.push(finding(check, ...wrong));
+      return;
+    }
+  };
+  first<SummedKv & { crc: number }>(
+    'revisions',
+    'kv',
+    `SELECT id, key, create_rev AS createRev, version, CAST(lease AS TEXT) AS lease, tombstone, time, actor, cause, value, crc`,
+    (row) => (kvSum(row) === row.crc ? undefined : [kvRow(row.id, row.key), `kv SET crc = NULL WHERE id = ${row.id}`]),
+  );
+  first<SummedEntry & { crc: number }>(
+    'raft entries',
+    'raft_entry',
+    'SELECT idx, term, type, size, from_rev AS fromRev, to_rev AS toRev, request, payload, crc',
+    (row) =>
+      entrySum(row) === row.crc
+        ? undefined
+        : [entryRow(row.idx, row.term), `raft_entry SET crc = NULL WHERE id = ${row.idx} << 24 | ${row.term}`],
+  );
+  const metas = db.prepare('SELECT key, value, crc FROM meta WHERE crc IS NOT NULL').all();
+  for (const { key: name, value, crc } of metas as { key: string; value: string; crc: number }[]) {
+    if (metaSum(name, value) === crc) continue;
+    found.push(finding('meta', metaRow(name), `meta SET crc = NULL WHERE key = '${name}'`));
+  }
+  return found;
+}
+
+/** Tables, indexes and views of this schema that the file lacks or describes otherwise. */
+function alteredParts(db: Sqlite.Database, schema: number): CheckFinding[] {
   const like = new Sqlite(':memory:');
   try {
     for (const migration of migrations.slice(0, schema)) like.exec(migration);
     const parts = (of: Sqlite.Database) =>
-      of
-        .prepare("SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
-        .pluck()
-        .all() as string[];
-    const there = new Set(parts(db));
-    return parts(like).filter((part) => !there.has(part));
+      of.prepare("SELECT type || ' ' || name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").raw().all() as [
+        string,
+        string,
+      ][];
+    const there = new Map(parts(db));
+    // SQLite's releases quote differently what they rename.
+    const plain = (sql: unknown) => String(sql).replaceAll(/["\s]/g, '');
+    return parts(like).flatMap(([part, sql]) => {
+      const is = there.get(part);
+      if (is === undefined) return [{ check: 'file', row: part, problem: 'it is missing' }];
+      return plain(is) === plain(sql) ? [] : [{ check: 'file', row: part, problem: "its definition is not klab's" }];
+    });
   } finally {
     like.close();
   }
@@ -253,13 +316,14 @@ function examine(db: Sqlite.Database, path: string): CheckReport {
   }[]) {
     if (text !== 'ok') findings.push({ check: 'file', row: path, problem: text });
   }
-  for (const part of missingParts(db, schema)) findings.push({ check: 'file', row: part, problem: 'it is missing' });
+  findings.push(...alteredParts(db, schema));
   // What a damaged file says about rows is of no use.
   if (findings.length === 0) {
     for (const { check, problem, sql } of rules) {
       const row = db.prepare(sql).pluck().get() as string | undefined;
       if (row !== undefined) findings.push({ check, row, problem });
     }
+    findings.push(...alteredRows(db, schema));
   }
   const broken = findings.some(({ check }) => check === 'file');
   const count = (table: string) => (broken ? 0 : (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number));

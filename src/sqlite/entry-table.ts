@@ -2,6 +2,7 @@ import type Sqlite from 'better-sqlite3';
 import { assert } from '../base/index.ts';
 import type { EncodedEntry, Entry, EntryCodec, EntryType } from '../raft/index.ts';
 import type { Database } from './database.ts';
+import { entryRow, entrySum, notAsWritten, type SummedEntry } from './row-sum.ts';
 
 /** Entries and bytes kept in memory beyond those not yet written. */
 const cacheEntries = 2048;
@@ -19,6 +20,8 @@ interface EntryRow {
   to_rev: number | null;
   request: string;
   payload: Buffer | null;
+  /** Of rows that a klab before schema 5 wrote there is none. */
+  crc: number | null;
 }
 
 /**
@@ -26,6 +29,7 @@ interface EntryRow {
  * when most have been applied, so that their values are references to kv rows and are stored once.
  */
 export class EntryTable {
+  readonly #path: string;
   readonly #loadValue: (revision: number, sub: number) => Uint8Array | undefined;
   readonly #sql: ReturnType<typeof prepareAll>;
   #codec: EntryCodec | undefined;
@@ -37,6 +41,7 @@ export class EntryTable {
   #applied: Entry[] = [];
 
   constructor(database: Database, loadValue: (revision: number, sub: number) => Uint8Array | undefined) {
+    this.#path = database.path;
     this.#loadValue = loadValue;
     this.#sql = prepareAll(database.db);
   }
@@ -70,17 +75,14 @@ export class EntryTable {
 
   flush(): void {
     for (const [id, entry] of this.#unwritten) {
-      const { type, size, request, payload, fromRevision, toRevision } = this.#encode(entry);
-      const { index, term } = entry;
-      const revisions = [fromRevision ?? null, toRevision ?? null] as const;
-      this.#sql.put.run(index, term, index, term, type, size, ...revisions, request, payload ?? null);
+      const { idx, term, type, size, fromRev, toRev, request, payload, crc } = this.#row(entry);
+      this.#sql.put.run(idx, term, idx, term, type, size, fromRev, toRev, request, payload, crc);
       this.#remember(id, entry);
     }
     this.#unwritten.clear();
     for (const entry of this.#applied) {
-      const { request, payload, fromRevision, toRevision } = this.#encode(entry);
-      const { index, term } = entry;
-      this.#sql.update.run(fromRevision ?? null, toRevision ?? null, request, payload ?? null, index, term);
+      const { idx, term, fromRev, toRev, request, payload, crc } = this.#row(entry);
+      this.#sql.update.run(fromRev, toRev, request, payload, crc, idx, term);
     }
     this.#applied = [];
   }
@@ -108,6 +110,13 @@ export class EntryTable {
     }
   }
 
+  #row(entry: Entry): SummedEntry & { crc: number } {
+    const { type, size, request, payload = null, fromRevision = null, toRevision = null } = this.#encode(entry);
+    const { index: idx, term } = entry;
+    const row = { idx, term, type, size, fromRev: fromRevision, toRev: toRevision, request, payload };
+    return { ...row, crc: entrySum(row) };
+  }
+
   #encode(entry: Entry): EncodedEntry {
     if (entry.data === undefined) return { type: 'empty', request: '', size: 0 };
     assert(this.#codec, 'no codec for entries');
@@ -116,6 +125,9 @@ export class EntryTable {
 
   #decode(row: EntryRow): Entry {
     const { idx: index, term, type, size, request } = row;
+    if (row.crc !== null && row.crc !== entrySum({ ...row, fromRev: row.from_rev, toRev: row.to_rev })) {
+      throw notAsWritten(this.#path, entryRow(index, term));
+    }
     const entryType: EntryType = type === 'confChange' ? 'confChange' : 'normal';
     if (type === 'empty') return { index, term, type: entryType, data: undefined, size: 0 };
     assert(this.#codec, 'no codec for entries');
@@ -139,11 +151,11 @@ function prepareAll(db: Sqlite.Database) {
   return {
     get: db.prepare('SELECT * FROM raft_entry WHERE id = (? << 24 | ?)'),
     put: db.prepare(
-      `INSERT INTO raft_entry (id, idx, term, type, size, from_rev, to_rev, request, payload)
-       VALUES (? << 24 | ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO raft_entry (id, idx, term, type, size, from_rev, to_rev, request, payload, crc)
+       VALUES (? << 24 | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
     update: db.prepare(
-      'UPDATE raft_entry SET from_rev = ?, to_rev = ?, request = ?, payload = ? WHERE id = (? << 24 | ?)',
+      'UPDATE raft_entry SET from_rev = ?, to_rev = ?, request = ?, payload = ?, crc = ? WHERE id = (? << 24 | ?)',
     ),
     drop: db.prepare('DELETE FROM raft_entry WHERE id < ((? + 1) << 24)'),
   };

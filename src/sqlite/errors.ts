@@ -24,6 +24,8 @@ export class StorageError extends Error {
   }
 }
 
+export const damageRemedy = '; restore a copy, or start over with `klab down --purge`';
+
 const codes: readonly [prefix: string, code: StorageErrorCode, what: string][] = [
   ['SQLITE_FULL', 'NoSpace', 'no space left for the database'],
   ['SQLITE_BUSY', 'Busy', 'the database is locked by another process'],
@@ -43,7 +45,7 @@ export function storageError(error: unknown, path: string): unknown {
   const [, code, what] = known;
   const damaged = code === 'Corrupt' || code === 'NotADatabase';
   const remedy = damaged
-    ? '; restore a copy, or start over with `klab down --purge`'
+    ? damageRemedy
     : error.code.startsWith('SQLITE_READONLY')
       ? '; make the file and its folder writable for the user who runs klab'
       : '';

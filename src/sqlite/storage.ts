@@ -5,6 +5,7 @@ import { Database, type DatabaseOptions } from './database.ts';
 import { EntryTable } from './entry-table.ts';
 import { StorageError, storageError } from './errors.ts';
 import { SqliteLogStore } from './raft-storage.ts';
+import { metaRow, metaSum, notAsWritten } from './row-sum.ts';
 import { SideTable } from './side-table.ts';
 
 export interface StorageOptions extends DatabaseOptions {
@@ -139,14 +140,18 @@ export class SqliteStorage {
   }
 
   getMeta(key: string): string | undefined {
-    return this.#database.db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key) as string | undefined;
+    const row = this.#database.db.prepare('SELECT value, crc FROM meta WHERE key = ?').get(key) as
+      | { value: string; crc: number | null }
+      | undefined;
+    if (row && row.crc !== null && row.crc !== metaSum(key, row.value)) throw notAsWritten(this.path, metaRow(key));
+    return row?.value;
   }
 
   setMeta(key: string, value: string): void {
     this.#database.write();
     this.#database.db
-      .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
-      .run(key, value);
+      .prepare('INSERT OR REPLACE INTO meta (key, value, crc) VALUES (?, ?, ?)')
+      .run(key, value, metaSum(key, value));
   }
 
   /** Bytes of the database, and of the part of it that holds data. */

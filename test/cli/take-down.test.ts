@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,5 +43,23 @@ test("purging a cluster on klab's own etcd leaves nothing, even when its setting
   for (const name of ['own', 'damaged']) {
     expect((await takeDown(name, { purge: true })).left).toBeUndefined();
     expect(existsSync(join(home, name))).toBe(false);
+  }
+});
+
+test('a server that is not ready yet is stopped too', async () => {
+  stopped('slow', '{}');
+  const server = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); process.stdout.write("up")'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = once(server, 'exit');
+  try {
+    await once(server.stdout, 'data');
+    writeFileSync(join(home, 'slow', 'starting.json'), JSON.stringify({ pid: server.pid }));
+    expect(await takeDown('slow')).toMatchObject({ ran: true });
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    expect(existsSync(join(home, 'slow', 'starting.json'))).toBe(false);
+    expect(await takeDown('slow')).toMatchObject({ ran: false });
+  } finally {
+    server.kill('SIGKILL');
   }
 });

@@ -1,7 +1,8 @@
 /** The life of clusters: up, status, ls, restart, two at once, taken ports, down. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Lab, run } from '../helpers/lab.ts';
 
@@ -57,6 +58,33 @@ describe('klab up, status, ls, down', () => {
     expect(info.api).toEqual(api);
     expect(info.nodes).toBe(2);
     expect(await lab.json('get', 'configmap', 'kept')).toEqual(before);
+    expect(existsSync(join(info.dir, 'starting.json'))).toBe(false);
+  });
+
+  it('a value that changed on the disk is refused by name, and a start with it at once', async () => {
+    await lab.kubectl('create', 'configmap', 'precious', '--from-literal=a=as-it-was-written');
+    const { dir } = await status();
+    await lab.klab('down');
+    const file = join(dir, 'cluster.db');
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf('as-it-was-written');
+    expect(at).toBeGreaterThan(0);
+    bytes.write('is', at);
+    writeFileSync(file, bytes);
+    const row = 'key "/registry/configmaps/default/precious": the row is not what was written';
+    const up = await lab.try(['up']);
+    expect(up.code).toBe(1);
+    expect(up.stderr).toContain(row);
+    const check = await lab.try(['etcd', 'check', '--database', file]);
+    expect(check.code).toBe(1);
+    expect(check.stdout).toContain(row);
+    // Its remedy, word for word.
+    const remedy = /UPDATE kv SET crc = NULL WHERE id = \d+/.exec(check.stdout)![0];
+    const db = new Sqlite(file);
+    expect(db.prepare(remedy).run().changes).toBe(1);
+    db.close();
+    await lab.klab('up');
+    expect((await lab.json('get', 'configmap', 'precious')).data).toEqual({ a: 'is-it-was-written' });
   });
 
   it('a watch goes on after a restart where it was, missing nothing', async () => {

@@ -5,6 +5,7 @@
 import { Backoff, type Clock, Deferred, isAbort, type Logger, StoppedError, wallClock } from '../../base/index.ts';
 import type { WatchResponse } from '../../etcd/index.ts';
 import type { StoredEntry } from '../storage/entry.ts';
+import { isDataLoss } from '../storage/errors.ts';
 import { keyBytes, keyText, prefixEnd, registryRoot } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { reachBack } from './history.ts';
@@ -38,6 +39,7 @@ export class CacheHub {
   readonly #reaching = new Map<ResourceCache, Promise<boolean>>();
   readonly #stop = new AbortController();
   #stopped: unknown;
+  #everLoaded = false;
 
   constructor(deps: { store: ObjectStore; clock: Clock; log: Logger }) {
     this.#store = deps.store;
@@ -95,10 +97,16 @@ export class CacheHub {
         try {
           await this.#loadAll();
           backoff.reset();
+          this.#everLoaded = true;
           this.#synced.resolve();
           await this.#watch(signal);
         } catch (error) {
           if (signal.aborted) break;
+          // A start says so and ends; who is served already goes on with what is in the caches.
+          if (!this.#everLoaded && isDataLoss(error)) {
+            this.#stopped = error;
+            throw error;
+          }
           this.#log.warn('watch cache starts over', { error: String(error) });
         }
         if (signal.aborted) break;
@@ -106,7 +114,7 @@ export class CacheHub {
         await backoff.wait(wallClock, signal).catch(() => {});
       }
     } finally {
-      this.#stopped = signal.reason ?? new StoppedError();
+      this.#stopped ??= signal.reason ?? new StoppedError();
       this.#stop.abort(this.#stopped);
       this.#synced.reject(this.#stopped);
       for (const waiter of this.#waiters.splice(0)) waiter.done.reject(this.#stopped);

@@ -66,6 +66,10 @@ export function checkPreconditions(
   }
 }
 
+/** The store cannot read what it holds: trying again will not help. */
+export const isDataLoss = (error: unknown): boolean =>
+  error instanceof Error && (error as Partial<EtcdError>).code === 'DataLoss';
+
 /** etcd's own words for revisions it cannot show; over gRPC nothing else tells the two OutOfRange errors apart. */
 const compacted = 'etcdserver: mvcc: required revision has been compacted';
 const future = 'etcdserver: mvcc: required revision is a future revision';
