@@ -299,7 +299,7 @@ function scalarReader(field: Pick<FieldDescriptor, 'no' | 'type' | 'presence' | 
     case 'sfixed64':
       return (reader) => applyLong(toBigInt(reader.sfixed64()), long);
     case 'bytes':
-      return (reader) => reader.bytesCopy();
+      return (reader) => reader.ownBytes();
     case 'message':
       throw new Error('a message is no scalar');
     default: {

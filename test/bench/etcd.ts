@@ -22,6 +22,8 @@ const rateSlices = 4;
 const latencySlices = 24;
 /** V8 compiles what runs often, for longer than a client waits: a server that has run for a while is what is compared. */
 const warmUpSeconds = { 32: 5, 1: 10 };
+/** And before each kind of request, for that one. */
+const warmUpOfEach = 2;
 const keys = Array.from({ length: 1000 }, (_, i) => Buffer.from(`/registry/pods/default/web-${i}`));
 const all = { key: Buffer.from('/registry/pods/'), rangeEnd: Buffer.from('/registry/pods0') };
 
@@ -74,6 +76,7 @@ async function benchMembers(members: number): Promise<Row[]> {
     rows.push(row(named(what), unit, values[0]!, moreIsBetter, other));
   };
   const measure = async (what: string, work: Work, inFlight: number, latencies = false) => {
+    for (const subject of subjects) await slice(subject, work, inFlight, warmUpOfEach);
     const found = await inTurns(subjects, work, inFlight, latencies ? latencySlices : rateSlices);
     add(
       `${what}, ${inFlight} in flight`,

@@ -172,12 +172,17 @@ test('a failed encode does not spoil the next one', () => {
   expect(hex(Inner.encode({ name: 'ok' }))).toBe('0a026f6b');
 });
 
-test('decoded bytes are copies without a Buffer in sight', () => {
-  const wire = Buffer.from(All.encode({ blob: Uint8Array.of(1, 2, 3) }));
+test('decoded bytes are copies without a Buffer in sight, but for a message alone in its buffer', () => {
+  const message = All.encode({ blob: Uint8Array.of(1, 2, 3) });
+  // As it comes from a socket: with others.
+  const wire = Buffer.concat([message, message]).subarray(0, message.length);
   const { blob } = All.decode(wire);
   wire.fill(0);
   expect(blob).toEqual(Uint8Array.of(1, 2, 3));
   expect(Buffer.isBuffer(blob)).toBe(false);
+  const view = All.decode(message).blob;
+  expect(view).toEqual(blob);
+  expect(view.buffer).toBe(message.buffer);
 });
 
 test('types are inferred', () => {
