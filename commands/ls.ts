@@ -24,7 +24,7 @@ export default class Ls extends BaseCommand {
     }
     const rows = clusters.map((cluster) => [
       cluster.name,
-      cluster.running ? 'Running' : 'Stopped',
+      cluster.running ? 'Running' : cluster.starting ? 'Starting' : 'Stopped',
       cluster.nodes === undefined ? '-' : String(cluster.nodes),
       cluster.api?.endpoint ?? '-',
       humanBytes(cluster.sizes.totalBytes),

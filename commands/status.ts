@@ -25,7 +25,10 @@ export default class Status extends BaseCommand {
       return;
     }
     const rows: [string, string][] = [
-      ['cluster', `${status.name} (${status.running ? 'running' : 'stopped'})`],
+      [
+        'cluster',
+        `${status.name} (${status.running ? 'running' : status.starting ? `starting, pid ${status.pid}` : 'stopped'})`,
+      ],
       ...(status.running
         ? ([
             ['server', `pid ${status.pid}, klab ${status.version}, since ${status.startedAt}`],

@@ -19,6 +19,7 @@ import {
   type ServerInfo,
   type ServerMessage,
   type StartRequest,
+  serverPid,
   startServer,
   stopServer,
   versionSkew,
@@ -119,6 +120,8 @@ export function nameFlag(name: string): string {
 export interface ClusterStatus {
   readonly name: string;
   readonly running: boolean;
+  /** There is a server, and it is not ready yet. */
+  readonly starting?: true;
   readonly pid?: number;
   readonly version?: string;
   readonly startedAt?: string;
@@ -180,6 +183,7 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
   return translated(async () => {
     const paths = clusterPaths(name);
     const info = readServer(paths);
+    const pid = serverPid(paths);
     if (!info && !existsSync(paths.dir)) {
       throw new UserError(`there is no cluster "${name}"; create it with: klab up${nameFlag(name)}`);
     }
@@ -187,6 +191,7 @@ export function clusterStatus(name: string): Promise<ClusterStatus> {
     return {
       name,
       running: info !== undefined,
+      ...(pid !== undefined && !info && { starting: true as const, pid }),
       ...(info && {
         pid: info.pid,
         version: info.version,

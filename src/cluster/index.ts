@@ -38,4 +38,5 @@ export {
   readServer,
   readSettings,
   type ServerInfo,
+  serverPid,
 } from './state.ts';

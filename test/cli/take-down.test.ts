@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { takeDown } from '../../src/cli/index.ts';
+import { clusterStatus, takeDown } from '../../src/cli/index.ts';
 
 let home: string;
 
@@ -55,7 +55,9 @@ test('a server that is not ready yet is stopped too', async () => {
   try {
     await once(server.stdout, 'data');
     writeFileSync(join(home, 'slow', 'starting.json'), JSON.stringify({ pid: server.pid }));
+    expect(await clusterStatus('slow')).toMatchObject({ running: false, starting: true, pid: server.pid });
     expect(await takeDown('slow')).toMatchObject({ ran: true });
+    expect((await clusterStatus('slow')).starting).toBeUndefined();
     expect(await ended).toEqual([null, 'SIGTERM']);
     expect(existsSync(join(home, 'slow', 'starting.json'))).toBe(false);
     expect(await takeDown('slow')).toMatchObject({ ran: false });
