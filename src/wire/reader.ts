@@ -4,18 +4,24 @@ import type { LongPolicy } from './descriptor.ts';
 const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 const minSafe = BigInt(Number.MIN_SAFE_INTEGER);
 
+/** What one field that is kept can keep alive besides itself; those of Node's pool for Buffers. */
+const slabBytes = 8 << 10;
+const slabShare = slabBytes >>> 1;
+/** From this on a message has slabs. */
+const longMessage = 16 << 10;
+const noSlab = new Uint8Array(0);
+
 /** BinaryReader plus 64-bit integers that do not pass through bigint while they are small. */
 export class Reader extends BinaryReader {
   readonly bytesIn: Uint8Array;
-  /** Nothing else is in the buffer of the message. */
-  readonly #alone: boolean;
+  #slab = noSlab;
+  #slabUsed = slabBytes;
   /** How many messages deep reading is. */
   depth = 0;
 
   constructor(bytes: Uint8Array) {
     super(bytes);
     this.bytesIn = bytes;
-    this.#alone = bytes.byteLength === bytes.buffer.byteLength;
   }
 
   /** A varint below 2^49, or −1 when it is longer; then nothing has been read. */
@@ -40,13 +46,21 @@ export class Reader extends BinaryReader {
   }
 
   /**
-   * A field's bytes, safe to keep: of a message that lies in a buffer from the socket a copy, since a view would keep all
-   * that came with it; of one that was put together in a buffer of its own (`FrameParser`: what is larger than a chunk) a
-   * view, for a thousand small buffers cost a list more than everything else.
+   * A field's bytes, safe to keep: a copy, since a view would keep all that came from the socket with it. Short ones of a long
+   * message share slabs, as Node's small Buffers do: a thousand buffers of their own cost whoever reads a list more than all else.
    */
   ownBytes(): Uint8Array {
     const bytes = this.bytes();
-    return this.#alone ? bytes : new Uint8Array(bytes);
+    const { length } = bytes;
+    if (length === 0 || length > slabShare || this.len < longMessage) return new Uint8Array(bytes);
+    if (this.#slabUsed + length > slabBytes) {
+      this.#slab = new Uint8Array(slabBytes);
+      this.#slabUsed = 0;
+    }
+    const start = this.#slabUsed;
+    this.#slabUsed += length;
+    this.#slab.set(bytes, start);
+    return this.#slab.subarray(start, this.#slabUsed);
   }
 }
 
