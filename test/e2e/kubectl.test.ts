@@ -132,10 +132,11 @@ describe('a day with a deployment', () => {
   });
 
   it('a watch tells of every change', async () => {
-    const child = spawn(kubectlPath(), ['get', 'po', '-w', '-l', 'run=seen', ...ns, '--no-headers'], {
+    const child = spawn(kubectlPath(), ['get', 'po', '-w', '-l', 'run=seen', ...ns, '--no-headers', '-v=6'], {
       env: { ...process.env, ...lab.env },
     });
     let text = '';
+    let requests = '';
     /** Asking the server gives the watch time to print. */
     const seenSoFar = async () => {
       await lab.tryKubectl(['get', 'pod', 'seen', ...ns]);
@@ -144,7 +145,15 @@ describe('a day with a deployment', () => {
     child.stdout.on('data', (chunk) => {
       text += chunk;
     });
+    child.stderr.on('data', (chunk) => {
+      requests += chunk;
+    });
     try {
+      // A watch that begins late sees only what came last.
+      await eventually(
+        async () => requests,
+        (log) => /[?&]watch=true.*200 OK/.test(log),
+      );
       await lab.kubectl(
         'run',
         'seen',

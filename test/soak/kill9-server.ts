@@ -253,6 +253,7 @@ const lab = new ServerLab();
 const soak = new Soak(seed);
 const { ledger } = soak;
 const began = performance.now();
+let done = 0;
 const onSignal = () => {
   void lab.dispose().finally(() => process.exit(130));
 };
@@ -271,6 +272,7 @@ try {
     const restarting = performance.now();
     doors = await lab.up();
     const ms = Math.round(performance.now() - restarting);
+    done = round;
     process.stderr.write(`round ${round}: ${ledger.acknowledged - before} acknowledged, up again in ${ms} ms\n`);
   }
   await soak.life(doors, undefined);
@@ -281,7 +283,7 @@ try {
 }
 for (const problem of ledger.problems.slice(0, 40)) process.stderr.write(`${problem}\n`);
 const { acknowledged, lost, doubled } = ledger;
-process.stdout.write(`${rounds} rounds, ${acknowledged} acknowledged writes, ${lost} lost, ${doubled} doubled\n`);
+process.stdout.write(`${done} rounds, ${acknowledged} acknowledged writes, ${lost} lost, ${doubled} doubled\n`);
 process.stderr.write(
   `${Math.round((performance.now() - began) / 1000)} s; the API's watch listed again ${soak.api.relists} times\n`,
 );
