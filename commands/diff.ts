@@ -1,4 +1,4 @@
-import { ApiCommand, diffObjects, exitCodes, Flags, fileFlags, renderError } from '../src/cli/index.ts';
+import { ApiCommand, diffObjects, exitCodes, Flags, fileFlags } from '../src/cli/index.ts';
 
 export default class Diff extends ApiCommand {
   static override summary = 'Show what applying files would change.';
@@ -33,7 +33,7 @@ export default class Diff extends ApiCommand {
 
   /** 1 says that there are differences: failures are above it. */
   override async catch(error: Error): Promise<void> {
-    const { text, exitCode } = renderError(error);
+    const { text, exitCode } = this.rendered(error);
     if (text !== '') this.say(text);
     process.exit(Math.max(exitCode, exitCodes.usage));
   }

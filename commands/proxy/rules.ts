@@ -6,7 +6,6 @@ import {
   proxyConfigurationOf,
   proxyRules,
   proxyRulesDiff,
-  renderError,
 } from '../../src/cli/index.ts';
 
 export default class ProxyRules extends ApiCommand {
@@ -77,7 +76,7 @@ export default class ProxyRules extends ApiCommand {
   /** With --diff, 1 says that there are differences, as diff's does: failures are above it. */
   override async catch(error: Error): Promise<void> {
     if (!this.argv.some((word) => word === '--diff' || word.startsWith('--diff='))) return super.catch(error);
-    const { text, exitCode } = renderError(error);
+    const { text, exitCode } = this.rendered(error);
     if (text !== '') this.say(text);
     process.exit(Math.max(exitCode, exitCodes.usage));
   }

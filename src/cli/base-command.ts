@@ -6,7 +6,7 @@ import { Command } from '@oclif/core/command';
 import { string } from '@oclif/core/flags';
 import type { Input, ParserOutput } from '@oclif/core/interfaces';
 import { type FlagShape, normalizeArgv } from './argv.ts';
-import { renderError } from './errors.ts';
+import { type RenderedError, renderError } from './errors.ts';
 import { UserError } from './exit-codes.ts';
 import type { WriteIo } from './write/io.ts';
 
@@ -97,8 +97,17 @@ export abstract class BaseCommand extends Command {
     process.once('SIGTERM', () => process.exit(143));
   }
 
+  /** What to tell of an error of this command. */
+  protected rendered(error: Error): RenderedError {
+    const flags = Object.entries({ ...this.ctor.baseFlags, ...this.ctor.flags });
+    return renderError(error, {
+      id: this.id ?? '',
+      flags: flags.filter(([, flag]) => !flag.hidden).map(([name]) => name),
+    });
+  }
+
   override async catch(error: Error): Promise<void> {
-    const { text, exitCode } = renderError(error);
+    const { text, exitCode } = this.rendered(error);
     if (text !== '') this.say(text);
     process.exitCode = exitCode;
     // Sockets and watches may be open; nothing else is left to do.

@@ -3,7 +3,7 @@ import { StatusError } from '../apimachinery/index.ts';
 import { isAbort } from '../base/index.ts';
 import { ConnectionError } from '../client/index.ts';
 import { type ExitCode, exitCodes, UserError } from './exit-codes.ts';
-import { badValue } from './flag-values.ts';
+import { type TypedCommand, usageError } from './usage-errors.ts';
 
 export interface RenderedError {
   readonly text: string;
@@ -41,7 +41,8 @@ function lineOf(error: Error): string {
   return error instanceof StatusError && error.status.reason !== 'Invalid' ? renderStatusError(error) : error.message;
 }
 
-export function renderError(error: unknown): RenderedError {
+/** @param typed the command that was run, which a wrong command line is compared with */
+export function renderError(error: unknown, typed?: TypedCommand): RenderedError {
   const debug = process.env['KLAB_DEBUG'] === '1';
   const withStack = (text: string) => (debug && error instanceof Error ? `${text}\n${error.stack}` : text);
   if (error instanceof UserError) return { text: withStack(`error: ${error.message}`), exitCode: error.exitCode };
@@ -59,35 +60,8 @@ export function renderError(error: unknown): RenderedError {
     };
   }
   if (isAbort(error)) return { text: '', exitCode: exitCodes.interrupted };
-  if (error instanceof Error && error.constructor.name === 'NonExistentFlagsError') {
-    return { text: withStack(`error: ${unknownFlag(error)}\nSee: klab help`), exitCode: exitCodes.usage };
-  }
-  const integer =
-    error instanceof Error &&
-    /^Parsing --(\S+) \n\tExpected an integer ((?:less|greater) than or equal to \S+ )?but received: (.*)/.exec(
-      error.message,
-    );
-  if (integer) {
-    const [, flag = '', bound, text = ''] = integer;
-    const why = bound
-      ? `must be ${bound.trimEnd()}`
-      : `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
-    return {
-      text: withStack(`error: ${badValue(flag, text, why).message}\nSee: klab help`),
-      exitCode: exitCodes.usage,
-    };
-  }
-  const unknown = error instanceof Error && /^command (\S+) not found/.exec(error.message);
-  if (unknown) {
-    const words = unknown[1]!.replaceAll(':', ' ');
-    return {
-      text: withStack(`error: unknown command "${words}" for "klab"\nSee: klab help`),
-      exitCode: exitCodes.usage,
-    };
-  }
-  if (isUsageError(error)) {
-    return { text: withStack(`error: ${firstLines(error.message)}\nSee: klab help`), exitCode: exitCodes.usage };
-  }
+  const usage = usageError(error, typed);
+  if (usage !== undefined) return { text: withStack(`error: ${usage}`), exitCode: exitCodes.usage };
   if (error instanceof Error) {
     const code = (error as { oclif?: { exit?: number } }).oclif?.exit;
     return {
@@ -96,32 +70,4 @@ export function renderError(error: unknown): RenderedError {
     };
   }
   return { text: `error: ${String(error)}`, exitCode: exitCodes.failed };
-}
-
-/** pflag's words for a flag that is not there. */
-function unknownFlag(error: Error): string {
-  const [flag = ''] = (error as { flags?: string[] }).flags ?? [];
-  if (flag.startsWith('--')) return `unknown flag: ${flag.replace(/=.*/s, '')}`;
-  return `unknown shorthand flag: '${flag[1]}' in ${flag}`;
-}
-
-/** oclif's parser errors know what they parsed. */
-function isUsageError(error: unknown): error is Error {
-  return error instanceof Error && ('parse' in error || error.constructor.name === 'CommandNotFoundError');
-}
-
-/** oclif's words without its advice; flags that are missing in cobra's. */
-function firstLines(text: string): string {
-  const said = text.replace(/\nSee more help with --help$/, '').trimEnd();
-  const [head, ...failures] = said.split('\n');
-  if (!/^The following errors? occurred:$/.test(head!)) return said;
-  const missing: string[] = [];
-  const others: string[] = [];
-  for (const failure of failures) {
-    const flag = /^\s*Missing required flag (\S+)$/.exec(failure)?.[1];
-    if (flag === undefined) others.push(failure.trim());
-    else missing.push(JSON.stringify(flag));
-  }
-  if (missing.length > 0) others.unshift(`required flag(s) ${missing.join(', ')} not set`);
-  return others.join('\n');
 }

@@ -102,7 +102,7 @@ export { type DescribeRequest, describeResources } from './describe/describe.ts'
 export { diffObjects } from './diff/diff.ts';
 export { dnsQuery } from './dns/query.ts';
 export { editLastApplied, editObjects } from './edit/edit.ts';
-export { ManyErrors, renderError } from './errors.ts';
+export { ManyErrors } from './errors.ts';
 export {
   etcdAuthDisable,
   etcdAuthEnable,
