@@ -130,6 +130,7 @@ describe.skipIf(!installed)('a control plane on a real etcd', () => {
     try {
       const one = await onEtcd(etcd, dirs[0]!);
       try {
+        await until('the first leads', () => one.scheduler !== undefined);
         await using two = await createCluster({ dir: dirs[1]!, nodes: 0, api: false, flags: etcd.flags });
         const leases = two.client.resource('leases').namespace('kube-system');
         const holder = async () => ((await leases.get('kube-scheduler')) as any).spec.holderIdentity as string;
