@@ -11,6 +11,8 @@ let dir: string;
 let cluster: Cluster;
 let resolver: Resolver;
 const maps = () => cluster.client.resource('configmaps').namespace('kube-system');
+const pods = () => cluster.client.resource('pods').namespace('kube-system');
+const dnsPods = () => pods().list({ labelSelector: 'k8s-app=kube-dns' });
 const put = (Corefile: string, more: Record<string, string> = {}) =>
   maps().patch('coredns', 'merge', { data: { Corefile, ...more } });
 const waitFor = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
@@ -30,8 +32,10 @@ beforeAll(async () => {
   expect(port).toBeGreaterThan(0);
   resolver = new Resolver({ timeout: 2000, tries: 1 });
   resolver.setServers([`127.0.0.1:${port}`]);
+  // A pod that starts reads the Corefile as it is then: none may do so in the middle of a test.
   await waitFor(async () => {
-    await maps().get('coredns');
+    const { items } = await dnsPods();
+    expect(items.map((pod: any) => pod.status.containerStatuses?.[0]?.ready)).toEqual([true, true]);
   });
 }, 30_000);
 afterAll(async () => {
@@ -89,10 +93,6 @@ it('without reload a change waits for the pods', async () => {
   await put(base('  hosts {\n    192.0.2.20 late.example\n  }\n'));
   const late = () => resolver.resolve4('late.example').catch((error) => error.code);
   expect(await late()).toMatch(/^E/);
-  for (const pod of (
-    await cluster.client.resource('pods').namespace('kube-system').list({ labelSelector: 'k8s-app=kube-dns' })
-  ).items) {
-    await cluster.client.resource('pods').namespace('kube-system').delete(pod.metadata.name!);
-  }
+  for (const pod of (await dnsPods()).items) await pods().delete(pod.metadata.name!);
   await waitFor(async () => expect(await late()).toEqual(['192.0.2.20']));
 });
