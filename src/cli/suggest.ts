@@ -7,13 +7,13 @@ const near = 2;
 
 /**
  * Names like the one typed: at most two edits away, or what was typed is how they begin; of a name of several words
- * also each of its words (`--port` for `--secure-port`). In the order of `names`.
+ * also its last (`--port` for `--secure-port`). In the order of `names`.
  */
 export function suggestionsFor(typed: string, names: Iterable<string>): string[] {
   const word = typed.toLowerCase();
   if (word === '') return [];
   const like = (name: string) => distance(word, name) <= Math.min(near, word.length - 1) || name.startsWith(word);
-  return [...names].filter((name) => like(name.toLowerCase()) || name.toLowerCase().split('-').includes(word));
+  return [...names].filter((name) => like(name.toLowerCase()) || name.toLowerCase().endsWith(`-${word}`));
 }
 
 /** The names as cobra lists them below its error; nothing when there are none. */

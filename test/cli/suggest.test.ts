@@ -40,5 +40,6 @@ test.each([
   ['s', ['secure-port', 'scheduler']],
   ['', []],
 ] as const)('%s', (typed, like) => {
-  expect(suggestionsFor(typed, ['secure-port', 'etcd-port', 'ports', 'scheduler', 'nodes'])).toEqual(like);
+  const flags = ['secure-port', 'etcd-port', 'node-port-range', 'ports', 'scheduler', 'nodes'];
+  expect(suggestionsFor(typed, flags)).toEqual(like);
 });
