@@ -54,6 +54,13 @@ export interface Field<T> extends FieldDescriptor {
   readonly _type?: T;
 }
 
+/** A message in a buffer that is another message's once `release` has been called. */
+export interface Loan {
+  readonly bytes: Uint8Array;
+  /** Nobody reads `bytes` any more. Without it they are the reader's own. */
+  readonly release?: () => void;
+}
+
 export interface MessageType<T> {
   readonly name: string;
   readonly fields: Readonly<Record<string, FieldDescriptor>>;
@@ -61,6 +68,11 @@ export interface MessageType<T> {
   encode(value: MessageInput<T>): Uint8Array<ArrayBuffer>;
   /** The message behind `prefix` zero bytes, in one buffer: for protocols that frame it. */
   encodeWithPrefix(value: MessageInput<T>, prefix: number): Uint8Array<ArrayBuffer>;
+  /**
+   * The same for who can say when the bytes have been read: a long message then costs no buffer of its own, of which the
+   * collector would have to be told.
+   */
+  encodeOnLoan(value: MessageInput<T>, prefix: number): Loan;
   /** Unknown fields are skipped. `bytes` are copies. Throws RangeError or Error on malformed input. */
   decode(bytes: Uint8Array): T;
 }

@@ -1,4 +1,5 @@
 /** gRPC's length-prefixed messages: one byte of flags, four of length, the message. */
+import type { Loan, MessageInput, MessageType } from './descriptor.ts';
 import { GrpcError, grpcCode } from './status.ts';
 
 export const frameHeaderBytes = 5;
@@ -11,6 +12,13 @@ export function finishFrame(framed: Uint8Array): Uint8Array {
   framed[3] = length >>> 8;
   framed[4] = length;
   return framed;
+}
+
+/** A message and its header, as something to write. */
+export function frameOf<T>(type: MessageType<T>, message: MessageInput<T>): Loan {
+  const loan = type.encodeOnLoan(message, frameHeaderBytes);
+  finishFrame(loan.bytes);
+  return loan;
 }
 
 /** Cuts a stream of chunks into messages. */

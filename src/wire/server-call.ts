@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Timer, wallClock } from '../base/index.ts';
 import { ByteQueue } from './byte-stream.ts';
 import type { MessageInput } from './descriptor.ts';
-import { FrameParser, finishFrame, frameHeaderBytes } from './frame.ts';
+import { FrameParser, frameOf } from './frame.ts';
 import { encodeFields } from './http2/hpack.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import type { Method } from './service.ts';
@@ -135,7 +135,8 @@ export class Http2ServerStream<Req, Res> extends ServerStream<Req, Res> {
   write(message: MessageInput<Res>): boolean {
     if (this.gone) return true;
     this.start();
-    return this.http.write(finishFrame(this.#method.response.encodeWithPrefix(message, frameHeaderBytes)));
+    const { bytes, release } = frameOf(this.#method.response, message);
+    return this.http.write(bytes, release);
   }
 
   drained(): Promise<void> {

@@ -7,8 +7,8 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Logger, silentLogger } from '../base/index.ts';
-import type { MessageInput } from './descriptor.ts';
-import { FrameParser, finishFrame, frameHeaderBytes } from './frame.ts';
+import type { Loan, MessageInput } from './descriptor.ts';
+import { FrameParser, frameOf } from './frame.ts';
 import { Http2Connection } from './http2/connection.ts';
 import { encodeFields } from './http2/hpack.ts';
 import { pageOf } from './http2/page.ts';
@@ -284,14 +284,14 @@ function respond(
   onError: (error: unknown) => void,
 ): void {
   if (stream.destroyed || stream.writableEnded) return;
-  let framed: Uint8Array;
+  let framed: Loan;
   try {
-    framed = finishFrame(method.response.encodeWithPrefix(response, frameHeaderBytes));
+    framed = frameOf(method.response, response);
   } catch (error) {
     onError(error);
     return;
   }
   stream.respond(okHeaders);
-  stream.write(framed);
+  stream.write(framed.bytes, framed.release);
   stream.end(okTrailers);
 }

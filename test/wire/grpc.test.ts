@@ -90,6 +90,12 @@ const failure = async (promise: Promise<unknown>): Promise<GrpcError> => {
   throw new Error('it did not fail');
 };
 
+const tlsOf = (pair: { certPath: string; keyPath: string }) => ({
+  cert: pair.certPath,
+  key: pair.keyPath,
+  ca: pki.etcdCa.certPath,
+});
+
 async function plain(options: { maxReceiveBytes?: number } = {}) {
   const port = await server(options).listen({ host: '127.0.0.1', port: 0 });
   return channel(`127.0.0.1:${port}`);
@@ -106,6 +112,29 @@ test('many calls share one connection', async () => {
   const client = await plain();
   const answers = await Promise.all(Array.from({ length: 500 }, (_, n) => client.unary(echo.say, { n })));
   expect(answers.map(({ n }) => n)).toEqual(Array.from({ length: 500 }, (_, n) => n));
+});
+
+test.each(['plain', 'TLS'])('long answers at once come whole, whoever gives up meanwhile: %s', async (kind) => {
+  const created = server();
+  const port = await created.listen({
+    host: '127.0.0.1',
+    port: 0,
+    ...(kind === 'TLS' && { tls: tlsOf(pki.etcdServer) }),
+  });
+  const target = kind === 'TLS' ? `https://localhost:${port}` : `127.0.0.1:${port}`;
+  const clients = [1, 2].map(() => channel(target, kind === 'TLS' ? { tls: tlsOf(pki.etcdHealthcheckClient) } : {}));
+  const calls = Array.from({ length: 60 }, async (_, i) => {
+    const blob = new Uint8Array(40_000 + ((i * 104_729) % 1_000_000)).fill(i);
+    const abort = new AbortController();
+    const call = clients[i % 2]!.unary(echo.say, { n: i, blob }, { signal: abort.signal });
+    if (i % 3 === 0) setTimeout(() => abort.abort(), i % 20);
+    const answer = await call.catch((error: Error) => error);
+    if (answer instanceof Error) return abort.signal.aborted ? 'given up' : answer.message;
+    return answer.n === i && Buffer.compare(answer.blob, blob) === 0 ? 'whole' : `call ${i} has other bytes`;
+  });
+  const outcomes = await Promise.all(calls);
+  expect([...new Set(outcomes)].filter((outcome) => outcome !== 'given up')).toEqual(['whole']);
+  expect(outcomes.filter((outcome) => outcome === 'whole').length).toBeGreaterThanOrEqual(40);
 });
 
 test('errors carry code and message, whatever their characters', async () => {
@@ -213,11 +242,6 @@ test.skipIf(process.platform === 'win32')('unix sockets', async () => {
 });
 
 describe('TLS', () => {
-  const tlsOf = (pair: { certPath: string; keyPath: string }) => ({
-    cert: pair.certPath,
-    key: pair.keyPath,
-    ca: pki.etcdCa.certPath,
-  });
   const start = async () =>
     `https://localhost:${await server().listen({ host: '127.0.0.1', port: 0, tls: tlsOf(pki.etcdServer) })}`;
 

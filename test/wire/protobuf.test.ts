@@ -200,3 +200,33 @@ test('types are inferred', () => {
   value.name = 5;
   expect(value.n).toBe(1);
 });
+
+test('a long message can go out in a buffer that is used again; others copy it', () => {
+  const Blob = message('Blob', { data: bytes(1) });
+  const long = (fill: number) => Blob.encodeOnLoan({ data: new Uint8Array(200_000).fill(fill) }, 5);
+  const intact = ({ bytes: found }: { readonly bytes: Uint8Array }, fill: number) =>
+    found.length > 200_000 &&
+    found.subarray(0, 5).every((byte) => byte === 0) &&
+    Blob.decode(found.slice(5)).data.every((byte) => byte === fill);
+
+  expect(Blob.encodeOnLoan({ data: new Uint8Array(100) }, 5).release, 'a short one is a copy').toBeUndefined();
+  const [first, second] = [long(1), long(2)];
+  expect([first.release, second.release]).toEqual([expect.any(Function), expect.any(Function)]);
+  const third = long(3);
+  expect(third.release, 'enough is out').toBeUndefined();
+  // What is encoded meanwhile does not touch them.
+  Blob.encode({ data: new Uint8Array(200_000).fill(4) });
+  expect([intact(first, 1), intact(second, 2), intact(third, 3)]).toEqual([true, true, true]);
+
+  first.release!();
+  first.release!();
+  second.release!();
+  const buffers = new Set([first.bytes.buffer, second.bytes.buffer]);
+  const again = [long(5), long(6)];
+  expect([intact(again[0]!, 5), intact(again[1]!, 6), intact(third, 3)]).toEqual([true, true, true]);
+  expect(
+    again.some((loan) => buffers.has(loan.bytes.buffer)),
+    'one of the buffers is in use again',
+  ).toBe(true);
+  for (const { release } of again) release!();
+});

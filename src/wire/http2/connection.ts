@@ -113,6 +113,7 @@ export class Http2Connection implements StreamHost {
       stream.rstCode ??= http2Code.cancel;
       stream.close();
     }
+    this.#out.drop();
     // Who reads nothing is not waited for.
     if (this.#out.blocked || !socket.writable) socket.destroy();
     else socket.end(() => socket.destroy());
@@ -389,6 +390,15 @@ export class Http2Connection implements StreamHost {
   forget(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
     this.#ready.delete(stream);
+  }
+
+  afterWrite(callback: () => void): void {
+    if (this.#closed) {
+      callback();
+      return;
+    }
+    this.#out.afterWrite(callback);
+    this.#schedule();
   }
 
   /** What a client made this end say: it cannot make it keep any number of them. */

@@ -4,9 +4,15 @@ import { defaultMaxFrame } from './frames.ts';
 
 /** Bytes gathered for one write. */
 export const flushBytes = 256 * 1024;
-/** From this on they are gathered in a buffer of the connection's own; a last frame may go beyond `flushBytes`. */
+/** From this on they are gathered in a buffer that is used again; a last frame may go beyond `flushBytes`. */
 const largeWrite = 32 * 1024;
 const largestWrite = flushBytes + 2 * defaultMaxFrame;
+/**
+ * Buffers that no write holds, of all connections: a fresh one for each large write keeps the collector busy. The socket drains before it
+ * calls back, so that a connection that writes on has two of them in turns.
+ */
+const spareBuffers: Buffer[] = [];
+const mostSpareBuffers = 4;
 
 export class Outbox {
   readonly #socket: Duplex;
@@ -15,9 +21,7 @@ export class Outbox {
   bytes = 0;
   /** The socket's buffer is full: nothing more before it has drained. */
   blocked = false;
-  #gathered: Buffer | undefined;
-  /** `#gathered` is on its way. */
-  #gathering = false;
+  #callbacks: (() => void)[] = [];
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -28,30 +32,49 @@ export class Outbox {
     this.bytes += part.length;
   }
 
+  /** Calls back once all that waits has been copied for the socket, or dropped. */
+  afterWrite(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
   /** Writes all that waits; false when there is nothing. */
   write(): boolean {
     const { bytes } = this;
     const parts = this.#parts;
-    if (parts.length === 0) return false;
-    this.#parts = [];
-    this.bytes = 0;
-    if (bytes >= largeWrite && bytes <= largestWrite && !this.#gathering) this.#writeLarge(parts, bytes);
-    else if (!this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes))) this.blocked = true;
-    return true;
+    if (parts.length > 0) {
+      this.#parts = [];
+      this.bytes = 0;
+      if (bytes >= largeWrite && bytes <= largestWrite) this.#writeLarge(parts, bytes);
+      // One alone is no data: those come behind their frame's header.
+      else if (!this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes))) this.blocked = true;
+    }
+    if (this.#callbacks.length > 0) this.#settle();
+    return parts.length > 0;
   }
 
-  /** Large answers are gathered in one buffer again and again: a fresh one for each keeps the collector busy. */
+  /** Nothing is written any more. */
+  drop(): void {
+    this.#parts = [];
+    this.bytes = 0;
+    this.#settle();
+  }
+
+  #settle(): void {
+    const callbacks = this.#callbacks;
+    this.#callbacks = [];
+    for (const callback of callbacks) callback();
+  }
+
   #writeLarge(parts: readonly Uint8Array[], bytes: number): void {
-    this.#gathered ??= Buffer.allocUnsafeSlow(largestWrite);
-    this.#gathering = true;
+    const gathered = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(largestWrite);
     let at = 0;
     for (const part of parts) {
-      this.#gathered.set(part, at);
+      gathered.set(part, at);
       at += part.length;
     }
-    const written = () => {
-      this.#gathering = false;
+    const written = (error?: Error | null) => {
+      if (!error && spareBuffers.length < mostSpareBuffers) spareBuffers.push(gathered);
     };
-    if (!this.#socket.write(this.#gathered.subarray(0, bytes), written)) this.blocked = true;
+    if (!this.#socket.write(gathered.subarray(0, bytes), written)) this.blocked = true;
   }
 }

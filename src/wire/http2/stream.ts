@@ -15,6 +15,8 @@ export interface StreamHost {
   forget(stream: Http2Stream): void;
   /** The client may send this much more on the stream. */
   sendWindow(stream: Http2Stream, bytes: number): void;
+  /** Calls back once what was taken so far is copied, or will not be sent. */
+  afterWrite(callback: () => void): void;
 }
 
 /**
@@ -37,6 +39,8 @@ export class Http2Stream {
   readonly #receiveMost: number;
   #unconsumed = 0;
   #chunks: Uint8Array[] = [];
+  /** Of each chunk: who waits until it has been sent. */
+  #releases: ((() => void) | undefined)[] = [];
   #queued = 0;
   #trailers: Buffer | undefined;
   #headersSent = false;
@@ -95,10 +99,14 @@ export class Http2Stream {
     }
   }
 
-  /** Queues bytes of the body. False: wait for `drained` before more. */
-  write(chunk: Uint8Array): boolean {
-    if (this.#closed || this.#ended) return true;
+  /** Queues bytes of the body; `release` is called when they may change. False: wait for `drained` before more. */
+  write(chunk: Uint8Array, release?: () => void): boolean {
+    if (this.#closed || this.#ended) {
+      release?.();
+      return true;
+    }
     this.#chunks.push(chunk);
+    this.#releases.push(release);
     this.#queued += chunk.length;
     this.#host.ready(this);
     return !this.writableNeedDrain;
@@ -142,8 +150,11 @@ export class Http2Stream {
     const first = this.#chunks[0];
     if (!first) return undefined;
     const taken = first.length <= most ? first : first.subarray(0, most);
-    if (taken === first) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(most);
+    if (taken === first) {
+      this.#chunks.shift();
+      const release = this.#releases.shift();
+      if (release) this.#host.afterWrite(release);
+    } else this.#chunks[0] = first.subarray(most);
     this.#queued -= taken.length;
     if (this.#onDrain.length > 0 && this.#queued * 2 <= highWater) this.#release();
     return taken;
@@ -184,6 +195,9 @@ export class Http2Stream {
     this.#chunks = [];
     this.#queued = 0;
     this.#host.forget(this);
+    const releases = this.#releases;
+    this.#releases = [];
+    for (const release of releases) if (release) this.#host.afterWrite(release);
     this.#release();
     const listeners = this.#onClose;
     this.#onClose = [];

@@ -77,6 +77,10 @@ class RawClient {
     this.#socket.write(Buffer.concat(parts));
   }
 
+  close(): void {
+    this.#socket.destroy();
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -283,6 +287,59 @@ test('what one turn of the loop has to say leaves in one write, however many pro
   await yieldToEventLoop();
   await yieldToEventLoop();
   expect(writes.length).toBe(1);
+});
+
+describe('bytes that are lent to a stream', () => {
+  /** A body that is scribbled over as soon as it is released. */
+  const lent = (bytes: number) => {
+    const released = new Deferred<void>();
+    const body = Buffer.alloc(bytes, 'x');
+    const release = () => {
+      body.fill('!');
+      released.resolve();
+    };
+    return { body, release, released: released.promise };
+  };
+
+  test('are given back once they have been written, and not before', async () => {
+    const { body, release, released } = lent(400_000);
+    const client = new RawClient(
+      await listen((stream) => {
+        stream.respond(okHeaders);
+        stream.write(body, release);
+        stream.end();
+      }),
+    );
+    const window = settingsFrame([[4, 1_000_000]]);
+    client.send(clientPreface, window, headers(1, post, flag.endHeaders | flag.endStream));
+    const frames = () => client.frames.filter((f) => f.type === frameType.data);
+    const got = () => frames().reduce((sum, f) => sum + f.payload.length, 0);
+    await client.frame(() => got() >= 65_535);
+    expect(body.toString('latin1', 399_990)).toBe('x'.repeat(10));
+    client.send(numberFrame(frameType.windowUpdate, 0, 1_000_000));
+    await client.frame((f) => f.stream === 1 && (f.flags & flag.endStream) !== 0);
+    await released;
+    expect(Buffer.concat(frames().map((f) => f.payload)).equals(Buffer.alloc(400_000, 'x'))).toBe(true);
+  });
+
+  test('are given back when the client does not want them, when it leaves, and when it has left', async () => {
+    const [refused, left, late] = [lent(100_000), lent(100_000), lent(100_000)];
+    const port = await listen((stream) => {
+      const loan = stream.id === 1 ? refused : left;
+      stream.respond(okHeaders);
+      stream.write(loan.body, loan.release);
+      stream.once('close', () => stream.id === 3 && stream.write(late.body, late.release));
+    });
+    const client = new RawClient(port);
+    client.send(hello, headers(1, post, flag.endHeaders | flag.endStream));
+    await client.frame((f) => f.type === frameType.data);
+    client.send(frame(frameType.rstStream, 0, 1, Buffer.from([0, 0, 0, 8])));
+    await refused.released;
+    client.send(headers(3, post, flag.endHeaders | flag.endStream));
+    await client.frame((f) => f.type === frameType.headers && f.stream === 3);
+    client.close();
+    await Promise.all([left.released, late.released]);
+  });
 });
 
 describe('a client that breaks the rules loses its connection:', () => {
